@@ -1,0 +1,101 @@
+"""Where things are and what the user has set.
+
+The data folder: `--data`, else SFUMATO_DATA, else `data/` beside the program if it exists, else the per-user data folder. `config.json` of the
+installation gives defaults, the user's own changes are one file in the data folder that holds only what differs. No tracked file is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from sfumato.imaging.writing import replace_file
+from sfumato.jobs.places import Places
+
+PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
+SETTINGS_FILE = "settings.json"
+
+
+def find_places(data: str | Path | None = None, program: Path = PROGRAM_FOLDER) -> Places:
+    """The folders by the rule above, with `outputs` and `models` of the settings where they are set. Creates nothing."""
+    folder = data_folder(data, program)
+    settings = Settings.load(folder, program)
+    # An absolute setting replaces the folder it is joined to.
+    outputs = folder / Path(str(settings["outputs"]) or "outputs").expanduser()
+    own_models = folder / Path(str(settings["models"]) or "models").expanduser()
+    models = dict.fromkeys((own_models, program / "models"))
+    return Places(folder, outputs, tuple(models))
+
+
+def data_folder(data: str | Path | None, program: Path = PROGRAM_FOLDER) -> Path:
+    """The data folder by the rule at the top; absolute, not created."""
+    named = data or os.environ.get("SFUMATO_DATA")
+    if named:
+        return Path(named).expanduser().absolute()
+    beside = program / "data"
+    return beside if beside.is_dir() else user_data_path("sfumato", appauthor=False)
+
+
+# name -> (default, what it is); the only list of settings.
+SETTINGS: Mapping[str, tuple[Any, str]] = {
+    "mode": ("", "Which requirements are installed: nvidia, amd, cpu or remote; empty asks."),
+    "outputs": ("", "Folder for pictures; empty is outputs/ in the data folder."),
+    "models": ("", "Folder for models; empty is models/ in the data folder."),
+    "theme": ("dark", "Colours of the window: dark or light."),
+}
+
+
+@dataclass
+class Settings:
+    """The settings in force. Values of a wrong type fall back to their default and are named in `complaints`; unknown keys are kept."""
+
+    folder: Path
+    installed: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def load(folder: Path, program: Path = PROGRAM_FOLDER) -> Settings:
+        settings = Settings(folder)
+        settings.installed = settings._read(program / "config.json")
+        settings.own = settings._read(folder / SETTINGS_FILE)
+        return settings
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except json.JSONDecodeError as error:
+            self.complaints.append(f"{path.name} is not JSON (line {error.lineno}, column {error.colno}); its values are ignored until it is mended.")
+            return {}
+        except (OSError, UnicodeDecodeError, RecursionError) as error:
+            self.complaints.append(f"{path.name} could not be read ({type(error).__name__}); its values are ignored.")
+            return {}
+        if not isinstance(values, dict):
+            self.complaints.append(f"{path.name} must hold a JSON object; its values are ignored.")
+            return {}
+        for name in [name for name, value in values.items() if name in SETTINGS and type(value) is not type(SETTINGS[name][0])]:
+            self.complaints.append(f"{path.name}: '{name}' has a value of the wrong type; its default is used.")
+            del values[name]
+        return values
+
+    def __getitem__(self, name: str) -> Any:
+        return self.own.get(name, self.installed.get(name, SETTINGS[name][0]))
+
+    def set(self, name: str, value: Any) -> None:
+        """Change one setting and write the user's file atomically; raises `DiskFull` or `NotWritable`."""
+        if type(value) is not type(SETTINGS[name][0]):
+            raise TypeError(f"{name} takes {type(SETTINGS[name][0]).__name__}")
+        if value == self.installed.get(name, SETTINGS[name][0]):
+            self.own.pop(name, None)
+        else:
+            self.own[name] = value
+        self.folder.mkdir(parents=True, exist_ok=True)
+        replace_file(self.folder / SETTINGS_FILE, json.dumps(self.own, indent=2, ensure_ascii=False).encode() + b"\n")

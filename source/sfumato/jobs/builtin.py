@@ -1,0 +1,13 @@
+"""The job kinds that come with the program, registered by the same call a plugin uses."""
+
+from __future__ import annotations
+
+from sfumato.jobs.registry import JobKind, Registry
+from sfumato.protocol.requests.generate import Generate, GenerateResult
+
+REGISTRAR = "sfumato.jobs.builtin:register"
+
+
+def register(registry: Registry) -> None:
+    registry.add(JobKind("generate", "Generate", Generate, GenerateResult, "sfumato.engine.tasks.generate:run", writes=False))
+    registry.add_catalog("sfumato.engine.catalog:describe")

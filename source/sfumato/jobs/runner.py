@@ -1,0 +1,142 @@
+"""Runs handlers, one job at a time, on a thread of its own; turns whatever they do into words for a `Listener`.
+
+An exception of one job never ends the process: known ones become their code and sentence, unknown ones `internal` with the trace in `detail`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from sfumato.jobs.context import JobContext, Kept
+from sfumato.jobs.places import Places
+from sfumato.jobs.registry import Registry, resolve
+from sfumato.protocol.errors import Internal, SfumatoError, Stopped
+from sfumato.protocol.specs import validate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job as an executor gets it."""
+
+    job: str
+    kind: str
+    params: dict[str, Any]
+    blobs: Mapping[str, bytes]
+
+
+class Listener(Protocol):
+    """Hears what the running job says; called from any thread, exactly one ending per job."""
+
+    def progress(self, job: str, *, stage: str, done: int, total: int, rate: float | None, preview: tuple[bytes, ...], note: str) -> None: ...
+
+    def artifact(self, job: str, *, name: str, media_type: str, data: bytes, info: Mapping[str, Any]) -> None: ...
+
+    def finished(self, job: str, result: dict[str, Any]) -> None: ...
+
+    def failed(self, job: str, error: SfumatoError) -> None: ...
+
+    def cancelled(self, job: str) -> None: ...
+
+
+class Executor(Protocol):
+    """Something that runs one job at a time: a thread here, or a child process."""
+
+    def start(self, work: Work) -> None: ...
+
+    def cancel(self, job: str) -> None: ...
+
+    def feed(self, job: str, data: bytes, last: bool) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _JobReporter:
+    def __init__(self, job: str, listener: Listener) -> None:
+        self._job = job
+        self._listener = listener
+
+    def progress(self, *, stage: str, done: int, total: int, rate: float | None, preview: tuple[bytes, ...], note: str) -> None:
+        self._listener.progress(self._job, stage=stage, done=done, total=total, rate=rate, preview=preview, note=note)
+
+    def artifact(self, *, name: str, media_type: str, data: bytes, info: Mapping[str, Any]) -> None:
+        self._listener.artifact(self._job, name=name, media_type=media_type, data=data, info=info)
+
+
+class ThreadExecutor:
+    """Runs handlers in this process, in the order given."""
+
+    def __init__(self, registry: Registry, places: Places, listener: Listener) -> None:
+        self._registry = registry
+        self._places = places
+        self._listener = listener
+        self._kept = Kept()
+        self._waiting: SimpleQueue[tuple[Work, JobContext] | None] = SimpleQueue()
+        self._contexts: dict[str, JobContext] = {}
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
+        self._thread.start()
+
+    def start(self, work: Work) -> None:
+        context = JobContext(work.job, self._places, _JobReporter(work.job, self._listener), self._kept, work.blobs)
+        with self._lock:
+            self._contexts[work.job] = context
+        self._waiting.put((work, context))
+
+    def cancel(self, job: str) -> None:
+        with self._lock:
+            context = self._contexts.get(job)
+        if context is not None:
+            context.cancel()
+
+    def feed(self, job: str, data: bytes, last: bool) -> None:
+        with self._lock:
+            context = self._contexts.get(job)
+        if context is not None:
+            context.feed(data, last)
+
+    def close(self) -> None:
+        """Cancel what runs and end the thread."""
+        with self._lock:
+            for context in self._contexts.values():
+                context.cancel()
+        self._waiting.put(None)
+        self._thread.join(timeout=10)
+
+    def _loop(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            work, context = item
+            self._run(work, context)
+
+    def _run(self, work: Work, context: JobContext) -> None:
+        result: dict[str, Any] | None = None
+        failure: SfumatoError | None = None
+        try:
+            kind = self._registry.kind(work.kind)
+            request = validate(kind.request, work.params)
+            context.check()
+            result = resolve(kind.handler)(request, context).model_dump(mode="python")
+        except Stopped:
+            log.info("job %s cancelled", work.job)
+        except SfumatoError as error:
+            log.info("job %s failed: %s %s", work.job, error.code, error.message)
+            failure = error
+        except Exception:
+            log.exception("job %s failed inside", work.job)
+            failure = Internal(detail=traceback.format_exc())
+        finally:
+            with self._lock:
+                self._contexts.pop(work.job, None)
+        if failure is not None:
+            self._listener.failed(work.job, failure)
+        elif result is not None:
+            self._listener.finished(work.job, result)
+        else:
+            self._listener.cancelled(work.job)

@@ -1,0 +1,278 @@
+"""Every way a job or a file can fail, each with one sentence for a person.
+
+    SfumatoError                    code                 HTTP
+    ├── Invalid                     invalid              422   a request with bad fields, all of them named
+    ├── JobNotFound                 job_not_found        404   a job nobody submitted, or somebody else's
+    ├── ModelNotFound               model_not_found      404
+    ├── FileTrouble
+    │   ├── CorruptFile             corrupt_file         422
+    │   ├── PickleRefused           pickle_refused       422
+    │   ├── ModelUnsupported        model_unsupported    422
+    │   ├── ModelIncomplete         model_incomplete     422
+    │   ├── ModelIncompatible       model_incompatible   422
+    │   ├── ImageUnreadable         image_unreadable     422
+    │   └── ChecksumDiffers         checksum             409
+    ├── OutOfMemory                 out_of_memory        507
+    ├── NumbersInvalid              nan                  500
+    ├── MissingPackage              missing_package      501
+    ├── DiskFull                    disk_full            507
+    ├── NotWritable                 not_writable         507
+    ├── Forbidden                   forbidden            403
+    ├── BadFrame                    bad_frame            400   bytes that are no message
+    ├── UnsafeName                  unsafe_name          422   a name from outside that leaves its folder
+    ├── DeviceLost                  device_lost          503
+    ├── WorkerDied                  worker_died          503
+    ├── EngineUnavailable           engine_unavailable   503   the engine process cannot even start
+    └── Internal                    internal             500
+
+`Stopped` is no error: a handler raises it (through its context) when its job was cancelled.
+Sentences live in the classes below and nowhere else; facts fill them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class Stopped(Exception):
+    """The job was cancelled; the runner turns it into `Cancelled`."""
+
+
+class SfumatoError(Exception):
+    """A failure with a code for programs and a sentence for people.
+
+    Attributes:
+        message: the sentence.
+        path: the request field it is about, "" if none.
+        detail: numbers and traces, never the headline.
+    """
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, path: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad field of a request: where, and why in words."""
+
+    path: str
+    sentence: str
+
+
+class Invalid(SfumatoError):
+    code = "invalid"
+    http_status = 422
+
+    def __init__(self, problems: Sequence[Problem], *, detail: str = "") -> None:
+        self.problems = tuple(problems)
+        paths = ",".join(problem.path for problem in self.problems)
+        super().__init__(" ".join(problem.sentence for problem in self.problems), path=paths, detail=detail)
+
+
+class JobNotFound(SfumatoError):
+    code = "job_not_found"
+    http_status = 404
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"There is no job '{job}' to continue; it was never sent here or has been forgotten.")
+
+
+class ModelNotFound(SfumatoError):
+    code = "model_not_found"
+    http_status = 404
+
+    def __init__(self, kind: str, name: str, closest: Sequence[str] = (), *, path: str = "model") -> None:
+        if name:
+            hint = f" Closest: '{closest[0]}'." if closest else ""
+            sentence = f"No {kind} named '{name}' in the models folders.{hint}"
+        else:
+            sentence = f"There is no {kind} in the models folders yet. Put a .safetensors file into models/checkpoints."
+        super().__init__(sentence, path=path)
+
+
+class FileTrouble(SfumatoError):
+    """Something is wrong with one file; `file` is its name for people, never an absolute path."""
+
+    http_status = 422
+
+    def __init__(self, file: str, sentence: str, *, path: str = "model", detail: str = "") -> None:
+        self.file = file
+        super().__init__(sentence, path=path, detail=detail)
+
+
+class CorruptFile(FileTrouble):
+    code = "corrupt_file"
+
+    def __init__(self, file: str, reason: str, *, path: str = "model", detail: str = "") -> None:
+        super().__init__(file, f"'{file}' is damaged: {reason}. Download it again.", path=path, detail=detail)
+
+
+class PickleRefused(FileTrouble):
+    code = "pickle_refused"
+
+    def __init__(self, file: str, *, path: str = "model") -> None:
+        super().__init__(
+            file,
+            f"'{file}' is a pickle, which can run code when opened, so it was not. "
+            "Convert it to safetensors with a tool you trust, or get the .safetensors version of the model.",
+            path=path,
+        )
+
+
+class ModelUnsupported(FileTrouble):
+    code = "model_unsupported"
+
+    def __init__(self, file: str, looks_like: str, *, path: str = "model") -> None:
+        super().__init__(file, f"'{file}' looks like {looks_like}; Sfumato cannot run it as a checkpoint.", path=path)
+
+
+class ModelIncomplete(FileTrouble):
+    code = "model_incomplete"
+
+    def __init__(self, file: str, missing: str, names: Sequence[str] = (), *, path: str = "model") -> None:
+        super().__init__(
+            file, f"'{file}' has no complete {missing}. Choose another checkpoint or download it again.", path=path, detail=", ".join(list(names)[:5])
+        )
+
+
+class ModelIncompatible(FileTrouble):
+    code = "model_incompatible"
+
+    def __init__(self, file: str, is_for: str, wanted: str, *, path: str = "model") -> None:
+        super().__init__(file, f"'{file}' is for {is_for}, the checkpoint is {wanted}.", path=path)
+
+
+class ImageUnreadable(FileTrouble):
+    code = "image_unreadable"
+
+    def __init__(self, what: str, reason: str = "", *, path: str = "") -> None:
+        tail = f": {reason}" if reason else ""
+        super().__init__(what, f"{what} is not a picture Sfumato can read{tail}. Use PNG, JPEG or WebP.", path=path)
+
+
+class ChecksumDiffers(FileTrouble):
+    code = "checksum"
+    http_status = 409
+
+    def __init__(self, file: str, *, path: str = "model") -> None:
+        super().__init__(file, f"'{file}' differs from the file this job was made with. Choose the original file or start the job anew.", path=path)
+
+
+class OutOfMemory(SfumatoError):
+    code = "out_of_memory"
+    http_status = 507
+
+    def __init__(self, what: str, *, detail: str = "") -> None:
+        super().__init__(f"Not enough memory for {what}. Use a smaller size or batch, or close other programs.", detail=detail)
+
+
+class NumbersInvalid(SfumatoError):
+    code = "nan"
+
+    def __init__(self, stage: str, *, detail: str = "") -> None:
+        super().__init__(f"The model produced invalid numbers while {stage}. Try precision fp32, another model, or lower guidance.", detail=detail)
+
+
+class MissingPackage(SfumatoError):
+    code = "missing_package"
+    http_status = 501
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(f"{what} needs the Python package '{package}', which is not installed. Install it and reload.")
+
+
+class DiskFull(SfumatoError):
+    code = "disk_full"
+    http_status = 507
+
+    def __init__(self, folder: str, free_bytes: int, needed_bytes: int) -> None:
+        super().__init__(
+            f"The folder '{folder}' has {_megabytes(free_bytes)} left; {_megabytes(needed_bytes)} are needed. Free some space or choose another folder."
+        )
+
+
+class NotWritable(SfumatoError):
+    code = "not_writable"
+    http_status = 507
+
+    def __init__(self, folder: str, reason: str = "") -> None:
+        tail = f" ({reason})" if reason else ""
+        super().__init__(f"The folder '{folder}' cannot be written to{tail}. Change its permissions or choose another folder.")
+
+
+class Forbidden(SfumatoError):
+    code = "forbidden"
+    http_status = 403
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"Your role may not run '{kind}' here. Ask the owner of this machine.")
+
+
+class BadFrame(SfumatoError):
+    code = "bad_frame"
+    http_status = 400
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"A message could not be understood: {reason}.")
+
+
+class UnsafeName(SfumatoError):
+    code = "unsafe_name"
+    http_status = 422
+
+    def __init__(self, name: str, reason: str, *, path: str = "") -> None:
+        super().__init__(f"The name {name!r} cannot be used: {reason}. Choose a plain name inside the folder.", path=path)
+
+
+class DeviceLost(SfumatoError):
+    code = "device_lost"
+    http_status = 503
+
+    def __init__(self, *, detail: str = "") -> None:
+        super().__init__("The graphics driver stopped answering. The engine was restarted; run the job again.", detail=detail)
+
+
+class WorkerDied(SfumatoError):
+    code = "worker_died"
+    http_status = 503
+
+    def __init__(self, stage: str = "", cause: str = "", *, detail: str = "") -> None:
+        during = f" in stage '{stage}'" if stage else ""
+        because = f" ({cause})" if cause else ""
+        super().__init__(f"The engine stopped unexpectedly{during}{because}. It is being restarted; run the job again.", detail=detail)
+
+
+class EngineUnavailable(SfumatoError):
+    code = "engine_unavailable"
+    http_status = 503
+
+    def __init__(self, reason: str, *, detail: str = "") -> None:
+        super().__init__(f"The engine could not start: {reason}. Run the installer again, then reload.", detail=detail)
+
+
+class Internal(SfumatoError):
+    code = "internal"
+
+    def __init__(self, *, detail: str = "") -> None:
+        super().__init__("Something went wrong inside Sfumato. The details were written to the log.", detail=detail)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def leaves(root: type[SfumatoError] = SfumatoError) -> Iterator[type[SfumatoError]]:
+    """The concrete error classes below `root`, for tables, tests and the HTTP mapping."""
+    children = root.__subclasses__()
+    if not children:
+        yield root
+    for child in children:
+        yield from leaves(child)

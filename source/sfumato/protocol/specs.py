@@ -1,0 +1,151 @@
+"""From a request type to rows that a slider, a flag, a web form, a grid axis and the docs are drawn from."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Le, MaxLen
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from sfumato.protocol.errors import Invalid, Problem
+from sfumato.protocol.params import Ui
+from sfumato.protocol.requests import Request
+
+Kind = Literal["text", "int", "float", "bool", "choice"]
+
+
+@dataclass(frozen=True)
+class ParamSpec:
+    """Everything a control needs to know about one parameter.
+
+    `minimum` and `maximum` are refusals, `slider_minimum` and `slider_maximum` the reach of the slider. A `choice` has fixed `choices` or takes them
+    from the catalog list `choices_from`. `optional` parameters may be unset (None); `unset` says how that reads.
+    """
+
+    name: str
+    title: str
+    description: str
+    kind: Kind
+    default: Any
+    optional: bool
+    minimum: float | None
+    maximum: float | None
+    max_length: int | None
+    step: float
+    slider_minimum: float | None
+    slider_maximum: float | None
+    choices: tuple[str, ...]
+    choices_from: str
+    group: str
+    advanced: bool
+    unit: str
+    label: str
+    widget: str
+    unset: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data for the catalog; choices become a list."""
+        return asdict(self) | {"choices": list(self.choices)}
+
+    @property
+    def flag(self) -> str:
+        """The command-line spelling."""
+        return "--" + self.name.replace("_", "-")
+
+
+@cache
+def specs(request: type[Request]) -> tuple[ParamSpec, ...]:
+    """The parameters of `request` in the order they are declared."""
+    return tuple(_spec(name, field) for name, field in request.model_fields.items())
+
+
+def _spec(name: str, field: FieldInfo) -> ParamSpec:
+    annotation, optional = _without_none(field.annotation)
+    ui = next((extra for extra in field.metadata if isinstance(extra, Ui)), None)
+    if ui is None or not field.title or not field.description:
+        raise TypeError(f"{name}: a parameter needs a title, a description and a Ui")
+    minimum = next((float(extra.ge) for extra in field.metadata if isinstance(extra, Ge)), None)  # type: ignore[arg-type]  # our limits are numbers
+    maximum = next((float(extra.le) for extra in field.metadata if isinstance(extra, Le)), None)  # type: ignore[arg-type]  # our limits are numbers
+    low, high = ui.slider or (minimum, maximum)
+    choices = tuple(str(choice) for choice in get_args(annotation)) if get_origin(annotation) is Literal else ()
+    return ParamSpec(
+        name=name,
+        title=field.title,
+        description=field.description,
+        kind=_kind(annotation, bool(choices or ui.choices_from)),
+        default=field.default,
+        optional=optional,
+        minimum=minimum,
+        maximum=maximum,
+        max_length=next((extra.max_length for extra in field.metadata if isinstance(extra, MaxLen)), None),
+        step=ui.step,
+        slider_minimum=low,
+        slider_maximum=high,
+        choices=choices,
+        choices_from=ui.choices_from,
+        group=ui.group,
+        advanced=ui.advanced,
+        unit=ui.unit,
+        label=ui.label,
+        widget=ui.widget,
+        unset=ui.unset,
+    )
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        return inner[0], len(inner) < len(get_args(annotation))
+    return annotation, False
+
+
+def _kind(annotation: Any, is_choice: bool) -> Kind:
+    if is_choice:
+        return "choice"
+    kinds: dict[Any, Kind] = {str: "text", bool: "bool", int: "int", float: "float"}
+    return kinds[annotation]
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if abs(value) < 1e6 else str(int(value))
+
+
+def range_sentence(spec: ParamSpec) -> str:
+    """The limit in words, e.g. "Steps must be between 1 and 150."."""
+    if spec.minimum is not None and spec.maximum is not None:
+        # A seed's ceiling is exact as an integer; a float would round it away.
+        return f"{spec.title} must be between {_number(spec.minimum)} and {_number(spec.maximum)}."
+    return f"{spec.title} is out of range."
+
+
+def validate(request: type[Request], params: dict[str, Any]) -> Request:
+    """`params` as a request; raises `Invalid` naming every bad field at once."""
+    try:
+        return request.model_validate(params)
+    except ValidationError as error:
+        rows = {spec.name: spec for spec in specs(request)}
+        raise Invalid([_problem(rows, item, request) for item in error.errors()]) from error
+
+
+def _problem(rows: dict[str, ParamSpec], item: Any, request: type[Request]) -> Problem:
+    path = ".".join(str(part) for part in item["loc"]) or "params"
+    spec = rows.get(str(item["loc"][0]) if item["loc"] else "")
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        return Problem(path, f"'{path}' is not a parameter of this job.")
+    if kind == "missing":
+        return Problem(path, f"{spec.title if spec else path} is required.")
+    if spec is None:
+        return Problem(path, f"{path}: {item['msg']}.")
+    if kind in ("greater_than_equal", "less_than_equal", "finite_number"):
+        return Problem(path, range_sentence(spec))
+    if kind == "string_too_long":
+        return Problem(path, f"{spec.title} may have at most {spec.max_length} characters.")
+    if kind == "literal_error":
+        return Problem(path, f"{spec.title} must be one of {', '.join(spec.choices)}.")
+    wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "text": "a text", "choice": "a text"}[spec.kind]
+    return Problem(path, f"{spec.title} must be {wanted}.")

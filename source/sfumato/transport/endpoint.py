@@ -1,0 +1,122 @@
+"""The seam between those who ask and those who run: `open`, `send`, `close`.
+
+`InProcess` runs jobs on a thread here; `LocalInference` (local.py) in a child process; `ScriptedEndpoint` says what a test wrote down for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from sfumato.jobs.dispatcher import Dispatcher
+from sfumato.jobs.places import Places
+from sfumato.jobs.registry import Registry, resolve
+from sfumato.jobs.runner import ThreadExecutor
+from sfumato.protocol.messages import Command, Event, Hello, JobEvent, Submit
+
+OnEvent = Callable[[Event], None]
+
+
+class Endpoint(Protocol):
+    """A place that runs jobs.
+
+    `on_event` is called from a thread of the endpoint's own, one event at a time and in order; it must return quickly.
+    """
+
+    def open(self, on_event: OnEvent) -> None:
+        """Begin; `Hello` comes as soon as the other side is ready. Commands may be sent at once."""
+        ...
+
+    def send(self, command: Command) -> None:
+        """Hand over one command; never blocks on the job."""
+        ...
+
+    def close(self) -> None:
+        """End for good; afterwards no event comes. May be called twice."""
+        ...
+
+
+def describe(registry: Registry, places: Places) -> dict[str, Any]:
+    """The catalog of `Hello`: kinds, and what the registry's describers find on this machine. Imports what they need."""
+    catalog = registry.catalog()
+    choices: dict[str, Any] = {}
+    for describer in registry.describers:
+        part = resolve(describer)(places)
+        choices.update(part.pop("choices", {}))
+        catalog.update(part)
+    return catalog | {"choices": choices}
+
+
+def new_session() -> str:
+    """A 128-bit key nobody can guess."""
+    return uuid.uuid4().hex
+
+
+class InProcess:
+    """Runs jobs on a thread of this process; for tests and for servers that are one process on purpose."""
+
+    def __init__(self, registry: Registry, places: Places) -> None:
+        self._registry = registry
+        self._places = places
+        self._on_event: OnEvent | None = None
+        self._dispatcher = Dispatcher(registry, self._emit)
+        self._executor: ThreadExecutor | None = None
+
+    def open(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        on_event(Hello(session=new_session(), catalog=describe(self._registry, self._places)))
+        self._executor = ThreadExecutor(self._registry, self._places, self._dispatcher)
+        self._dispatcher.attach(self._executor)
+
+    def send(self, command: Command) -> None:
+        self._dispatcher.handle(command)
+
+    def close(self) -> None:
+        self._on_event = None
+        self._dispatcher.attach(None)
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+
+    def _emit(self, client: str, event: JobEvent) -> None:
+        del client  # there is only one
+        if self._on_event is not None:
+            self._on_event(event)
+
+
+Script = Callable[[Submit], Iterable[Event]]
+
+
+class ScriptedEndpoint:
+    """An endpoint for tests: answers each Submit with the events a script yields, and remembers every command.
+
+    Without a script nothing is answered until the test calls `say`.
+    """
+
+    def __init__(self, hello: Hello | None = None, script: Script | None = None) -> None:
+        self.sent: list[Command] = []
+        self._hello = hello or Hello(session="scripted")
+        self._script = script
+        self._on_event: OnEvent | None = None
+        self._lock = threading.RLock()
+
+    def open(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        on_event(self._hello)
+
+    def send(self, command: Command) -> None:
+        with self._lock:
+            self.sent.append(command)
+            if self._script is not None and isinstance(command, Submit):
+                for event in self._script(command):
+                    self.say(event)
+
+    def say(self, event: Event) -> None:
+        """Let the client hear `event` now, from the caller's thread."""
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def close(self) -> None:
+        self._on_event = None

@@ -1,0 +1,319 @@
+"""LocalInference: an endpoint whose jobs run in a supervised child process.
+
+It starts the child, hears its heart, restarts it when it dies, and tells the dispatcher which job died with it. The parent never imports what the
+child runs. One thread supervises and reads; one watches for silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from sfumato.jobs.builtin import REGISTRAR
+from sfumato.jobs.dispatcher import Dispatcher
+from sfumato.jobs.places import Places
+from sfumato.jobs.registry import filled
+from sfumato.jobs.runner import Work
+from sfumato.protocol.codec import FrameReader
+from sfumato.protocol.errors import BadFrame, EngineUnavailable, SfumatoError
+from sfumato.protocol.messages import Command, Event, Hello, Submit
+from sfumato.transport import wire
+from sfumato.transport.child import NAME, READ_BYTES
+from sfumato.transport.endpoint import OnEvent, new_session
+
+log = logging.getLogger(__name__)
+
+POLITE_S = 3.0
+SILENCE_S = 120.0
+DEATHS_ALLOWED = 3
+DEATHS_WITHIN_S = 300.0
+LOG_LIMIT_BYTES = 5 << 20
+SOURCE_FOLDER = Path(__file__).resolve().parents[2]
+_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")
+
+StateName = Literal["starting", "ready", "restarting", "failed", "closed"]
+
+
+@dataclass(frozen=True)
+class State:
+    """What the child is doing, with a sentence for the status line."""
+
+    name: StateName
+    sentence: str
+
+
+OnState = Callable[[State], None]
+
+
+class _RemoteFailure(SfumatoError):
+    """A failure told by the child: its code and sentence as they came."""
+
+    def __init__(self, word: wire.FailedWord) -> None:
+        super().__init__(word.message, path=word.path, detail=word.detail)
+        self.code = word.code  # type: ignore[misc]  # this one instance speaks for a class of the child's
+
+
+class _ChildExecutor:
+    """Words to one child process. A child that is gone is noticed by the supervisor, not here."""
+
+    def __init__(self, writer: wire.WordWriter) -> None:
+        self._writer = writer
+
+    def _write(self, word: wire.Word) -> None:
+        with contextlib.suppress(OSError):
+            self._writer.write(word)
+
+    def start(self, work: Work) -> None:
+        self._write(wire.Start(job=work.job, kind=work.kind, params=work.params, blobs=dict(work.blobs)))
+
+    def cancel(self, job: str) -> None:
+        self._write(wire.CancelWork(job=job))
+
+    def feed(self, job: str, data: bytes, last: bool) -> None:
+        self._write(wire.FeedWork(job=job, data=data, last=last))
+
+    def close(self) -> None:
+        self._write(wire.Stop())
+
+
+class LocalInference:
+    """Runs jobs in the child process LocalInference.
+
+    Args:
+        places: folders of this installation.
+        registrars: "module:function" names that fill the child's and our registry.
+        on_state: told about the child's life, from a thread of ours.
+        silence_s: a child not heard of for so long is taken for dead.
+    """
+
+    def __init__(self, places: Places, registrars: Sequence[str] = (REGISTRAR,), on_state: OnState | None = None, silence_s: float = SILENCE_S) -> None:
+        self._places = places
+        self._registrars = tuple(registrars)
+        self._on_state = on_state
+        self._silence_s = silence_s
+        self._on_event: OnEvent | None = None
+        self._dispatcher = Dispatcher(filled(registrars), self._emit)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._executor: _ChildExecutor | None = None
+        self._heard = 0.0
+        self._reason = ""
+        self._unready: EngineUnavailable | None = None
+        self._reloading = False
+        self._closing = False
+        self._wake = threading.Event()
+        self._quiet = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the living child."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def open(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+        self._thread.start()
+        threading.Thread(target=self._watch_silence, name="watchdog", daemon=True).start()
+
+    def send(self, command: Command) -> None:
+        self._dispatcher.handle(command)
+        if isinstance(command, Submit) and self._unready is not None:
+            self._dispatcher.fail_waiting(self._unready)
+
+    def restart(self) -> None:
+        """End the child (politely, then by force) and start another; the running job ends with `worker_died`, waiting ones stay."""
+        self._reloading = True
+        self._unready = None
+        self._end_child("it was reloaded")
+        self._wake.set()
+
+    def close(self) -> None:
+        self._closing = True
+        self._on_event = None
+        self._quiet.set()
+        self._wake.set()
+        self._end_child("it was closed")
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=POLITE_S + 2)
+        self._tell("closed", "Closed")
+
+    def _emit(self, client: str, event: Event) -> None:
+        del client  # there is only one
+        on_event = self._on_event
+        if on_event is not None:
+            on_event(event)
+
+    def _tell(self, name: StateName, sentence: str) -> None:
+        log.info("%s: %s", name, sentence)
+        if self._on_state is not None:
+            self._on_state(State(name, sentence))
+
+    # -- the child's life ------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        deaths: deque[float] = deque(maxlen=DEATHS_ALLOWED)
+        self._tell("starting", "Starting engine")
+        while not self._closing:
+            self._reason = ""
+            try:
+                cause = self._live()
+            except OSError as error:
+                cause = f"it could not be started: {error.strerror}"
+            if self._closing:
+                return
+            reloaded, self._reloading = self._reloading, False
+            if self._unready is not None and not reloaded:
+                self._dispatcher.fail_waiting(self._unready)
+                self._rest(self._unready.message)
+                deaths.clear()
+                continue
+            if reloaded:
+                self._tell("starting", "Starting engine")
+                continue
+            deaths.append(time.monotonic())
+            if len(deaths) == DEATHS_ALLOWED and deaths[-1] - deaths[0] < DEATHS_WITHIN_S:
+                self._rest(f"The engine stopped {DEATHS_ALLOWED} times in a short while ({cause}). Reload to try again.")
+                deaths.clear()
+                continue
+            self._tell("restarting", f"The engine stopped ({cause}). Restarting")
+
+    def _rest(self, sentence: str) -> None:
+        """Stay down until somebody asks for a restart or for the end."""
+        self._wake.clear()
+        self._tell("failed", sentence)
+        self._wake.wait()
+        self._reloading = False
+        if not self._closing:
+            self._tell("starting", "Starting engine")
+
+    def _live(self) -> str:
+        """One life of the child, from birth to death; the cause of death in words."""
+        with self._open_log() as output:
+            process = self._spawn(output)
+        assert process.stdin is not None and process.stdout is not None
+        self._heard = time.monotonic()
+        with self._lock:
+            self._process = process
+            self._executor = _ChildExecutor(wire.WordWriter(process.stdin.fileno()))
+        if self._closing:  # close() may have come between the birth and its registration
+            process.kill()
+        try:
+            self._listen(process.stdout)
+        except BadFrame as error:
+            self._reason = f"it sent what cannot be understood: {error.message}"
+            process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=POLITE_S)
+        if process.poll() is None:
+            process.kill()
+        code = process.wait()
+        with self._lock:
+            self._process = self._executor = None
+        process.stdout.close()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        cause = self._reason or _cause(code)
+        self._dispatcher.executor_lost(cause, detail=f"exit status {code}")
+        return cause
+
+    def _spawn(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "sfumato.transport.child", "--name", NAME, "--places", self._places.to_json()]
+        for registrar in self._registrars:
+            command += ["--register", registrar]
+        environment = {key: value for key, value in os.environ.items() if not any(word in key.upper() for word in _SECRET_WORDS)}
+        paths = [str(SOURCE_FOLDER), environment.get("PYTHONPATH", "")]
+        environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
+        no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        return subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, bufsize=0, env=environment, creationflags=no_window
+        )
+
+    def _open_log(self) -> IO[bytes]:
+        """The child's log, moved aside when it has grown; a log that cannot be written never stops the engine."""
+        path = self._places.logs / "engine.log"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+                path.replace(path.with_suffix(".old.log"))
+            return path.open("ab")
+        except OSError as error:
+            log.warning("engine.log cannot be written: %s", error.strerror)
+            return open(os.devnull, "ab")  # noqa: SIM115  # closed by the caller's with
+
+    def _end_child(self, reason: str) -> None:
+        with self._lock:
+            process, executor = self._process, self._executor
+        if process is None or process.poll() is not None:
+            return
+        self._reason = reason
+        if executor is not None:
+            executor.close()
+        try:
+            process.wait(timeout=POLITE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _watch_silence(self) -> None:
+        """End a child that stopped beating; time in which this machine slept does not count."""
+        interval = min(1.0, self._silence_s / 4)
+        last = time.monotonic()
+        while not self._quiet.wait(interval):
+            now = time.monotonic()
+            if now - last > 5 * interval + 1:
+                self._heard = now
+            last = now
+            process = self._process
+            if process is not None and process.poll() is None and now - self._heard > self._silence_s:
+                self._reason = f"it did not answer for {self._silence_s:.0f} s"
+                process.kill()
+
+    # -- the child's words -----------------------------------------------------------------------
+
+    def _listen(self, pipe: IO[bytes]) -> None:
+        reader = FrameReader(wire.LIMIT_BYTES)
+        while data := os.read(pipe.fileno(), READ_BYTES):
+            self._heard = time.monotonic()
+            for document in reader.feed(data):
+                self._hear(wire.read_word(document, wire.TO_PARENT))
+
+    def _hear(self, word: wire.Word) -> None:
+        listener = self._dispatcher
+        if isinstance(word, wire.ProgressWord):
+            listener.progress(word.job, stage=word.stage, done=word.done, total=word.total, rate=word.rate, preview=word.preview, note=word.note)
+        elif isinstance(word, wire.ArtifactWord):
+            listener.artifact(word.job, name=word.name, media_type=word.media_type, data=word.data, info=word.info)
+        elif isinstance(word, wire.FinishedWord):
+            listener.finished(word.job, word.result)
+        elif isinstance(word, wire.FailedWord):
+            listener.failed(word.job, _RemoteFailure(word))
+        elif isinstance(word, wire.CancelledWord):
+            listener.cancelled(word.job)
+        elif isinstance(word, wire.Ready):
+            listener.announce(Hello(session=new_session(), catalog=word.catalog))
+            self._tell("ready", "Ready")
+            listener.attach(self._executor)
+        elif isinstance(word, wire.Unready):
+            self._unready = EngineUnavailable(word.reason, detail=word.detail)
+
+
+def _cause(code: int) -> str:
+    """An exit status in words."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        hint = ", perhaps because memory ran out" if name == "SIGKILL" else ""
+        return f"it was ended by {name}{hint}"
+    return f"it ended with status {code}"

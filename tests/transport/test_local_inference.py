@@ -1,0 +1,220 @@
+"""The supervised child: its name, its death, its successor, and what it may not do to its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from sfumato.jobs.places import Places
+from sfumato.protocol.messages import Failed, Finished, Hello, Progress, Submit
+from sfumato.transport.local import LocalInference, State
+
+from tests.support import kinds
+from tests.support.listening import Listening
+
+
+class States:
+    """Hears of the child's life; waits for a state by name."""
+
+    def __init__(self) -> None:
+        self.heard: list[State] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, state: State) -> None:
+        with self._changed:
+            self.heard.append(state)
+            self._changed.notify_all()
+
+    def wait(self, name: str, times: int = 1) -> State:
+        with self._changed:
+            assert self._changed.wait_for(lambda: sum(s.name == name for s in self.heard) >= times, 60), self.heard
+            return [s for s in self.heard if s.name == name][-1]
+
+
+@pytest.fixture
+def states() -> States:
+    return States()
+
+
+@pytest.fixture
+def local(places: Places, states: States) -> Iterator[LocalInference]:
+    made = LocalInference(places, [kinds.REGISTRAR], on_state=states)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(local: LocalInference) -> Listening:
+    listening = Listening()
+    local.open(listening.hear)
+    listening.wait_for(Hello)
+    return listening
+
+
+def long_job(job: str) -> Submit:
+    return Submit(job=job, kind="count", params={"steps": 100_000, "pause_s": 0.001})
+
+
+def test_the_child_is_seen_by_its_name(local: LocalInference, client: Listening) -> None:
+    assert local.pid is not None
+    listed = subprocess.run(["ps", "-o", "comm=", "-p", str(local.pid)], capture_output=True, text=True, check=True)
+    assert listed.stdout.strip() == "LocalInference"
+
+
+@pytest.mark.rule("R75", "D172")
+def test_killing_the_child_ends_the_job_with_worker_died_and_the_next_job_runs(local: LocalInference, client: Listening, states: States) -> None:
+    # Given a running and a waiting job
+    local.send(long_job("a"))
+    local.send(Submit(job="b", kind="count"))
+    client.wait_for(Progress, "a")
+    first = local.pid
+    assert first is not None
+    # When the child is killed
+    killed = time.monotonic()
+    os.kill(first, signal.SIGKILL)
+    ending = client.ending("a")
+    # Then the running job ends within a second, in words, and the waiting one runs in a new child
+    assert time.monotonic() - killed < 1
+    assert isinstance(ending, Failed) and ending.code == "worker_died"
+    assert "stage 'count'" in ending.message and "SIGKILL" in ending.message
+    assert isinstance(client.ending("b"), Finished)
+    assert local.pid != first
+    assert "SIGKILL" in states.wait("restarting").sentence
+
+
+@pytest.mark.rule("R80")
+def test_a_child_that_ends_itself_is_replaced_each_time(local: LocalInference, client: Listening) -> None:
+    for job, act in (("a", "exit"), ("b", "kill")):
+        local.send(Submit(job=job, kind="count", params={"act": act}))
+        ending = client.ending(job)
+        assert isinstance(ending, Failed) and ending.code == "worker_died"
+    local.send(Submit(job="c", kind="count"))
+    assert isinstance(client.ending("c"), Finished)
+
+
+@pytest.mark.rule("D173")
+def test_after_three_deaths_it_waits_to_be_asked_and_keeps_waiting_jobs(local: LocalInference, client: Listening, states: States) -> None:
+    for job in ("a", "b", "c"):
+        local.send(Submit(job=job, kind="count", params={"act": "exit"}))
+        client.ending(job)
+    local.send(Submit(job="d", kind="count"))
+    assert "3 times" in states.wait("failed").sentence
+    assert client.of("d")[-1].type == "accepted"  # type: ignore[attr-defined]  # every event has a type
+    local.restart()
+    assert isinstance(client.ending("d"), Finished)
+
+
+@pytest.mark.rule("D171")
+def test_reload_starts_a_fresh_child_and_keeps_waiting_jobs(local: LocalInference, client: Listening, states: States) -> None:
+    local.send(long_job("a"))
+    local.send(Submit(job="b", kind="count"))
+    client.wait_for(Progress, "a")
+    first = local.pid
+    local.restart()
+    ending = client.ending("a")
+    assert isinstance(ending, Failed) and ending.code == "worker_died" and "reloaded" in ending.message
+    finished = client.ending("b")
+    assert isinstance(finished, Finished) and finished.result["kept"] == 1
+    assert local.pid != first
+    assert "restarting" not in [state.name for state in states.heard]
+
+
+@pytest.mark.rule("D174")
+def test_a_child_that_stops_beating_is_taken_for_dead(places: Places) -> None:
+    listening = Listening()
+    local = LocalInference(places, [kinds.REGISTRAR], silence_s=3)
+    local.open(listening.hear)
+    try:
+        listening.wait_for(Hello)
+        local.send(long_job("a"))
+        listening.wait_for(Progress, "a")
+        assert local.pid is not None
+        os.kill(local.pid, signal.SIGSTOP)
+        ending = listening.ending("a")
+        assert isinstance(ending, Failed) and "did not answer" in ending.message
+        local.send(Submit(job="b", kind="count"))
+        assert isinstance(listening.ending("b"), Finished)
+    finally:
+        local.close()
+
+
+@pytest.mark.rule("D175")
+def test_an_engine_that_cannot_start_says_why_and_jobs_fail_with_that_sentence(places: Places) -> None:
+    listening, states = Listening(), States()
+    local = LocalInference(places, ["tests.support.kinds:register_broken"], on_state=states)
+    local.open(listening.hear)
+    try:
+        local.send(Submit(job="early", kind="count"))
+        assert "no_such_module" in states.wait("failed").sentence
+        local.send(Submit(job="late", kind="count"))
+        for job in ("early", "late"):
+            ending = listening.ending(job)
+            assert isinstance(ending, Failed) and ending.code == "engine_unavailable" and "no_such_module" in ending.message
+    finally:
+        local.close()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from sfumato.jobs.places import Places
+from sfumato.transport.local import LocalInference
+from sfumato.protocol.messages import Progress, Submit
+import threading
+running = threading.Event()
+root = Path(sys.argv[1])
+local = LocalInference(Places(root, root, ()), ["tests.support.kinds:register"])
+local.open(lambda event: running.set() if isinstance(event, Progress) else None)
+local.send(Submit(job="a", kind="count", params={"steps": 100000, "pause_s": 0.001}))
+running.wait(60)
+print(local.pid, flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.rule("D176")
+def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment())
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs([child], timeout=5)
+    assert not alive
+    parent.stdout.close()
+
+
+@pytest.mark.rule("R77", "D192", "R131")
+def test_the_parent_of_a_running_child_never_imports_torch() -> None:
+    program = (
+        "import sys, sfumato.transport.local, sfumato.jobs.builtin, sfumato.config\n"
+        "bad = [m for m in sys.modules if m.split('.')[0] in ('torch', 'diffusers', 'transformers', 'fastapi', 'numpy')]\n"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment())
+
+
+@pytest.mark.rule("X42")
+def test_the_child_inherits_no_tokens_and_stays_offline(local: LocalInference, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "planted-secret")
+    monkeypatch.setenv("SOME_PASSWORD", "planted-secret")
+    listening = Listening()
+    local.open(listening.hear)
+    listening.wait_for(Hello)
+    assert local.pid is not None
+    inherited = psutil.Process(local.pid).environ()
+    assert "planted-secret" not in inherited.values()
+    assert "PATH" in inherited
+
+
+def environment() -> dict[str, str]:
+    root = Path(__file__).resolve().parents[2]
+    return os.environ | {"PYTHONPATH": f"{root / 'source'}{os.pathsep}{root}"}
