@@ -1,0 +1,270 @@
+"""The window of a first start: which mode, and then the installation as it happens.
+
+Started by `session.py` with the Python of the virtual environment, where PyQt5 is by then; the only module here that is not standard library, and imported by
+none. It installs by running the launcher itself with `--install-only`, so there is one way to install.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from PyQt5.QtCore import QProcess, Qt
+from PyQt5.QtGui import QCloseEvent, QFontDatabase, QKeySequence, QTextCursor
+from PyQt5.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QRadioButton,
+    QShortcut,
+    QVBoxLayout,
+    QWidget,
+)
+
+PROGRAM = Path(__file__).resolve().parent.parent
+if str(PROGRAM) not in sys.path:
+    sys.path.insert(0, str(PROGRAM))
+
+from launcher.modes import Mode, offered  # noqa: E402 - the path has to be set first
+
+CLOSED = 130
+KILL_AFTER_MS = 2000
+
+STYLE = """
+QWidget { background: #1d1e20; color: #e3e4e6; font-size: 14px; }
+QLabel#title { font-size: 22px; font-weight: 600; }
+QLabel#quiet, QLabel#size { color: #9a9da3; }
+QLabel#failed { color: #f0887c; }
+QFrame#row { background: #26282b; border: 1px solid #34373b; border-radius: 8px; }
+QFrame#row:hover { border-color: #4a4e54; }
+QFrame#row[chosen="true"] { border-color: #d9a05b; background: #2b2a28; }
+QFrame#row QLabel, QFrame#row QRadioButton { background: transparent; }
+QRadioButton { font-weight: 600; spacing: 10px; }
+QRadioButton::indicator { width: 14px; height: 14px; border-radius: 8px; border: 1px solid #73777e; background: transparent; }
+QRadioButton::indicator:checked { border: 4px solid #d9a05b; width: 8px; height: 8px; background: #1d1e20; }
+QPlainTextEdit { background: #151618; border: 1px solid #34373b; border-radius: 8px; padding: 8px; font-size: 12px; }
+QProgressBar { background: #26282b; border: none; border-radius: 2px; max-height: 4px; }
+QProgressBar::chunk { background: #d9a05b; border-radius: 2px; }
+QPushButton { background: #2e3135; border: 1px solid #44484e; border-radius: 6px; padding: 8px 22px; min-width: 72px; }
+QPushButton:hover { background: #373b40; }
+QPushButton:focus { border-color: #d9a05b; }
+QPushButton:default { background: #d9a05b; border-color: #d9a05b; color: #1b1510; font-weight: 600; }
+QPushButton:default:hover { background: #e4b170; }
+"""
+
+
+def size_of(mode: Mode) -> str:
+    """What the mode costs, in words."""
+
+    def amount(megabytes: int) -> str:
+        return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes} MB"
+
+    return f"{amount(mode.download_mb)} to download, {amount(mode.disk_mb)} on disk"
+
+
+class ModeRow(QFrame):
+    """One mode to choose: a click anywhere on the row chooses it."""
+
+    def __init__(self, mode: Mode) -> None:
+        super().__init__(objectName="row")
+        self.mode = mode
+        self.button = QRadioButton(mode.title)
+        self.button.setAccessibleDescription(f"{mode.sentence} {size_of(mode)}.")
+        self.button.toggled.connect(self._show_choice)
+        size = QLabel(size_of(mode), objectName="size")
+        sentence = QLabel(mode.sentence, objectName="quiet", wordWrap=True)
+        sentence.setIndent(24)
+        first = QHBoxLayout()
+        first.addWidget(self.button)
+        first.addStretch()
+        first.addWidget(size)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 10, 14, 10)
+        layout.setSpacing(4)
+        layout.addLayout(first)
+        layout.addWidget(sentence)
+
+    def mousePressEvent(self, event: object) -> None:
+        self.button.setChecked(True)
+        self.button.setFocus()
+
+    def _show_choice(self, chosen: bool) -> None:
+        self.setProperty("chosen", "true" if chosen else "false")
+        self.style().unpolish(self)
+        self.style().polish(self)
+
+
+class Chooser(QWidget):
+    """Choose, then watch; closes with 0 when everything is installed."""
+
+    def __init__(self, preselect: str, flags: list[str]) -> None:
+        super().__init__(windowTitle="Sfumato - installation")
+        self._flags = flags
+        self._ending = False
+        self.status = CLOSED
+        self.process = QProcess(self)
+        self.process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
+        self.process.readyReadStandardOutput.connect(self._read)
+        self.process.finished.connect(self._finished)
+        self.process.errorOccurred.connect(self._not_started)
+
+        self.title = QLabel("Where are pictures made?", objectName="title")
+        self.note = QLabel("This can be changed later. Nothing outside the program's own folders is touched.", objectName="quiet", wordWrap=True)
+        self.rows = [ModeRow(mode) for mode in offered()]
+        self._group = QButtonGroup(self)
+        for row in self.rows:
+            self._group.addButton(row.button)
+            if row.mode.name == preselect:
+                row.button.setChecked(True)
+                row.button.setFocus()
+        if self._group.checkedButton() is None:
+            self.rows[-1].button.setChecked(True)
+        self.log = QPlainTextEdit(readOnly=True, visible=False)
+        self.log.setAccessibleName("Output of the installation")
+        self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.log.setMaximumBlockCount(5000)
+        self.log.setMinimumHeight(240)
+        self.bar = QProgressBar(visible=False, textVisible=False)
+        self.bar.setRange(0, 0)
+        self.copy = QPushButton("Copy output", visible=False)
+        self.quit = QPushButton("Quit")
+        self.install = QPushButton("Install", default=True, autoDefault=True)
+        self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.log.toPlainText()))
+        self.quit.clicked.connect(self._quit_or_cancel)
+        self.install.clicked.connect(self._install)
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self._quit_or_cancel)
+        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            QShortcut(QKeySequence(key), self, self._press_default)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(28, 24, 28, 24)
+        layout.setSpacing(10)
+        layout.addWidget(self.title)
+        layout.addWidget(self.note)
+        layout.addSpacing(6)
+        for row in self.rows:
+            layout.addWidget(row)
+        layout.addWidget(self.log, 1)
+        layout.addWidget(self.bar)
+        layout.addSpacing(8)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.copy)
+        buttons.addStretch()
+        buttons.addWidget(self.quit)
+        buttons.addWidget(self.install)
+        layout.addLayout(buttons)
+        self.setMinimumWidth(620)
+
+    def chosen(self) -> Mode:
+        return next(row.mode for row in self.rows if row.button.isChecked())
+
+    def _press_default(self) -> None:
+        button = self.quit if self.quit.hasFocus() else self.copy if self.copy.hasFocus() else self.install
+        if button.isEnabled():
+            button.click()
+
+    def _install(self) -> None:
+        mode = self.chosen()
+        self._ending = False
+        self._say(f"Installing {mode.title}", size_of(mode) + ". The program starts by itself when it is done.")
+        for row in self.rows:
+            row.hide()
+        self.log.clear()
+        for part in (self.log, self.bar):
+            part.show()
+        self.copy.hide()
+        self.install.setEnabled(False)
+        self.quit.setText("Cancel")
+        self.quit.setFocus()
+        # pip draws no bar into a pipe; unbuffered, its lines come as they are written.
+        words = ["-u", "-I", str(PROGRAM / "launcher"), "--mode", mode.name, "--install-only", *self._flags]
+        self.process.start(sys.executable, words)
+
+    def _read(self) -> None:
+        text = bytes(self.process.readAllStandardOutput()).decode(errors="replace").replace("\r\n", "\n")
+        self.log.moveCursor(QTextCursor.MoveOperation.End)
+        self.log.insertPlainText(text)
+        self.log.moveCursor(QTextCursor.MoveOperation.End)
+
+    def _finished(self, status: int, how: QProcess.ExitStatus) -> None:
+        self._read()
+        if status == 0 and how == QProcess.ExitStatus.NormalExit:
+            self.status = 0
+            self.close()
+            return
+        lines = [line for line in self.log.toPlainText().splitlines() if line.strip()]
+        if self._ending:
+            self._say("Cancelled", "What was fetched is kept; Install goes on with what is missing.")
+        else:
+            self._say("The installation did not finish", lines[-1] if lines else "The installer ended without a word.", failed=True)
+        for row in self.rows:
+            row.show()
+        self.bar.hide()
+        self.copy.show()
+        self.install.setText("Install" if self._ending else "Retry")
+        self.install.setEnabled(True)
+        self.install.setFocus()
+        self.quit.setText("Quit")
+
+    def _not_started(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self.log.appendPlainText(f"{sys.executable} could not be started: {self.process.errorString()}.")
+            self._finished(CLOSED, QProcess.ExitStatus.CrashExit)
+
+    def _say(self, title: str, note: str, failed: bool = False) -> None:
+        self.title.setText(title)
+        self.note.setText(note)
+        self.note.setObjectName("failed" if failed else "quiet")
+        self.note.style().unpolish(self.note)
+        self.note.style().polish(self.note)
+
+    def _quit_or_cancel(self) -> None:
+        if self.process.state() == QProcess.ProcessState.NotRunning:
+            self.close()
+        else:
+            self._end_process()
+
+    def _end_process(self) -> None:
+        """SIGTERM: the launcher then ends pip and pip's children before itself."""
+        self._ending = True
+        self.process.terminate()
+        if not self.process.waitForFinished(KILL_AFTER_MS):
+            self.process.kill()
+            self.process.waitForFinished(KILL_AFTER_MS)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self.process.state() != QProcess.ProcessState.NotRunning:
+            self._end_process()
+        event.accept()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--preselect", default="cpu")
+    parser.add_argument("--data", default="")
+    parser.add_argument("--offline", action="store_true")
+    parser.add_argument("--reinstall", action="store_true")
+    options = parser.parse_args()
+    flags = [flag for flag, given in (("--offline", options.offline), ("--reinstall", options.reinstall)) if given]
+    if options.data:
+        flags += ["--data", options.data]
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("sfumato")
+    application.setStyleSheet(STYLE)
+    chooser = Chooser(options.preselect, flags)
+    chooser.show()
+    application.exec()
+    return chooser.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Requirements files, and what of them is absent from a virtual environment.
+
+Absence is read off the names of the `.dist-info` folders, so nothing is imported and a scan takes milliseconds. Versions are not compared: another
+version counts as present, because people bring their own builds of torch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PLATFORM = re.compile(r"sys_platform\s*(==|!=)\s*['\"](\w+)['\"]")
+SPARE_INDEX = "# spare index for linux:"
+
+
+class RequirementsError(Exception):
+    """A requirements file is absent or says something the launcher does not understand; the message names file and line."""
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What the files say.
+
+    Attributes:
+        lines: one line per distribution, in the order of the files, without markers of other platforms.
+        options: index options such as `--extra-index-url URL`, as pip takes them in a file.
+        spare_index: an index that is asked on Linux only where nobody configured pip and it answers; or empty.
+        text: all that was read, to tell when something changed.
+    """
+
+    lines: tuple[str, ...]
+    options: tuple[str, ...]
+    spare_index: str
+    text: str
+
+
+def normalise(name: str) -> str:
+    """A distribution's name as indexes compare it: lower case, runs of `-_.` are one dash (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def name_of(line: str) -> str:
+    """The normalised name at the start of a requirement line."""
+    match = NAME.match(line)
+    if match is None:
+        raise RequirementsError(f"'{line}' does not start with the name of a package.")
+    return normalise(match.group())
+
+
+def read(paths: Iterable[Path], platform: str = sys.platform) -> Requirements:
+    """Read the files and, through `-r`, the files they name; each file once.
+
+    Raises:
+        RequirementsError: a file can not be read, or a line is not understood.
+    """
+    lines: dict[str, str] = {}
+    options: dict[str, None] = {}
+    spare_index = ""
+    texts: list[str] = []
+    waiting, seen = [path.resolve() for path in paths], set[Path]()
+    while waiting:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RequirementsError(f"The requirements file {path} could not be read ({type(error).__name__}); get a complete copy of the program.") from error
+        texts.append(f"{path.name}\n{text}")
+        for number, raw in enumerate(text.splitlines(), 1):
+            if raw.startswith(SPARE_INDEX):
+                spare_index = raw.removeprefix(SPARE_INDEX).strip()
+            line = re.sub(r"(^|\s)#.*", "", raw).strip()
+            if line.startswith("-r "):
+                waiting.append((path.parent / line[3:].strip()).resolve())
+            elif line.startswith("--"):
+                options[line] = None
+            elif line:
+                requirement, _, marker = (part.strip() for part in line.partition(";"))
+                if not NAME.match(requirement):
+                    raise RequirementsError(f"{path.name}, line {number}: '{line}' does not start with the name of a package.")
+                if not marker or _applies(marker, platform, f"{path.name}, line {number}"):
+                    lines.setdefault(name_of(requirement), requirement)
+    return Requirements(tuple(lines.values()), tuple(options), spare_index, "\n".join(texts))
+
+
+def _applies(marker: str, platform: str, place: str) -> bool:
+    """Whether a marker is true here. Only comparisons of `sys_platform`, joined by `and`, are known: the files need no others."""
+    for part in marker.split(" and "):
+        match = PLATFORM.fullmatch(part.strip())
+        if match is None:
+            raise RequirementsError(f"{place}: the condition '{marker}' is not understood; only sys_platform == or != is.")
+        if (match.group(2) == platform) != (match.group(1) == "=="):
+            return False
+    return True
+
+
+def installed(site_packages: Iterable[Path]) -> set[str]:
+    """Normalised names of the distributions in these folders; folders that do not exist hold none."""
+    names: set[str] = set()
+    for folder in site_packages:
+        try:
+            entries = os.listdir(folder)
+        except OSError:
+            continue
+        for entry in entries:
+            stem, dot, kind = entry.rpartition(".")
+            # WORKAROUND(pip): what pip was replacing when it was killed stays behind as "~ame-1.0.dist-info"; that is not an installed package.
+            if dot and kind in ("dist-info", "egg-info") and not stem.startswith("~"):
+                names.add(normalise(stem.split("-")[0]))
+    return names
+
+
+def missing(wanted: Requirements, site_packages: Iterable[Path]) -> list[str]:
+    """The requirement lines whose distribution is absent."""
+    present = installed(site_packages)
+    return [line for line in wanted.lines if name_of(line) not in present]
+
+
+def site_packages_of(environment: Path) -> list[Path]:
+    """Where a virtual environment keeps its packages; there may be a `lib64` that is no link."""
+    if os.name == "nt":
+        return [environment / "Lib" / "site-packages"]
+    return sorted(environment.glob("lib*/python3.*/site-packages"))
