@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 START = 49406
@@ -60,8 +60,8 @@ class ClipTokenizer:
     def encode(self, text: str) -> list[int]:
         """Token numbers of `text`, without start and end token and of any length.
 
-        Case is folded, runs of blanks (newlines too) count as one, HTML entities are resolved as in CLIP's training. Any text is accepted: a lone surrogate reads
-        as a question mark.
+        Case is folded, runs of blanks (newlines too) count as one, HTML entities are resolved as in CLIP's training. Any text is accepted: a lone surrogate
+        reads as a question mark.
         """
         text = unicodedata.normalize("NFC", html.unescape(html.unescape(text)))
         text = _BLANKS.sub(" ", text).lower()
@@ -98,7 +98,7 @@ def _merge(symbols: list[str], ranks: dict[tuple[str, str], int]) -> list[str]:
     count = len(symbols)
     following = list(range(1, count + 1))
     previous = list(range(-1, count - 1))
-    waiting = [(ranks[pair], place, pair) for place, pair in enumerate(zip(symbols, symbols[1:], strict=False)) if pair in ranks]
+    waiting = [(ranks[pair], place, pair) for place, pair in enumerate(pairwise(symbols)) if pair in ranks]
     heapq.heapify(waiting)
     while waiting:
         _, place, (left, right) = heapq.heappop(waiting)

@@ -1,0 +1,253 @@
+"""Emphasis: a prompt's text becomes segments of one weight each (round brackets up, square brackets down, escapes, BREAK, START and END).
+
+Takes the text of one call, that is after choices, networks, parts and schedules were resolved, and knows neither tokens nor models. Nothing is ever rejected:
+what cannot be completed is read as its own characters, and doubtful places are marked. One regular expression without backtracking cuts the text, two stacks
+(round and square brackets are independent of each other, as in AUTOMATIC1111's reading) give the weights. Rules: P2-P4 and P6-P13 of the prompt language.
+"""
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+ROUND = 1.1
+SQUARE = 1 / 1.1
+USUAL_WEIGHT = 3.0
+
+# No picture needs more, and a weight stays finite in float32 however many brackets are nested.
+_LARGEST_WEIGHT = 1e30
+
+SpanKind = Literal["bracket", "weight", "escape", "word", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A text of one weight; `start` and `end` enclose where it was written."""
+
+    text: str
+    weight: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The word BREAK: what follows starts a new chunk."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialToken:
+    """The word START or END standing alone: the encoder's own start or end token."""
+
+    name: Literal["START", "END"]
+    weight: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in the source text, for colouring. One with a message is suspicious: it is probably not read as its writer meant."""
+
+    start: int
+    end: int
+    kind: SpanKind
+    message: str = ""
+
+
+Piece = Segment | Break | SpecialToken
+
+
+@dataclass(frozen=True, slots=True)
+class Emphasis:
+    """A text as emphasis reads it: its pieces in order, neighbours of equal weight joined, and the marked places."""
+
+    pieces: tuple[Piece, ...]
+    spans: tuple[Span, ...]
+
+
+# Possessive quantifiers (`++`, `*+`) keep the scan linear: no run of digits, blanks or letters is ever tried twice.
+_NUMBER = r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)"
+_CUTS = re.compile(
+    rf"""\\(?P<escaped>[\s\S]?)
+    | :\s*+(?P<weight>{_NUMBER})\s*+\)
+    | :\s*+(?P<doubtful>[+-]?[0-9.][0-9.,eE+-]*+)(?=\s*+\))
+    | (?P<bracket>[()\[\]])
+    | \b(?P<break>BREAK)\b\s*+
+    | \b(?P<special>START|END)\b(?=[^\S\n]*+(?:\Z|[,\n()\[\]]|BREAK\b|:\s*+{_NUMBER}\s*+\)))
+    | (?P<plain>(?:[^\\()\[\]:BSE]++|(?!\b(?:BREAK|START|END)\b)[BSE])++|[:SE])""",
+    re.VERBOSE,
+)
+
+
+class _Bracket(NamedTuple):
+    """The place where a bracket opens or closes, among the items of a scan."""
+
+    sign: str
+    factor: float
+
+
+class _Scan:
+    """One pass over a text: what was cut out, in order, before the weights are known (a bracket tells its weight only where it closes)."""
+
+    def __init__(self, text: str) -> None:
+        self.items: list[Segment | Break | SpecialToken | _Bracket] = []
+        self.spans: list[Span] = []
+        self._open: dict[str, list[tuple[int, int]]] = {"(": [], "[": []}  # place among the items, place in the text
+        self._stands_alone = True  # only blanks since the last separator
+        for cut in _CUTS.finditer(text):
+            self._take(cut)
+        for opened in self._open.values():
+            for _, start in opened:
+                self._mark(
+                    start, start + 1, "bracket", "This bracket is never closed: it reaches to the end. Write a backslash before it to mean the character."
+                )
+
+    def _take(self, cut: re.Match[str]) -> None:
+        match cut.lastgroup:
+            case "plain":
+                self._take_plain(cut)
+            case "bracket":
+                self._take_bracket(cut)
+            case "weight":
+                self._take_weight(cut)
+            case "doubtful":
+                if self._open["("]:
+                    self._mark(*cut.span("doubtful"), "weight", f"{cut['doubtful']!r} is no number such as 1.2 or .5: it is read as text.")
+                self._add_text(cut[0], cut)
+                self._stands_alone = False
+            case "break":
+                self._end_blanks()
+                self.items.append(Break(*cut.span("break")))
+                self.spans.append(Span(*cut.span("break"), "word"))
+                self._stands_alone = True
+            case "special" if self._stands_alone:
+                self.items.append(SpecialToken("START" if cut[0] == "START" else "END", 1.0, *cut.span()))
+                self.spans.append(Span(*cut.span(), "word"))
+                self._stands_alone = False
+            case "special":
+                self._add_text(cut[0], cut)
+                self._stands_alone = False
+            case _:
+                self.spans.append(Span(*cut.span(), "escape"))
+                self._add_text(cut["escaped"], cut)
+                self._stands_alone = False
+
+    def _take_plain(self, cut: re.Match[str]) -> None:
+        self._add_text(cut[0], cut)
+        written = cut[0].rstrip(" \t\r\f\v")
+        if written:
+            self._stands_alone = written[-1] in ",\n"
+
+    def _take_bracket(self, cut: re.Match[str]) -> None:
+        sign = cut[0]
+        self._stands_alone = True
+        if sign in "([":
+            self._open[sign].append((len(self.items), cut.start()))
+            self.items.append(_Bracket(sign, ROUND if sign == "(" else SQUARE))
+            self.spans.append(Span(*cut.span(), "bracket"))
+        elif self._open["(" if sign == ")" else "["]:
+            self._open["(" if sign == ")" else "["].pop()
+            self.items.append(_Bracket(sign, 1.0))
+            self.spans.append(Span(*cut.span(), "bracket"))
+        else:
+            self._stray(cut)
+
+    def _take_weight(self, cut: re.Match[str]) -> None:
+        if not self._open["("]:
+            self._stray(cut)
+            return
+        opened, _ = self._open["("].pop()
+        weight = _bounded(float(cut["weight"]))
+        self.items[opened] = _Bracket("(", weight)
+        self.items.append(_Bracket(")", 1.0))
+        self.spans.append(Span(*cut.span("weight"), "weight"))
+        self.spans.append(Span(cut.end() - 1, cut.end(), "bracket"))
+        self._stands_alone = True
+
+    def _stray(self, cut: re.Match[str]) -> None:
+        self._mark(cut.end() - 1, cut.end(), "bracket", "This bracket closes nothing: it is read as text.")
+        self._add_text(cut[0], cut)
+        self._stands_alone = True
+
+    def _end_blanks(self) -> None:
+        """Drop the blanks before a BREAK; those after it the expression has taken."""
+        if self.items and isinstance(last := self.items[-1], Segment):
+            self.items[-1] = replace(last, text=last.text.rstrip())
+
+    def _add_text(self, text: str, cut: re.Match[str]) -> None:
+        self.items.append(Segment(text, 1.0, *cut.span()))
+
+    def _mark(self, start: int, end: int, kind: SpanKind, message: str) -> None:
+        self.spans.append(Span(start, end, kind, message))
+
+
+def read_emphasis(text: str) -> Emphasis:
+    """Cut the text of one call into pieces of one weight.
+
+    Weights multiply where brackets nest and are any finite numbers, zero and negative ones included; they are rounded to 12 significant digits so that equal
+    weights reached by different brackets are equal. An empty text, and one of brackets only, has no pieces.
+    """
+    scan = _Scan(text)
+    pieces = tuple(_joined(_weighed(scan.items)))
+    spans = scan.spans
+    for piece in pieces:
+        if isinstance(piece, Segment) and abs(piece.weight) > USUAL_WEIGHT and piece.text.strip():
+            spans.append(
+                Span(piece.start, piece.end, "text", f"The brackets here multiply to {piece.weight:.3g}, outside -3 to 3, where pictures usually fall apart.")
+            )
+    return Emphasis(pieces, tuple(sorted(spans, key=lambda span: (span.start, span.end))))
+
+
+def without_emphasis(text: str) -> Emphasis:
+    """The whole text at weight 1, for the switch that makes brackets and BREAK ordinary characters."""
+    return Emphasis((Segment(text, 1.0, 0, len(text)),) if text else (), ())
+
+
+def _weighed(items: list[Segment | Break | SpecialToken | _Bracket]) -> list[Piece]:
+    """Give each piece the product of the brackets around it. Each kind of bracket closes in reverse order, so two stacks of running products suffice."""
+    products = {"(": [1.0], "[": [1.0]}
+    opener = {")": "(", "]": "["}
+    weight = 1.0
+    pieces: list[Piece] = []
+    for item in items:
+        if isinstance(item, _Bracket):
+            if item.sign in products:
+                products[item.sign].append(_bounded(products[item.sign][-1] * item.factor))
+            else:
+                products[opener[item.sign]].pop()
+            weight = float(f"{_bounded(products['('][-1] * products['['][-1]):.12g}")
+        elif isinstance(item, Break):
+            pieces.append(item)
+        else:
+            pieces.append(replace(item, weight=weight))
+    return pieces
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Make one segment of neighbouring ones of equal weight, and drop the empty ones."""
+    joined: list[Piece] = []
+    run: list[Segment] = []
+
+    def end_run() -> None:
+        if text := "".join(segment.text for segment in run):
+            joined.append(Segment(text, run[0].weight, run[0].start, run[-1].end))
+        run.clear()
+
+    for piece in pieces:
+        if not isinstance(piece, Segment):
+            end_run()
+            joined.append(piece)
+        elif piece.text:
+            if run and run[0].weight != piece.weight:
+                end_run()
+            run.append(piece)
+    end_run()
+    return joined
+
+
+def _bounded(weight: float) -> float:
+    return math.copysign(min(abs(weight), _LARGEST_WEIGHT), weight)
