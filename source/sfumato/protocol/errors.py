@@ -49,7 +49,7 @@ class SfumatoError(Exception):
         detail: numbers and traces, never the headline.
     """
 
-    code: ClassVar[str] = "internal"
+    code: str = "internal"
     http_status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, path: str = "", detail: str = "") -> None:
@@ -57,6 +57,13 @@ class SfumatoError(Exception):
         self.message = message
         self.path = path
         self.detail = detail
+
+
+def retold(code: str, message: str, path: str = "", detail: str = "") -> SfumatoError:
+    """An error told by another process: its code and sentence as they came."""
+    error = SfumatoError(message, path=path, detail=detail)
+    error.code = code
+    return error
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from sfumato.jobs.places import Places
 from sfumato.jobs.registry import filled
 from sfumato.jobs.runner import Work
 from sfumato.protocol.codec import FrameReader
-from sfumato.protocol.errors import BadFrame, EngineUnavailable, SfumatoError
+from sfumato.protocol.errors import BadFrame, EngineUnavailable, retold
 from sfumato.protocol.messages import Command, Event, Hello, Submit
 from sfumato.transport import wire
 from sfumato.transport.child import NAME, READ_BYTES
@@ -54,14 +54,6 @@ class State:
 
 
 OnState = Callable[[State], None]
-
-
-class _RemoteFailure(SfumatoError):
-    """A failure told by the child: its code and sentence as they came."""
-
-    def __init__(self, word: wire.FailedWord) -> None:
-        super().__init__(word.message, path=word.path, detail=word.detail)
-        self.code = word.code  # type: ignore[misc]  # this one instance speaks for a class of the child's
 
 
 class _ChildExecutor:
@@ -299,7 +291,7 @@ class LocalInference:
         elif isinstance(word, wire.FinishedWord):
             listener.finished(word.job, word.result)
         elif isinstance(word, wire.FailedWord):
-            listener.failed(word.job, _RemoteFailure(word))
+            listener.failed(word.job, retold(word.code, word.message, word.path, word.detail))
         elif isinstance(word, wire.CancelledWord):
             listener.cancelled(word.job)
         elif isinstance(word, wire.Ready):

@@ -1,0 +1,31 @@
+"""What the journal keeps and what it lets go."""
+
+from __future__ import annotations
+
+import pytest
+from sfumato.jobs.journal import Journal
+from sfumato.protocol.messages import Accepted, Artifact, Finished, Progress
+
+
+def test_only_the_latest_progress_keeps_its_pictures() -> None:
+    journal = Journal()
+    record = journal.open("a", "me")
+    for seq in range(1, 6):
+        journal.add(record, Progress(job="a", seq=seq, stage="denoise", done=seq, total=5, preview=(b"x" * 1000,)))
+    assert [len(event.preview) for event in record.events if isinstance(event, Progress)] == [0, 0, 0, 0, 1]
+    assert [event.seq for event in record.events] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.rule("R86", "R108")
+def test_memory_stays_bounded_over_ten_thousand_jobs_and_running_jobs_are_never_forgotten() -> None:
+    journal = Journal(limit_bytes=1_000_000, limit_jobs=200)
+    running = journal.open("running", "me")
+    journal.add(running, Accepted(job="running", seq=1))
+    for number in range(10_000):
+        job = f"job-{number}"
+        record = journal.open(job, "me")
+        journal.add(record, Artifact(job=job, seq=1, name="image-0", media_type="image/png", data=b"x" * 20_000))
+        journal.add(record, Finished(job=job, seq=2))
+    kept = [number for number in range(10_000) if journal.get(f"job-{number}")]
+    assert len(kept) <= 50 and kept[-1] == 9999
+    assert journal.get("running") is running and journal.unfinished() == ["running"]

@@ -1,0 +1,56 @@
+"""The error tree: every leaf has its own code, and a sentence fit for a person."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+from sfumato.protocol import errors
+
+EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
+    type(error): error
+    for error in (
+        errors.Invalid([errors.Problem("steps", "Steps must be between 1 and 150.")]),
+        errors.JobNotFound("a"),
+        errors.ModelNotFound("checkpoint", "x", ["y"]),
+        errors.CorruptFile("x.safetensors", "tensor 'a.b' ends behind the end of the file"),
+        errors.PickleRefused("x.ckpt"),
+        errors.ModelUnsupported("x", "a video model"),
+        errors.ModelIncomplete("x", "text encoder", ["a", "b"]),
+        errors.ModelIncompatible("x", "SD 1.5", "SDXL"),
+        errors.ImageUnreadable("The mask", "it is empty"),
+        errors.ChecksumDiffers("x"),
+        errors.OutOfMemory("2048x2048"),
+        errors.NumbersInvalid("decoding"),
+        errors.MissingPackage("Depth maps", "timm"),
+        errors.DiskFull("outputs", 12_000_000, 40_000_000),
+        errors.NotWritable("outputs", "read-only file system"),
+        errors.Forbidden("delete"),
+        errors.BadFrame("it is empty"),
+        errors.UnsafeName("../x", "it climbs up"),
+        errors.DeviceLost(),
+        errors.WorkerDied("denoise", "it was ended by SIGKILL"),
+        errors.EngineUnavailable("No module named 'torch'"),
+        errors.Internal(detail="trace"),
+    )
+}
+
+
+@pytest.mark.rule("R143", "D178")
+@pytest.mark.parametrize("leaf", list(errors.leaves()), ids=lambda leaf: leaf.__name__)
+def test_every_leaf_has_a_sentence_for_a_person(leaf: type[errors.SfumatoError]) -> None:
+    message = EXAMPLES[leaf].message
+    print(f"{leaf.code}: {message}")
+    assert re.match(r"^['A-Z]", message) and message.endswith(".")
+    assert "!" not in message and "please" not in message.lower() and "Traceback" not in message
+    assert leaf.__name__ not in message and "Error" not in message
+
+
+def test_codes_are_unique_and_drawn_in_the_tree() -> None:
+    drawing = inspect.getdoc(errors)
+    assert drawing is not None
+    found = list(errors.leaves())
+    assert len({leaf.code for leaf in found}) == len(found)
+    for leaf in found:
+        assert re.search(rf"── {leaf.__name__} +{leaf.code} +{leaf.http_status}", drawing), leaf.__name__
