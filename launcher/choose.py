@@ -4,6 +4,9 @@ Started by `session.py` with the Python of the virtual environment, where PyQt5 
 none. It installs by running the launcher itself with `--install-only`, so there is one way to install.
 """
 
+# PyQt5's stubs know neither properties as constructor arguments nor that a widget has a style.
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false
+
 from __future__ import annotations
 
 import argparse

@@ -23,6 +23,8 @@ from launcher.process import run
 from launcher.requirements import Requirements
 
 DELAYS_S = (2.0, 4.0, 8.0)
+# Standard output belongs to the program, which may be writing into a pipe.
+STANDARD_ERROR = 2
 # pip's own words for what another try does not change.
 FINAL = re.compile(r"No matching distribution|ResolutionImpossible|No space left|requires a different Python|THESE PACKAGES DO NOT MATCH|Invalid requirement")
 PIP_SOURCES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE")
@@ -112,7 +114,8 @@ def _pip(folders: Folders, wanted: Path, log: Path, sources: Sequence[str]) -> i
     log.unlink(missing_ok=True)
     command = [str(folders.python), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"]
     # PYTHONUTF8: pip reads the requirements and prints paths; both may hold any character.
-    return run([*command, "--log", str(log), *sources, "--requirement", str(wanted)], {**os.environ, "PYTHONUTF8": "1", "PIP_REQUIRE_VIRTUALENV": "0"})
+    values = {**os.environ, "PYTHONUTF8": "1", "PIP_REQUIRE_VIRTUALENV": "0"}
+    return run([*command, "--log", str(log), *sources, "--requirement", str(wanted)], values, stdout=STANDARD_ERROR)
 
 
 def _as_url(folder: Path) -> str:
