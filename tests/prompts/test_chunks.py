@@ -62,7 +62,7 @@ def test_the_frame_holds_77_places_and_weighs_one() -> None:
 )
 def test_break_ends_the_chunk(text: str, expected: list[int], count: str) -> None:
     assert lengths(text) == expected
-    assert understand(text).document()["tokens"] == count
+    assert understand(text).to_json()["tokens"] == count
 
 
 @pytest.mark.rule("P12")
@@ -116,27 +116,27 @@ def test_no_token_is_lost_and_no_chunk_is_too_long(words: list[str], backtrack: 
 
 @pytest.mark.rule("P61")
 def test_count_and_limit() -> None:
-    assert understand("").document()["tokens"] == "0/75"
-    assert understand("cat " * 75).document()["tokens"] == "75/75"
-    assert understand("cat " * 76).document()["tokens"] == "76/150"
+    assert understand("").to_json()["tokens"] == "0/75"
+    assert understand("cat " * 75).to_json()["tokens"] == "75/75"
+    assert understand("cat " * 76).to_json()["tokens"] == "76/150"
 
 
 @pytest.mark.rule("P65")
 def test_without_emphasis_brackets_and_break_are_text() -> None:
     plan = understand("(a:1.2) BREAK b", emphasis="none")
-    assert [(piece["text"], piece["weight"]) for piece in plan.document()["segments"]] == [("(a:1.2) BREAK b", 1.0)]
+    assert [(piece["text"], piece["weight"]) for piece in plan.to_json()["segments"]] == [("(a:1.2) BREAK b", 1.0)]
     assert plan.chunks[0].tokens == tuple(clip_tokenizer().encode("(a:1.2) BREAK b"))
 
 
 @pytest.mark.rule("P3", "P5")
 def test_the_document_is_json_and_tells_what_was_understood() -> None:
-    document = understand("a (red:1.3) cat BREAK dog ) x", steps=12).document()
+    document = understand("a (red:1.3) cat BREAK dog ) x", steps=12).to_json()
     assert json.loads(json.dumps(document)) == document
-    assert document == understand("a (red:1.3) cat BREAK dog ) x", steps=12).document()
+    assert document == understand("a (red:1.3) cat BREAK dog ) x", steps=12).to_json()
     assert document["steps"] == 12
     assert [piece["kind"] for piece in document["segments"]] == ["text", "text", "text", "break", "text"]
     assert document["chunks"][0]["words"] == ["a ", "red ", "cat "]
-    assert [mark["start"] for mark in document["suspicious"]] == [26]
+    assert [span["start"] for span in document["spans"] if span["message"]] == [26]
 
 
 @pytest.mark.rule("P2")

@@ -52,7 +52,7 @@ class ChunkDocument(TypedDict):
 
 
 class SpanDocument(TypedDict):
-    """A suspicious place as JSON."""
+    """A place of the text as JSON; suspicious if its message is not empty."""
 
     start: int
     end: int
@@ -68,7 +68,7 @@ class PlanDocument(TypedDict):
     segments: list[PieceDocument]
     chunks: list[ChunkDocument]
     tokens: str
-    suspicious: list[SpanDocument]
+    spans: list[SpanDocument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Plan:
         """The places that are probably not read as their writer meant."""
         return tuple(span for span in self.spans if span.message)
 
-    def document(self, tokenizer: ClipTokenizer | None = None) -> PlanDocument:
+    def to_json(self, tokenizer: ClipTokenizer | None = None) -> PlanDocument:
         """The plan as plain lists and dictionaries, for JSON; `tokenizer` spells the tokens (default: CLIP's)."""
         tokenizer = tokenizer or clip_tokenizer()
         return {
@@ -109,7 +109,7 @@ class Plan:
                 for chunk in self.chunks
             ],
             "tokens": f"{self.token_count}/{self.token_limit}",
-            "suspicious": [{"start": span.start, "end": span.end, "kind": span.kind, "message": span.message} for span in self.suspicious],
+            "spans": [{"start": span.start, "end": span.end, "kind": span.kind, "message": span.message} for span in self.spans],
         }
 
 

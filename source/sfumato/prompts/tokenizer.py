@@ -41,7 +41,7 @@ class ClipTokenizer:
             vocabulary: gzipped text; after one heading line, a pair of symbols per line, most frequent first.
         """
         with gzip.open(vocabulary, "rt", encoding="utf-8") as lines:
-            pairs = [tuple(line.split()) for line in islice(lines, 1, 1 + _MERGES)]
+            pairs = [(left, right) for left, right in map(str.split, islice(lines, 1, 1 + _MERGES))]
         self._byte_symbols = _byte_symbols()
         symbols = [self._byte_symbols[byte] for byte in _byte_order()]
         symbols += [symbol + _WORD_END for symbol in symbols]
