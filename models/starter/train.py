@@ -24,11 +24,11 @@ os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel
 
 HERE = Path(__file__).resolve().parent
@@ -112,7 +112,7 @@ class Checkpointed:
         names = [n for n, _ in self.module.named_parameters()]
         device = next(self.module.parameters()).device
         with safe_open(self.path, "pt") as file:
-            tensors = {key: file.get_tensor(key).to(device) for key in file.keys()}
+            tensors = {key: file.get_tensor(key).to(device) for key in file}
             self.step = int((file.metadata() or {})["step"])
         self.module.load_state_dict({n: tensors[f"now.{n}"] for n in names}, strict=False)
         self.average.values = {n: tensors[f"average.{n}"] for n in names}
@@ -183,9 +183,9 @@ def pick_crops(pictures: np.ndarray, drawn: list[world.Scene], side: int, count:
 
 def picture_loss(made: Tensor, wanted: Tensor) -> Tensor:
     """Mean absolute error of pixels and of their differences to the right and below: edges count."""
-    loss = F.l1_loss(made, wanted) + 0.5 * F.mse_loss(made, wanted)
+    loss = functional.l1_loss(made, wanted) + 0.5 * functional.mse_loss(made, wanted)
     for dim in (2, 3):
-        loss = loss + 0.5 * F.l1_loss(made.diff(dim=dim), wanted.diff(dim=dim))
+        loss = loss + 0.5 * functional.l1_loss(made.diff(dim=dim), wanted.diff(dim=dim))
     return loss
 
 
@@ -210,7 +210,7 @@ def train_vae(work: Path, device: torch.device, steps: int, fast: bool) -> Autoe
             loss = picture_loss(made, batch) + 1e-4 * posterior.kl().float().mean() / posterior.mean[0].numel()
             run.descend(loss, steps)
             if run.step % 50 == 0:
-                error = F.l1_loss(made, batch).item()
+                error = functional.l1_loss(made, batch).item()
                 print(
                     f"vae {run.step}/{steps} loss {loss.item():.4f} l1 {error:.4f} whole {whole} {(time.time() - started) / (run.step - first):.3f} s/step",
                     flush=True,

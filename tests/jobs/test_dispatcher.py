@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
 from sfumato.jobs.dispatcher import EARLY_FEED_LIMIT_BYTES, Dispatcher
 from sfumato.jobs.registry import JobKind, Registry, filled, resolve
 from sfumato.jobs.runner import Work
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.messages import Accepted, Cancel, Cancelled, Event, Failed, Feed, Finished, Resume, Submit
 from sfumato.protocol.requests.generate import Generate
-
 from tests.support import kinds
 
 
@@ -57,9 +57,13 @@ def test_a_stranger_can_neither_cancel_feed_nor_resume(dispatcher: Dispatcher, e
     for command in (Cancel(job="a"), Feed(job="a", data=b"x"), Submit(job="a", kind="count")):
         dispatcher.handle(command, "stranger")
     dispatcher.handle(Resume(job="a"), "stranger")
-    assert executor.cancelled == [] and executor.fed == [] and executor.started == ["a"]
+    assert executor.cancelled == []
+    assert executor.fed == []
+    assert executor.started == ["a"]
     said = [event for client, event in heard if client == "stranger"]
-    assert len(said) == 1 and isinstance(said[0], Failed) and said[0].code == "job_not_found"
+    assert len(said) == 1
+    assert isinstance(said[0], Failed)
+    assert said[0].code == "job_not_found"
 
 
 def test_words_after_the_ending_are_dropped(dispatcher: Dispatcher, executor: Recorder, heard: list[tuple[str, Event]]) -> None:
@@ -81,7 +85,8 @@ def test_jobs_wait_while_there_is_no_executor_and_one_is_lost(dispatcher: Dispat
     dispatcher.executor_lost("it was unplugged")
     assert [event.code for _, event in heard if isinstance(event, Failed)] == ["worker_died"]
     dispatcher.attach(second)
-    assert first.started == ["a"] and second.started == ["b"]
+    assert first.started == ["a"]
+    assert second.started == ["b"]
 
 
 def test_too_much_uploaded_too_early_ends_the_job(dispatcher: Dispatcher, executor: Recorder, heard: list[tuple[str, Event]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sfumato.jobs.journal import Journal
 from sfumato.protocol.messages import Accepted, Artifact, Finished, Progress
 
@@ -27,5 +28,7 @@ def test_memory_stays_bounded_over_ten_thousand_jobs_and_running_jobs_are_never_
         journal.add(record, Artifact(job=job, seq=1, name="image-0", media_type="image/png", data=b"x" * 20_000))
         journal.add(record, Finished(job=job, seq=2))
     kept = [number for number in range(10_000) if journal.get(f"job-{number}")]
-    assert len(kept) <= 50 and kept[-1] == 9999
-    assert journal.get("running") is running and journal.unfinished() == ["running"]
+    assert len(kept) <= 50
+    assert kept[-1] == 9999
+    assert journal.get("running") is running
+    assert journal.unfinished() == ["running"]

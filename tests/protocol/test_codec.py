@@ -8,12 +8,14 @@ import bson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sfumato.protocol import codec
 from sfumato.protocol.errors import BadFrame
 from sfumato.protocol.messages import Artifact, Cancel, Command, Event, Failed, Feed, Finished, Hello, Progress, Resume, Submit
 
+text = st.text(st.characters(exclude_categories=["Cs"]))
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["Cs"])) | st.binary(max_size=50),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | text | st.binary(max_size=50),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", min_size=1, max_size=5), inner, max_size=4),
     max_leaves=10,
 )
@@ -81,10 +83,12 @@ def test_a_damaged_document_is_read_or_refused_but_never_anything_else(data: st.
     whole = bytearray(codec.encode(Submit(job="a", kind="generate", params={"prompt": "x" * 20, "list": [1, {"a": b"b"}]})))
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    refused = False
     try:
-        assert isinstance(codec.decode_command(bytes(whole)), Command)
-    except BadFrame as error:
-        assert error.code == "bad_frame"
+        message = codec.decode_command(bytes(whole))
+    except BadFrame:
+        refused = True
+    assert refused or isinstance(message, Command)
 
 
 @pytest.mark.rule("X13")

@@ -6,6 +6,7 @@ import inspect
 import re
 
 import pytest
+
 from sfumato.protocol import errors
 
 EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
@@ -42,9 +43,13 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
 def test_every_leaf_has_a_sentence_for_a_person(leaf: type[errors.SfumatoError]) -> None:
     message = EXAMPLES[leaf].message
     print(f"{leaf.code}: {message}")
-    assert re.match(r"^['A-Z]", message) and message.endswith(".")
-    assert "!" not in message and "please" not in message.lower() and "Traceback" not in message
-    assert leaf.__name__ not in message and "Error" not in message
+    assert re.match(r"^['A-Z]", message)
+    assert message.endswith(".")
+    assert "!" not in message
+    assert "please" not in message.lower()
+    assert "Traceback" not in message
+    assert leaf.__name__ not in message
+    assert "Error" not in message
 
 
 def test_codes_are_unique_and_drawn_in_the_tree() -> None:

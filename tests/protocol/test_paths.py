@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfumato.protocol.errors import UnsafeName
 from sfumato.protocol.paths import contain
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.params import SEED_MAX
 from sfumato.protocol.requests.generate import Generate
@@ -28,7 +29,9 @@ def test_every_bad_field_is_named_at_once() -> None:
 def test_every_number_has_limits_that_are_refusals(spec: object) -> None:
     from sfumato.protocol.specs import ParamSpec
 
-    assert isinstance(spec, ParamSpec) and spec.minimum is not None and spec.maximum is not None
+    assert isinstance(spec, ParamSpec)
+    assert spec.minimum is not None
+    assert spec.maximum is not None
     top = SEED_MAX if spec.name == "seed" else spec.maximum
     number = int if spec.kind == "int" else float
     for fine in (number(spec.minimum), number(top)):
@@ -41,7 +44,7 @@ def test_every_number_has_limits_that_are_refusals(spec: object) -> None:
 @pytest.mark.rule("R32")
 @given(st.integers(0, SEED_MAX))
 def test_a_seed_is_used_as_given(seed: int) -> None:
-    assert validate(Generate, {"seed": seed}).seed == seed  # type: ignore[attr-defined]  # a Generate
+    assert validate(Generate, {"seed": seed}).seed == seed
 
 
 @pytest.mark.rule("R30")
@@ -55,7 +58,7 @@ def test_every_field_may_be_left_out() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "seven", True, None, [7]])
 def test_numbers_that_are_none_are_refused(value: object) -> None:
     if value is True:
-        assert validate(Generate, {"guidance": 1.0}).guidance == 1.0  # type: ignore[attr-defined]  # a Generate
+        assert validate(Generate, {"guidance": 1.0}).guidance == 1.0
         return
     with pytest.raises(Invalid):
         validate(Generate, {"guidance": value})
@@ -66,11 +69,17 @@ def test_every_parameter_is_a_full_row() -> None:
     rows = specs(Generate)
     assert [row.name for row in rows] == list(Generate.model_fields)
     for row in rows:
-        assert row.title and row.description.endswith(".") and row.group
+        assert row.title
+        assert row.description.endswith(".")
+        assert row.group
         assert row.to_json()["name"] == row.name
         if row.kind in ("int", "float"):
-            assert row.slider_minimum is not None and row.slider_maximum is not None and row.step > 0
+            assert row.slider_minimum is not None
+            assert row.slider_maximum is not None
+            assert row.step > 0
     sampler = next(row for row in rows if row.name == "sampler")
     assert (sampler.kind, sampler.choices_from, sampler.flag) == ("choice", "samplers", "--sampler")
     width = next(row for row in rows if row.name == "width")
-    assert width.optional and width.default is None and width.unset == "Model's size"
+    assert width.optional
+    assert width.default is None
+    assert width.unset == "Model's size"

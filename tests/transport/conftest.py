@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import filled
 from sfumato.protocol.messages import Hello
 from sfumato.transport.endpoint import Endpoint, InProcess
 from sfumato.transport.local import LocalInference
-
 from tests.support import kinds
 from tests.support.listening import Listening
 

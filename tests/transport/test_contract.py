@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from sfumato.protocol.messages import ENDINGS, Accepted, Artifact, Cancel, Cancelled, Failed, Feed, Finished, Hello, Progress, Resume, Submit
 from sfumato.transport.endpoint import Endpoint
-
 from tests.support.listening import Listening
 
 
@@ -15,7 +15,8 @@ def submit(job: str, **params: object) -> Submit:
 
 def test_hello_tells_what_is_offered(client: Listening) -> None:
     hello = client.wait_for(Hello)
-    assert hello.protocol == 1 and len(hello.session) == 32
+    assert hello.protocol == 1
+    assert len(hello.session) == 32
     assert hello.catalog["kinds"]["count"]["specs"][0]["name"] == "steps"
     assert hello.catalog["choices"]["models"][0]["value"] == "nothing"
 
@@ -44,9 +45,14 @@ def test_a_failure_has_code_sentence_and_field_and_hides_the_trace(endpoint: End
     endpoint.send(submit("a", act="fail"))
     endpoint.send(submit("b", act="raise"))
     known, unknown = client.ending("a"), client.ending("b")
-    assert isinstance(known, Failed) and isinstance(unknown, Failed)
-    assert (known.code, known.path) == ("model_not_found", "model") and "'x'" in known.message and "'y'" in known.message
-    assert unknown.code == "internal" and "mistake" not in unknown.message and "a mistake of ours" in unknown.detail
+    assert isinstance(known, Failed)
+    assert isinstance(unknown, Failed)
+    assert (known.code, known.path) == ("model_not_found", "model")
+    assert "'x'" in known.message
+    assert "'y'" in known.message
+    assert unknown.code == "internal"
+    assert "mistake" not in unknown.message
+    assert "a mistake of ours" in unknown.detail
 
 
 @pytest.mark.rule("R87")
@@ -79,7 +85,8 @@ def test_resume_replays_what_was_missed_in_order(endpoint: Endpoint, client: Lis
 def test_resume_of_an_unknown_job_says_so(endpoint: Endpoint, client: Listening) -> None:
     endpoint.send(Resume(job="stranger", after=0))
     ending = client.ending("stranger")
-    assert isinstance(ending, Failed) and ending.code == "job_not_found"
+    assert isinstance(ending, Failed)
+    assert ending.code == "job_not_found"
 
 
 def test_cancel_while_waiting_ends_at_once_and_the_running_job_goes_on(endpoint: Endpoint, client: Listening) -> None:
@@ -113,10 +120,12 @@ def test_a_bad_request_names_every_bad_field(endpoint: Endpoint, client: Listeni
     endpoint.send(submit("a", steps=0, pictures=101, colour="red", pause_s="soon"))
     endpoint.send(Submit(job="b", kind="cuont", params={}))
     bad, unknown = client.ending("a"), client.ending("b")
-    assert isinstance(bad, Failed) and isinstance(unknown, Failed)
+    assert isinstance(bad, Failed)
+    assert isinstance(unknown, Failed)
     assert bad.code == unknown.code == "invalid"
     assert set(bad.path.split(",")) == {"steps", "pictures", "colour", "pause_s"}
-    assert "Steps must be between 1 and 100000." in bad.message and "Pictures must be between 0 and 100." in bad.message
+    assert "Steps must be between 1 and 100000." in bad.message
+    assert "Pictures must be between 0 and 100." in bad.message
     assert "Closest: 'count'" in unknown.message
 
 
@@ -144,7 +153,8 @@ def test_an_upload_reaches_the_job_also_when_it_began_before_it(endpoint: Endpoi
     endpoint.send(Feed(job="a", data=b"y" * (1 << 20)))
     endpoint.send(Feed(job="a", last=True))
     ending = client.ending("a")
-    assert isinstance(ending, Finished) and ending.result["received"] == 1000 + (1 << 20)
+    assert isinstance(ending, Finished)
+    assert ending.result["received"] == 1000 + (1 << 20)
 
 
 def test_a_job_that_waits_for_an_upload_can_be_cancelled(endpoint: Endpoint, client: Listening) -> None:
@@ -167,7 +177,8 @@ def test_what_a_handler_keeps_lives_as_long_as_the_process(endpoint: Endpoint, c
     for job in ("a", "b"):
         endpoint.send(submit(job))
     first, second = client.ending("a"), client.ending("b")
-    assert isinstance(first, Finished) and isinstance(second, Finished)
+    assert isinstance(first, Finished)
+    assert isinstance(second, Finished)
     assert (first.result["kept"], second.result["kept"]) == (1, 2)
 
 

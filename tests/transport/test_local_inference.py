@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from sfumato.jobs.places import Places
 from sfumato.protocol.messages import Failed, Finished, Hello, Progress, Submit
 from sfumato.transport.local import LocalInference, State
-
 from tests.support import kinds
 from tests.support.listening import Listening
 
@@ -83,8 +83,10 @@ def test_killing_the_child_ends_the_job_with_worker_died_and_the_next_job_runs(l
     ending = client.ending("a")
     # Then the running job ends within a second, in words, and the waiting one runs in a new child
     assert time.monotonic() - killed < 1
-    assert isinstance(ending, Failed) and ending.code == "worker_died"
-    assert "stage 'count'" in ending.message and "SIGKILL" in ending.message
+    assert isinstance(ending, Failed)
+    assert ending.code == "worker_died"
+    assert "stage 'count'" in ending.message
+    assert "SIGKILL" in ending.message
     assert isinstance(client.ending("b"), Finished)
     assert local.pid != first
     assert "SIGKILL" in states.wait("restarting").sentence
@@ -95,7 +97,8 @@ def test_a_child_that_ends_itself_is_replaced_each_time(local: LocalInference, c
     for job, act in (("a", "exit"), ("b", "kill")):
         local.send(Submit(job=job, kind="count", params={"act": act}))
         ending = client.ending(job)
-        assert isinstance(ending, Failed) and ending.code == "worker_died"
+        assert isinstance(ending, Failed)
+        assert ending.code == "worker_died"
     local.send(Submit(job="c", kind="count"))
     assert isinstance(client.ending("c"), Finished)
 
@@ -120,9 +123,12 @@ def test_reload_starts_a_fresh_child_and_keeps_waiting_jobs(local: LocalInferenc
     first = local.pid
     local.restart()
     ending = client.ending("a")
-    assert isinstance(ending, Failed) and ending.code == "worker_died" and "reloaded" in ending.message
+    assert isinstance(ending, Failed)
+    assert ending.code == "worker_died"
+    assert "reloaded" in ending.message
     finished = client.ending("b")
-    assert isinstance(finished, Finished) and finished.result["kept"] == 1
+    assert isinstance(finished, Finished)
+    assert finished.result["kept"] == 1
     assert local.pid != first
     assert "restarting" not in [state.name for state in states.heard]
 
@@ -139,7 +145,8 @@ def test_a_child_that_stops_beating_is_taken_for_dead(places: Places) -> None:
         assert local.pid is not None
         os.kill(local.pid, signal.SIGSTOP)
         ending = listening.ending("a")
-        assert isinstance(ending, Failed) and "did not answer" in ending.message
+        assert isinstance(ending, Failed)
+        assert "did not answer" in ending.message
         local.send(Submit(job="b", kind="count"))
         assert isinstance(listening.ending("b"), Finished)
     finally:
@@ -157,7 +164,9 @@ def test_an_engine_that_cannot_start_says_why_and_jobs_fail_with_that_sentence(p
         local.send(Submit(job="late", kind="count"))
         for job in ("early", "late"):
             ending = listening.ending(job)
-            assert isinstance(ending, Failed) and ending.code == "engine_unavailable" and "no_such_module" in ending.message
+            assert isinstance(ending, Failed)
+            assert ending.code == "engine_unavailable"
+            assert "no_such_module" in ending.message
     finally:
         local.close()
 

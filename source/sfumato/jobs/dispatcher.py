@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sfumato.jobs.journal import Journal, JobRecord
+from sfumato.jobs.journal import JobRecord, Journal
 from sfumato.jobs.registry import Registry
 from sfumato.jobs.runner import Executor, Work
 from sfumato.protocol.errors import Invalid, JobNotFound, Problem, SfumatoError, WorkerDied

@@ -19,7 +19,7 @@ class JobRecord:
     """One job's owner and events; `ended` once its one ending was said."""
 
     client: str
-    events: list[JobEvent] = field(default_factory=list)
+    events: list[JobEvent] = field(default_factory=list[JobEvent])
     size_bytes: int = 0
     ended: bool = False
 

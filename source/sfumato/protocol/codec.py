@@ -43,9 +43,10 @@ def document_of(data: bytes, limit_bytes: int) -> dict[str, Any]:
         raise BadFrame(f"it has {len(data)} bytes, {limit_bytes} are allowed")
     _check_depth(data)
     try:
-        return bson.decode(data)
+        found: dict[str, Any] = bson.decode(data)  # pyright: ignore[reportUnknownMemberType]  # bson's overloads name unparametrised arrays
     except (BSONError, ValueError, OverflowError, RecursionError, UnicodeError) as error:
         raise BadFrame("it is not a BSON document") from error
+    return found
 
 
 def _decode(data: bytes, adapter: Any, limit_bytes: int) -> Any:

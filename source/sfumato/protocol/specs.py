@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.params import Ui
 from sfumato.protocol.requests import Request
 
+R = TypeVar("R", bound=Request)
 Kind = Literal["text", "int", "float", "bool", "choice"]
 
 
@@ -122,7 +123,7 @@ def range_sentence(spec: ParamSpec) -> str:
     return f"{spec.title} is out of range."
 
 
-def validate(request: type[Request], params: dict[str, Any]) -> Request:
+def validate(request: type[R], params: dict[str, Any]) -> R:
     """`params` as a request; raises `Invalid` naming every bad field at once."""
     try:
         return request.model_validate(params)

@@ -68,7 +68,7 @@ def _private_pipes() -> tuple[int, int]:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415  # exists on Windows only
+        import msvcrt  # exists on Windows only
 
         for descriptor in (incoming, outgoing):
             msvcrt.setmode(descriptor, os.O_BINARY)

@@ -14,7 +14,7 @@ from sfumato.jobs.dispatcher import Dispatcher
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import Registry, resolve
 from sfumato.jobs.runner import ThreadExecutor
-from sfumato.protocol.messages import Command, Event, Hello, JobEvent, Submit
+from sfumato.protocol.messages import Command, Event, Hello, Submit
 
 OnEvent = Callable[[Event], None]
 
@@ -80,7 +80,7 @@ class InProcess:
             self._executor.close()
             self._executor = None
 
-    def _emit(self, client: str, event: JobEvent) -> None:
+    def _emit(self, client: str, event: Event) -> None:
         del client  # there is only one
         if self._on_event is not None:
             self._on_event(event)

@@ -195,7 +195,8 @@ class LocalInference:
         """One life of the child, from birth to death; the cause of death in words."""
         with self._open_log() as output:
             process = self._spawn(output)
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         self._heard = time.monotonic()
         with self._lock:
             self._process = process
@@ -229,7 +230,7 @@ class LocalInference:
         paths = [str(SOURCE_FOLDER), environment.get("PYTHONPATH", "")]
         environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
         no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        return subprocess.Popen(  # noqa: S603  # our own interpreter and module
+        return subprocess.Popen(  # our own interpreter and module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, bufsize=0, env=environment, creationflags=no_window
         )
 
@@ -243,7 +244,7 @@ class LocalInference:
             return path.open("ab")
         except OSError as error:
             log.warning("engine.log cannot be written: %s", error.strerror)
-            return open(os.devnull, "ab")  # noqa: SIM115  # closed by the caller's with
+            return open(os.devnull, "ab")  # closed by the caller's with
 
     def _end_child(self, reason: str) -> None:
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from sfumato.protocol import params
 from sfumato.protocol.requests import JobWarning, Request, Result
 
@@ -50,4 +52,4 @@ class GenerateResult(Result):
     sampler: str = ""
     schedule: str = ""
     warnings: tuple[JobWarning, ...] = ()
-    seconds: dict[str, float] = {}
+    seconds: dict[str, float] = Field(default_factory=dict)

@@ -1,0 +1,148 @@
+"""The command line: the same jobs as the window's, their flags drawn from the same rows.
+
+Exit status: 0 done, 1 the job failed, 2 the command was wrong, 130 stopped by Ctrl+C. Results go to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sfumato import __version__
+from sfumato.config import find_places
+from sfumato.jobs.places import Places
+from sfumato.protocol.errors import Invalid, SfumatoError
+from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.specs import ParamSpec, specs, validate
+
+DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        status: int = options.run(options, find_places(options.data))
+    except SfumatoError as error:
+        print(f"sfumato: {error.message}", file=sys.stderr)
+        return WRONG if isinstance(error, Invalid) else FAILED
+    except KeyboardInterrupt:
+        return STOPPED
+    except BrokenPipeError:
+        # The reader of our output left (`sfumato models | head`); that is its right.
+        sys.stderr.close()
+        return DONE
+    return status
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands; used by `main` and by the generated reference in docs/."""
+    parser = argparse.ArgumentParser(
+        prog="sfumato", description="Make pictures with Stable Diffusion. Without a command, start_linux.sh and start_win.bat open the studio."
+    )
+    parser.add_argument("--version", action="version", version=f"Sfumato {__version__}")
+    parser.add_argument("--data", metavar="DIR", default=None, help="data folder (settings, outputs/, models/)")
+    parser.add_argument("--verbose", action="store_true", help="say more about what happens")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    generate = commands.add_parser("generate", help="make pictures from a text", description="Make pictures from a text.")
+    generate.add_argument("prompt", metavar="PROMPT", help=_help(_spec("prompt")))
+    for spec in specs(Generate):
+        if spec.name != "prompt":
+            _add_flag(generate, spec)
+    generate.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write the picture (.png); default: numbered in the outputs folder")
+    generate.add_argument("--replace", action="store_true", help="write over an existing FILE")
+    generate.set_defaults(run=_generate)
+
+    models = commands.add_parser("models", help="list the models that were found", description="List the models that were found.")
+    models.add_argument("--json", action="store_true", help="print JSON")
+    models.set_defaults(run=_models)
+
+    prompt = commands.add_parser("prompt", help="show how a prompt is understood", description="Show how a prompt is understood, without running anything.")
+    prompt.add_argument("text", metavar="PROMPT")
+    prompt.add_argument("--steps", type=int, default=Generate().steps, help="steps the prompt is planned for (default: %(default)s)")
+    prompt.add_argument("--json", action="store_true", help="print JSON")
+    prompt.set_defaults(run=_prompt)
+    return parser
+
+
+def _spec(name: str) -> ParamSpec:
+    return next(spec for spec in specs(Generate) if spec.name == name)
+
+
+def _help(spec: ParamSpec) -> str:
+    """A parameter's row as a help line: words, limits, default."""
+    limits = ""
+    if spec.minimum is not None and spec.maximum is not None and spec.maximum < 1e6:
+        limits = f" {spec.minimum:g} to {spec.maximum:g}."
+    default = spec.unset.lower() if spec.default is None else json.dumps(spec.default)
+    shown = f" (default: {default})" if spec.default != "" else ""
+    return (spec.description + limits + shown).replace("%", "%%")
+
+
+def _add_flag(parser: argparse.ArgumentParser, spec: ParamSpec) -> None:
+    """One row as one flag. Limits are checked by the request itself, so that every bad value is named at once."""
+    if spec.kind == "bool":
+        parser.add_argument(spec.flag, dest=spec.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=_help(spec))
+        return
+    types: dict[str, Any] = {"int": int, "float": float}
+    parser.add_argument(
+        spec.flag,
+        dest=spec.name,
+        type=types.get(spec.kind, str),
+        choices=spec.choices or None,
+        metavar=None if spec.choices else spec.name.upper(),
+        default=argparse.SUPPRESS,
+        help=_help(spec),
+    )
+
+
+def _generate(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.terminal import Destination, run_generate  # rich and the child are not needed for --help
+
+    given = {spec.name: getattr(options, spec.name) for spec in specs(Generate) if hasattr(options, spec.name)}
+    request = validate(Generate, given)
+    return run_generate(request, places, Destination(options.output, options.replace))
+
+
+def _models(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.terminal import fetch_catalog  # as above
+
+    found = fetch_catalog(places)["choices"].get("models", [])
+    if options.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return DONE
+    if not found:
+        folders = " or ".join(str(path) for path in places.models)
+        print(f"No models found. Put .safetensors files or diffusers folders into checkpoints/ in {folders}.", file=sys.stderr)
+    width = max((len(model["label"]) for model in found), default=0)
+    for model in found:
+        state = model.get("reason") or f"{model.get('family', '')}  {model.get('width')}x{model.get('height')}"
+        print(f"{model['label']:<{width}}  {state}")
+    return DONE
+
+
+def _prompt(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.prompts import understand  # loads the vocabulary
+
+    del places
+    steps = validate(Generate, {"steps": options.steps}).steps
+    plan = understand(options.text, steps=steps)
+    report = plan.to_json()
+    if options.json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+        return DONE
+    for segment in report["segments"]:
+        print(f"{segment['weight']:>7.3f}  {segment['text']!r}")
+    print(f"tokens  {report['tokens']}")
+    for span in report["spans"]:
+        if span.get("message"):
+            print(f"note    {span['start']}-{span['end']}: {span['message']}")
+    return DONE

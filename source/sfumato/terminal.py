@@ -1,0 +1,200 @@
+"""One job, watched from a terminal: sends it to LocalInference, draws its progress, writes its pictures."""
+
+from __future__ import annotations
+
+import os
+import queue
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBars
+
+from sfumato.imaging.writing import create_file, replace_file
+from sfumato.jobs.places import Places
+from sfumato.library.outputs import save_picture
+from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
+from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed, Finished, Hello, Progress, Submit
+from sfumato.protocol.requests.generate import Generate
+from sfumato.transport.local import LocalInference, State
+
+DONE, STOPPED = 0, 130
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where pictures go: a file the user named (the second picture gets "-2" before the ending), or the numbered outputs folder."""
+
+    file: Path | None
+    replace: bool
+
+    def check(self, count: int) -> None:
+        """Refuse before any work what could not be written after it; raises `Invalid` or `NotWritable`."""
+        if self.file is None:
+            return
+        if self.file.suffix.lower() != ".png":
+            raise Invalid([Problem("output", f"'{self.file}' must end in .png; that is the format pictures are written in.")])
+        folder = self.file.parent
+        if not folder.is_dir():
+            raise Invalid([Problem("output", f"The folder '{folder}' does not exist; create it or choose another.")])
+        if not os.access(folder, os.W_OK):
+            raise NotWritable(str(folder))
+        taken = next((path for path in map(self._numbered, range(count)) if path.exists()), None)
+        if taken is not None and not self.replace:
+            raise Invalid([Problem("output", f"'{taken}' exists already; choose another name or add --replace.")])
+
+    def _numbered(self, index: int) -> Path:
+        assert self.file is not None, "only a named file is numbered"
+        return self.file if index == 0 else self.file.with_stem(f"{self.file.stem}-{index + 1}")
+
+    def write(self, index: int, data: bytes, places: Places) -> Path:
+        """Write picture number `index`; raises `DiskFull` or `NotWritable`."""
+        if self.file is None:
+            return save_picture(places.outputs, "generate", data)
+        path = self._numbered(index)
+        (replace_file if self.replace else create_file)(path, data)
+        return path
+
+
+class _Listener:
+    """Hands events and states of the endpoint's threads to this one."""
+
+    def __init__(self) -> None:
+        self.heard: queue.SimpleQueue[Event | State] = queue.SimpleQueue()
+
+    def __iter__(self) -> Iterator[Event | State]:
+        while True:
+            yield self.heard.get()
+
+
+@contextmanager
+def _local_inference(places: Places) -> Iterator[tuple[LocalInference, _Listener]]:
+    listener = _Listener()
+    endpoint = LocalInference(places, on_state=listener.heard.put)
+    endpoint.open(listener.heard.put)
+    try:
+        yield endpoint, listener
+    finally:
+        endpoint.close()
+
+
+def fetch_catalog(places: Places) -> dict[str, Any]:
+    """What the engine of this machine offers; raises `EngineUnavailable`."""
+    with _local_inference(places) as (_, listener):
+        for heard in listener:
+            if isinstance(heard, Hello):
+                return heard.catalog
+            if isinstance(heard, State) and heard.name == "failed":
+                raise EngineUnavailable(heard.sentence)
+    raise AssertionError("the listener never ends by itself")
+
+
+def run_generate(request: Generate, places: Places, destination: Destination) -> int:
+    """Make the pictures of `request`; returns the exit status, raises what the job failed with.
+
+    Ctrl+C cancels the job and keeps the pictures that were finished; a second one ends at once.
+    """
+    destination.check(request.batch_size * request.batch_count)
+    with _local_inference(places) as (endpoint, listener), _Bars() as bars:
+        submit = Submit(job=uuid.uuid4().hex, kind="generate", params=request.model_dump())
+        endpoint.send(submit)
+        watch = _Watch(destination, places, bars)
+        try:
+            watch.until_ended(listener)
+        except KeyboardInterrupt:
+            endpoint.send(Cancel(job=submit.job))
+            bars.say("Stopping after the current step")
+            try:
+                watch.until_ended(listener)
+            except Stopped:
+                return STOPPED
+    return DONE
+
+
+class _Watch:
+    """What the job has said so far; ends by returning, or by raising how it failed."""
+
+    def __init__(self, destination: Destination, places: Places, bars: _Bars) -> None:
+        self._destination = destination
+        self._places = places
+        self._bars = bars
+        self._count = 0
+        self._trouble: SfumatoError | None = None
+
+    def until_ended(self, listener: _Listener) -> None:
+        for heard in listener:
+            if isinstance(heard, Progress):
+                self._bars.show(heard)
+            elif isinstance(heard, Artifact):
+                self._keep(heard)
+            elif isinstance(heard, Finished):
+                self._finish(heard)
+                return
+            elif isinstance(heard, Failed):
+                raise retold(heard.code, heard.message, heard.path, heard.detail)
+            elif isinstance(heard, Cancelled):
+                raise Stopped
+
+    def _keep(self, artifact: Artifact) -> None:
+        try:
+            path = self._destination.write(self._count, artifact.data, self._places)
+        except SfumatoError as error:
+            # The other pictures may still find room; the first trouble is told at the end.
+            self._trouble = self._trouble or error
+        else:
+            self._bars.result(str(path))
+        self._count += 1
+
+    def _finish(self, finished: Finished) -> None:
+        for warning in finished.result.get("warnings", []):
+            self._bars.say(f"Note: {warning['message']}")
+        if self._trouble is not None:
+            raise self._trouble
+
+
+class _Bars:
+    """A progress bar on a terminal, silence in a pipe."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = ProgressBars(
+            TextColumn("{task.description:<8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._stage = ""
+
+    def __enter__(self) -> _Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def show(self, progress: Progress) -> None:
+        if self._task is None:
+            self._task = self._bars.add_task(progress.stage, total=progress.total or None, rate="")
+        if progress.stage != self._stage:
+            self._stage = progress.stage
+            self._bars.reset(self._task, description=progress.stage, total=progress.total or None)
+        rate = f"{progress.rate:.1f} it/s" if progress.rate else ""
+        self._bars.update(self._task, completed=progress.done, total=progress.total or None, rate=rate)
+        if progress.note:
+            self.say(progress.note)
+
+    def say(self, sentence: str) -> None:
+        self._console.print(sentence, markup=False, highlight=False)
+
+    def result(self, line: str) -> None:
+        """One line of output proper."""
+        print(line, flush=True)
