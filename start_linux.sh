@@ -57,9 +57,15 @@ fail() {
     exit 1
 }
 
+value=no
 for word in "$@"; do
+    if [ "$value" = yes ]; then
+        value=no
+        continue
+    fi
     case $word in
         --offline) fail "No Python 3.11, 3.12 or 3.13 was found, and --offline forbids fetching one; install Python 3.11 and start again." ;;
+        --mode | --data) value=yes ;;
         --*) ;;
         *) break ;;
     esac
