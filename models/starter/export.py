@@ -11,11 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "source")
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
-from torch import Tensor
 from transformers import CLIPTextModel
 
-from sfumato.engine.layouts import original, vae
-from sfumato.engine.modules import clip_body
+from sfumato.engine.writing import original_tensors
 
 SIZE_LIMIT_BYTES = 16_000_000
 METADATA = {
@@ -34,7 +32,7 @@ METADATA = {
 
 def export(text: CLIPTextModel, unet: UNet2DConditionModel, autoencoder: AutoencoderKL, target: Path) -> None:
     """Write the three modules to `target`, replacing it in one step; raises `ValueError` above the size limit."""
-    tensors = original_layout(text, unet, autoencoder)
+    tensors = original_tensors(unet, autoencoder, text, torch.float16)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
     try:
@@ -47,16 +45,3 @@ def export(text: CLIPTextModel, unet: UNet2DConditionModel, autoencoder: Autoenc
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def original_layout(text: CLIPTextModel, unet: UNet2DConditionModel, autoencoder: AutoencoderKL, dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
-    """All weights under their original keys, cast to `dtype`."""
-    parts = {"unet": unet.state_dict(), "vae": autoencoder.state_dict(), "clip_l": clip_body(text).state_dict()}
-    tensors: dict[str, Tensor] = {}
-    for part, keys in original.spell(parts).items():
-        for name, key in keys.items():
-            tensor = parts[part][name].detach().to("cpu", dtype)
-            if part == "vae" and vae.is_attention_matrix(name):
-                tensor = tensor[:, :, None, None]
-            tensors[key] = tensor.contiguous().clone()
-    return tensors

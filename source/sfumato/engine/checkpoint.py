@@ -22,7 +22,6 @@ from sfumato.library.safetensors_header import Header, read_header
 from sfumato.protocol.errors import CorruptFile, ModelNotFound, ModelUnsupported, PickleRefused, UnsafeName
 from sfumato.protocol.paths import contain
 
-SUFFIXES = (".safetensors", ".sft")
 _DTYPES: dict[str, torch.dtype] = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -37,7 +36,6 @@ _DTYPES: dict[str, torch.dtype] = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _CONFIG_LIMIT_BYTES = 1 << 20
 # Sub-folder of a diffusers folder -> our part.
 _FOLDERS = {"unet": "unet", "vae": "vae", "text_encoder": "clip_l", "text_encoder_2": "clip_g", "transformer": "transformer"}
@@ -88,7 +86,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """
     if path.is_dir():
         return _open_folder(path)
-    header = _checked_header(path, path.name)
+    if not path.exists():
+        raise ModelNotFound("checkpoint", path.name)
+    header = read_header(path)
     stored = _stored(path, header)
     parts = {part: {name: stored[key] for name, key in table.items()} for part, table in original.sort_keys(stored).items()}
     return Checkpoint(path, path.name, parts, dict(header.metadata), identity=identity_of([path]))
@@ -99,23 +99,9 @@ def identity_of(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(file), status.st_size, status.st_mtime_ns) for file in files for status in (file.stat(),))
 
 
-def _checked_header(path: Path, name: str) -> Header:
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except FileNotFoundError:
-        raise ModelNotFound("checkpoint", name) from None
-    except OSError as error:
-        raise CorruptFile(name, f"it cannot be read ({error.strerror})") from error
-    if start.startswith(_PICKLE_STARTS):
-        raise PickleRefused(name)
-    return read_header(path)
-
-
 def _stored(path: Path, header: Header) -> dict[str, Stored]:
-    with path.open("rb") as file:
-        base = 8 + int.from_bytes(file.read(8), "little")
-    return {key: Stored(path, key, info.dtype, tuple(info.shape), base + info.begin, base + info.end) for key, info in header.tensors.items()}
+    start = header.data_start
+    return {key: Stored(path, key, info.dtype, info.shape, start + info.begin, start + info.end) for key, info in header.tensors.items()}
 
 
 def _open_folder(path: Path) -> Checkpoint:
@@ -131,7 +117,7 @@ def _open_folder(path: Path) -> Checkpoint:
         files += found
         stored: dict[str, Stored] = {}
         for file in found:
-            stored |= _stored(file, _checked_header(file, f"{path.name}/{folder}/{file.name}"))
+            stored |= _stored(file, read_header(file, f"{path.name}/{folder}/{file.name}"))
         if part in ("clip_l", "clip_g"):
             names = clip.canonical(stored)
         elif part == "vae":

@@ -64,6 +64,11 @@ class Model:
     latent: LatentFormat
     native_px: int
 
+    @property
+    def clip_layers(self) -> int:
+        """How many layers the text encoder has."""
+        return self.clip.config.num_hidden_layers
+
 
 @dataclass(frozen=True)
 class Family:

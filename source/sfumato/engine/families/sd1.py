@@ -13,7 +13,9 @@ from sfumato.engine.configuration import clip_configuration, configured, unet_co
 from sfumato.engine.family import Check, Defaults, Family, LatentFormat, Model, PreviewFactors, resolution
 from sfumato.engine.noise_table import NoiseTable
 from sfumato.engine.prediction import is_zero_terminal, prediction_of
-from sfumato.protocol.errors import ModelIncompatible
+from sfumato.prompts.chunks import Chunk, framed
+from sfumato.prompts.tokenizer import END
+from sfumato.protocol.errors import ModelIncompatible, ModelUnsupported
 
 if TYPE_CHECKING:
     from sfumato.engine.device import Device
@@ -48,6 +50,8 @@ def _load(checkpoint: Checkpoint, device: Device, check: Check) -> Model:
     unet = unet_configuration(checkpoint, _HEADS)
     vae = vae_configuration(checkpoint, _LATENT.scale)
     clip = clip_configuration(checkpoint)
+    if clip.vocabulary <= END or clip.positions < len(framed(Chunk((), ()))[0]):
+        raise ModelUnsupported(checkpoint.name, "a model whose text encoder has another vocabulary")
     if clip.width != unet.context_width:
         raise ModelIncompatible(checkpoint.name, f"a text encoder of width {unet.context_width}", f"one with a text encoder of width {clip.width}")
     with Reader(checkpoint, check) as reader:

@@ -1,0 +1,1 @@
+"""Handlers, one module per job kind: `run(request, context) -> result`."""
