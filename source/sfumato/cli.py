@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sfumato import __version__
-from sfumato.config import find_places
+from sfumato.config import Settings, find_places
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import Invalid, SfumatoError
 from sfumato.protocol.requests.generate import Generate
@@ -29,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        status: int = options.run(options, find_places(options.data))
+        places = find_places(options.data)
+        for complaint in Settings.load(places.data).complaints:
+            print(f"sfumato: {complaint}", file=sys.stderr)
+        status: int = options.run(options, places)
     except SfumatoError as error:
         print(f"sfumato: {error.message}", file=sys.stderr)
         return WRONG if isinstance(error, Invalid) else FAILED

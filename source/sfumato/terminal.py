@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 
-from sfumato.imaging.writing import create_file, replace_file
+from sfumato.imaging.writing import replace_file, write_new
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import save_picture
 from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
@@ -57,7 +57,7 @@ class Destination:
         if self.file is None:
             return save_picture(places.outputs, "generate", data)
         path = self._numbered(index)
-        (replace_file if self.replace else create_file)(path, data)
+        (replace_file if self.replace else write_new)(path, data)
         return path
 
 

@@ -1,0 +1,44 @@
+"""The drawn world and its judge: what is drawn is what is said, and the judge reads it back."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models" / "starter"))
+
+import judge
+import world
+
+
+def test_the_world_has_ten_shapes_and_twelve_colours_and_a_seed_names_a_picture() -> None:
+    assert (len(set(world.SHAPES)), len(world.COLOURS)) == (10, 12)
+    first, again, other = (world.random_scene(random.Random(seed)) for seed in (5, 5, 6))
+    assert first == again != other
+    assert world.draw(first).tobytes() == world.draw(again).tobytes()
+
+
+def test_a_caption_names_every_thing_and_a_named_background() -> None:
+    for seed in range(300):
+        scene = world.random_scene(random.Random(seed))
+        for thing in scene.things:
+            assert f"{thing.colour} {thing.shape}" in scene.caption
+        assert "background" not in scene.caption or f"{scene.background} background" in scene.caption
+        assert scene.background not in {thing.colour for thing in scene.things}
+
+
+def test_the_judge_reads_the_colours_of_every_drawn_picture() -> None:
+    for seed in range(120):
+        rng = random.Random(seed)
+        colour, background = rng.sample(list(world.COLOURS), 2)
+        picture = world.draw(world.judged_scene(colour, world.SHAPES[seed % 10], background, rng))
+        assert (judge.shape_colour_of(picture), judge.background_of(picture)) == (colour, background)
+    assert judge.shape_colour_of(world.draw(world.Scene("blue", (), ""))) is None
+
+
+@pytest.mark.slow
+def test_the_judge_learns_to_name_shapes() -> None:
+    assert judge.accuracy(judge.shape_network(), 300) >= 0.98

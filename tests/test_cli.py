@@ -1,0 +1,145 @@
+"""The command line as a person uses it: processes, exit statuses, one sentence per mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sfumato import __version__
+from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.specs import specs
+
+ROOT = Path(__file__).resolve().parents[1]
+STARTER = ROOT / "models" / "checkpoints" / "sfumato-starter.safetensors"
+
+
+def command(*words: str, data: Path) -> list[str]:
+    return [sys.executable, "-m", "sfumato", "--data", str(data), *words]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT / "source"), "COLUMNS": "200"}
+
+
+def run(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*words, data=data), capture_output=True, text=True, env=environment(), timeout=110)
+
+
+def test_version_is_printed(tmp_path: Path) -> None:
+    done = run("--version", data=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, f"Sfumato {__version__}")
+
+
+@pytest.mark.rule("R145")
+def test_every_parameter_is_a_flag_with_its_words_and_default(tmp_path: Path) -> None:
+    done = run("generate", "--help", data=tmp_path)
+    assert done.returncode == 0
+    printed = " ".join(done.stdout.split())
+    for spec in specs(Generate):
+        if spec.name != "prompt":
+            assert spec.flag in printed
+        assert spec.description.split(".")[0] in printed, spec.name
+    assert "1 to 150. (default: 25)" in printed
+
+
+@pytest.mark.rule("R31", "D178")
+def test_all_bad_values_are_named_in_one_line_and_nothing_is_started(tmp_path: Path) -> None:
+    done = run("generate", "x", "--steps", "0", "--guidance", "101", data=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "sfumato: Steps must be between 1 and 150. Guidance must be between 0 and 100.\n"
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("there.png", "exists already"),
+        ("missing/out.png", "does not exist"),
+        ("out.jpg", "must end in .png"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, target: str, words: str) -> None:
+    (tmp_path / "there.png").write_bytes(b"mine")
+    done = run("generate", "x", "-o", str(tmp_path / target), data=tmp_path / "data")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "there.png").read_bytes() == b"mine"
+
+
+def test_prompt_shows_how_a_prompt_is_understood(tmp_path: Path) -> None:
+    done = run("prompt", "a (red:1.5) circle", "--steps", "10", "--json", data=tmp_path)
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert [(segment["text"], segment["weight"]) for segment in report["segments"]] == [("a ", 1.0), ("red", 1.5), (" circle", 1.0)]
+    assert report["tokens"] == "3/75"
+    marked = run("prompt", "a (red", data=tmp_path)
+    assert "note" in marked.stdout
+
+
+@pytest.mark.slow
+def test_models_lists_the_starter_and_a_damaged_file_with_its_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "broken.safetensors").write_bytes(b"\xff" * 64)
+    done = run("models", "--json", data=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = {row["value"]: row for row in json.loads(done.stdout)}
+    assert (rows["sfumato-starter"]["width"], rows["sfumato-starter"]["height"]) == (64, 64)
+    assert "damaged" in rows["broken"]["reason"]
+
+
+@pytest.mark.slow
+def test_generate_writes_the_picture_it_was_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    words = ("generate", "a red circle, white background", "--seed", "5", "--batch-size", "2", "--steps", "8", "-o", str(target))
+    done = run(*words, data=tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(target), str(tmp_path / "out-2.png")]
+    with Image.open(target) as picture:
+        assert picture.size == (64, 64)
+        assert picture.text["parameters"].startswith("a red circle, white background\nSteps: 8, Sampler: Euler a")  # type: ignore[attr-defined]  # a PNG
+    assert run(*words, "--replace", data=tmp_path / "data").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_model_that_is_not_there_is_one_sentence_with_the_closest_name(tmp_path: Path) -> None:
+    done = run("generate", "x", "--model", "sfumato-startr", data=tmp_path)
+    assert done.returncode == 1
+    assert "No checkpoint named 'sfumato-startr'" in done.stderr
+    assert "'sfumato-starter'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.rule("E118")
+def test_ctrl_c_stops_the_job_keeps_what_was_finished_and_leaves_no_process(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command("generate", "a blue star", "--batch-count", "500", "--steps", "5", data=tmp_path), stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline().strip()  # a first picture is on disk
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read().split()
+    assert process.wait(timeout=30) == 130
+    saved = [first, *rest]
+    assert 1 <= len(saved) < 500
+    for path in saved:
+        with Image.open(path) as picture:
+            picture.load()
+            assert picture.size == (64, 64)
+
+
+@pytest.mark.rule("D148")
+def test_a_broken_settings_file_is_named_and_the_program_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"theme": ')
+    done = run("prompt", "x", data=tmp_path)
+    assert done.returncode == 0
+    assert "settings.json is not JSON (line 1" in done.stderr
