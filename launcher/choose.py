@@ -38,6 +38,7 @@ from launcher.modes import Mode, offered  # noqa: E402 - the path has to be set 
 
 CLOSED = 130
 KILL_AFTER_MS = 2000
+WIDTH = 700
 
 STYLE = """
 QWidget { background: #1d1e20; color: #e3e4e6; font-size: 14px; }
@@ -132,7 +133,7 @@ class Chooser(QWidget):
         self.log.setAccessibleName("Output of the installation")
         self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.log.setMaximumBlockCount(5000)
-        self.log.setMinimumHeight(240)
+        self.log.setMinimumHeight(200)
         self.bar = QProgressBar(visible=False, textVisible=False)
         self.bar.setRange(0, 0)
         self.copy = QPushButton("Copy output", visible=False)
@@ -144,6 +145,8 @@ class Chooser(QWidget):
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self._quit_or_cancel)
         for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             QShortcut(QKeySequence(key), self, self._press_default)
+        QShortcut(QKeySequence(Qt.Key.Key_Up), self, lambda: self._step(-1))
+        QShortcut(QKeySequence(Qt.Key.Key_Down), self, lambda: self._step(1))
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -164,10 +167,27 @@ class Chooser(QWidget):
         buttons.addWidget(self.quit)
         buttons.addWidget(self.install)
         layout.addLayout(buttons)
-        self.setMinimumWidth(620)
+        self.setMinimumWidth(WIDTH)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as what is shown needs. Qt's own minimum forgets that wrapped text grows, and its adjustSize() stops at two thirds of the screen."""
+        layout = self.layout()
+        layout.invalidate()
+        width = max(self.width(), WIDTH) if self.isVisible() else WIDTH
+        height = layout.totalHeightForWidth(width)
+        self.setMinimumHeight(height)
+        self.resize(width, height)
 
     def chosen(self) -> Mode:
         return next(row.mode for row in self.rows if row.button.isChecked())
+
+    def _step(self, by: int) -> None:
+        """The arrows choose, wherever the focus is; the rows are no siblings, so Qt's own arrows would stop in each."""
+        row = self.rows[(self.rows.index(next(row for row in self.rows if row.button.isChecked())) + by) % len(self.rows)]
+        if row.isVisible():
+            row.button.setChecked(True)
+            row.button.setFocus()
 
     def _press_default(self) -> None:
         button = self.quit if self.quit.hasFocus() else self.copy if self.copy.hasFocus() else self.install
@@ -187,6 +207,7 @@ class Chooser(QWidget):
         self.install.setEnabled(False)
         self.quit.setText("Cancel")
         self.quit.setFocus()
+        self._fit()
         # pip draws no bar into a pipe; unbuffered, its lines come as they are written.
         words = ["-u", "-I", str(PROGRAM / "launcher"), "--mode", mode.name, "--install-only", *self._flags]
         self.process.start(sys.executable, words)
@@ -216,6 +237,7 @@ class Chooser(QWidget):
         self.install.setEnabled(True)
         self.install.setFocus()
         self.quit.setText("Quit")
+        self._fit()
 
     def _not_started(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:

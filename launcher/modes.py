@@ -27,9 +27,9 @@ class Mode:
 
 # Sizes: remote and cpu measured on Linux x86-64; nvidia and amd from the sizes of the wheels that their indexes list.
 ROWS = (
-    Mode("nvidia", "Nvidia", "Pictures are made on an Nvidia graphics card with at least 4 GB of memory.", 3500, 8000),
+    Mode("nvidia", "Nvidia", "Pictures are made on an Nvidia graphics card, best with 4 GB or more.", 3500, 8000),
     Mode("amd", "AMD", "Pictures are made on an AMD graphics card, through ROCm on Linux.", 4500, 16000),
-    Mode("cpu", "CPU", "Pictures are made on the processor: works everywhere, slow with large models.", 500, 2000),
+    Mode("cpu", "CPU", "Pictures are made on the processor: works everywhere, slowly.", 500, 2000),
     Mode("remote", "Remote", "Pictures are made on another machine; this one only shows them.", 150, 450),
 )
 BY_NAME = {row.name: row for row in ROWS}

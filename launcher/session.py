@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,7 +107,7 @@ class Session:
         absent = list(wanted.lines) if again else requirements.missing(wanted, requirements.site_packages_of(self.folders.environment))
         if not absent:
             return
-        tell(f"Installing {len(absent)} packages for the mode '{mode}' into {self.folders.environment}.")
+        tell(f"Installing {len(absent)} package{'s' if len(absent) != 1 else ''} for the mode '{mode}' into {self.folders.environment}.")
         environment.clear_stamp(self.folders)
         plan = installer.Plan(absent, wanted, self.arguments.offline, self._space_mb(mode, absent))
         try:
@@ -160,7 +161,7 @@ class Session:
         command = [str(self.folders.python), window, "--preselect", self._remembered() or modes.detect(), "--data", str(self.folders.data)]
         command += ["--offline"] if self.arguments.offline else []
         command += ["--reinstall"] if self.arguments.reinstall else []
-        status = subprocess.run(command, check=False).returncode
+        status = subprocess.run(command, env=start.environment(self.folders, self.arguments, os.environ), check=False).returncode
         if status != 0:
             return status
         mode = self._remembered()

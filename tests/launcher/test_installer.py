@@ -110,7 +110,7 @@ def test_ending_the_launcher_ends_pip_and_its_children_within_two_seconds(progra
     launcher = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
     # When the launcher is ended in the middle
     assert launcher.stderr is not None
-    assert "Installing 1 packages" in launcher.stderr.readline()
+    assert "Installing 1 package for" in launcher.stderr.readline()
     assert launcher.stderr.readline() == "started\n"
     launcher.send_signal(signal.SIGTERM)
 

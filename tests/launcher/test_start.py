@@ -57,7 +57,7 @@ def test_a_first_start_installs_offline_and_a_second_runs_no_pip(program: Progra
 
     # And what was removed by hand is noticed at the next start
     shutil.rmtree(next((program.folder / ".venv").glob("lib/python3.*/site-packages/sfumato_sample-1.5.dist-info")))
-    assert "Installing 1 packages" in program.start("--offline", "generate").stderr
+    assert "Installing 1 package for" in program.start("--offline", "generate").stderr
 
 
 def test_a_complete_environment_is_stamped_and_then_not_looked_through(program: Program) -> None:
@@ -70,7 +70,7 @@ def test_a_complete_environment_is_stamped_and_then_not_looked_through(program: 
     # When the requirements change, then the stamp holds no longer
     (program.folder / "requirements_remote.txt").write_text("sfumato-sample>=1,<2\nsfumato-new>=1,<2\n")
     changed = program.start("--offline", "hello")
-    assert "Installing 1 packages for the mode 'remote'" in changed.stderr
+    assert "Installing 1 package for the mode 'remote'" in changed.stderr
     assert changed.returncode == 1
 
 
