@@ -119,7 +119,7 @@ class Chooser(QWidget):
         self.process.errorOccurred.connect(self._not_started)
 
         self.title = QLabel("Where are pictures made?", objectName="title")
-        self.note = QLabel("This can be changed later. Nothing outside the program's own folders is touched.", objectName="quiet", wordWrap=True)
+        self.note = QLabel("This can be changed later: start the program with --mode and another name.", objectName="quiet", wordWrap=True)
         self.rows = [ModeRow(mode) for mode in offered()]
         self._group = QButtonGroup(self)
         for row in self.rows:
