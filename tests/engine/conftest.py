@@ -1,0 +1,125 @@
+"""A tiny model in both layouts, loaded once; and a context that records what a job says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sfumato.engine.checkpoint import open_checkpoint
+from sfumato.engine.device import choose
+from sfumato.engine.families import recognise
+from sfumato.engine.family import Model
+from sfumato.engine.tasks.generate import run
+from sfumato.jobs.context import JobContext, Kept
+from sfumato.jobs.places import Places
+from sfumato.protocol.requests.generate import Generate, GenerateResult
+from tests.support.tiny_models import TinyModules, tiny_modules, write_folder, write_single_file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads() -> None:
+    """The machine of the tests has two cores; more threads would make bits differ between machines."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def modules() -> TinyModules:
+    return tiny_modules(seed=0)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory, modules: TinyModules) -> Path:
+    """A models folder with checkpoints/tiny.safetensors and checkpoints/tiny-folder."""
+    root = tmp_path_factory.mktemp("models")
+    write_single_file(modules, root / "checkpoints" / "tiny.safetensors")
+    write_folder(modules, root / "checkpoints" / "tiny-folder")
+    return root
+
+
+@pytest.fixture(scope="session")
+def single_file(models: Path) -> Path:
+    return models / "checkpoints" / "tiny.safetensors"
+
+
+@pytest.fixture(scope="session")
+def folder(models: Path) -> Path:
+    return models / "checkpoints" / "tiny-folder"
+
+
+def load(path: Path, check: Callable[[], None] = lambda: None) -> Model:
+    """Load a checkpoint for the CPU in float32."""
+    checkpoint = open_checkpoint(path)
+    return recognise(checkpoint).load(checkpoint, choose("fp32", "cpu"), check)
+
+
+@pytest.fixture(scope="session")
+def model(single_file: Path) -> Model:
+    return load(single_file)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One report of progress."""
+
+    stage: str
+    done: int
+    total: int
+    rate: float | None
+    preview: tuple[bytes, ...]
+
+
+@dataclass
+class Recording:
+    """What a job reported and sent. `cancel_at(stage, done)` cancels it there."""
+
+    progress_made: list[Said] = field(default_factory=list)
+    artifacts: list[tuple[str, str, bytes, Mapping[str, Any]]] = field(default_factory=list)
+    on_progress: Callable[[Said], None] = lambda said: None
+
+    def progress(self, *, stage: str, done: int, total: int, rate: float | None, preview: tuple[bytes, ...], note: str) -> None:
+        said = Said(stage, done, total, rate, preview)
+        self.progress_made.append(said)
+        self.on_progress(said)
+
+    def artifact(self, *, name: str, media_type: str, data: bytes, info: Mapping[str, Any]) -> None:
+        self.artifacts.append((name, media_type, data, info))
+
+    def stages(self) -> list[str]:
+        """The stages in the order they came, neighbours merged."""
+        order: list[str] = []
+        for said in self.progress_made:
+            if not order or order[-1] != said.stage:
+                order.append(said.stage)
+        return order
+
+
+class Bench:
+    """Runs generate jobs one after the other with what is kept between them, as a process does."""
+
+    def __init__(self, models: Path, data: Path) -> None:
+        self.places = Places(data, data / "outputs", (models,))
+        self.kept = Kept()
+        self.recording = Recording()
+
+    def context(self) -> JobContext:
+        self.recording = Recording()
+        return JobContext(f"job-{threading.get_ident()}", self.places, self.recording, self.kept, {})
+
+    def run(self, **fields: Any) -> GenerateResult:
+        defaults: dict[str, Any] = {"model": "tiny", "prompt": "a red circle", "steps": 3, "seed": 1, "preview": "off"}
+        return run(Generate(**{**defaults, **fields}), self.context())
+
+    @property
+    def pictures(self) -> list[bytes]:
+        return [data for _, _, data, _ in self.recording.artifacts]
+
+
+@pytest.fixture
+def bench(models: Path, tmp_path: Path) -> Bench:
+    return Bench(models, tmp_path)
