@@ -67,7 +67,7 @@ def size_of(mode: Mode) -> str:
     """What the mode costs, in words."""
 
     def amount(megabytes: int) -> str:
-        return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes} MB"
+        return f"{megabytes / 1000:g} GB" if megabytes >= 1000 else f"{megabytes} MB"
 
     return f"{amount(mode.download_mb)} to download, {amount(mode.disk_mb)} on disk"
 

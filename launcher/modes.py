@@ -25,7 +25,7 @@ class Mode:
         return f"requirements_{self.name}.txt"
 
 
-# Sizes: remote and cpu measured on Linux x86-64; nvidia and amd from the sizes of the wheels that their indexes list.
+# Sizes: remote and cpu measured on Linux x86-64, rounded up; nvidia and amd are estimates on the safe side.
 ROWS = (
     Mode("nvidia", "Nvidia", "Pictures are made on an Nvidia graphics card, best with 4 GB or more.", 3500, 8000),
     Mode("amd", "AMD", "Pictures are made on an AMD graphics card, through ROCm on Linux.", 4500, 16000),
