@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from sfumato.library.outputs import save_picture
 from sfumato.protocol.errors import NotWritable
 
