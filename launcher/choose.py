@@ -53,6 +53,10 @@ QRadioButton { font-weight: 600; spacing: 10px; }
 QRadioButton::indicator { width: 14px; height: 14px; border-radius: 8px; border: 1px solid #73777e; background: transparent; }
 QRadioButton::indicator:checked { border: 4px solid #d9a05b; width: 8px; height: 8px; background: #1d1e20; }
 QPlainTextEdit { background: #151618; border: 1px solid #34373b; border-radius: 8px; padding: 8px; font-size: 12px; }
+QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
+QScrollBar::handle:vertical { background: #44484e; border-radius: 4px; min-height: 24px; margin: 1px; }
+QScrollBar::add-line:vertical, QScrollBar::sub-line:vertical { height: 0; }
+QScrollBar::add-page:vertical, QScrollBar::sub-page:vertical { background: transparent; }
 QProgressBar { background: #26282b; border: none; border-radius: 2px; max-height: 4px; }
 QProgressBar::chunk { background: #d9a05b; border-radius: 2px; }
 QPushButton { background: #2e3135; border: 1px solid #44484e; border-radius: 6px; padding: 8px 22px; min-width: 72px; }
@@ -191,7 +195,7 @@ class Chooser(QWidget):
 
     def _press_default(self) -> None:
         button = self.quit if self.quit.hasFocus() else self.copy if self.copy.hasFocus() else self.install
-        if button.isEnabled():
+        if button.isVisible():
             button.click()
 
     def _install(self) -> None:
@@ -204,7 +208,7 @@ class Chooser(QWidget):
         for part in (self.log, self.bar):
             part.show()
         self.copy.hide()
-        self.install.setEnabled(False)
+        self.install.hide()
         self.quit.setText("Cancel")
         self.quit.setFocus()
         self._fit()
@@ -234,7 +238,7 @@ class Chooser(QWidget):
         self.bar.hide()
         self.copy.show()
         self.install.setText("Install" if self._ending else "Retry")
-        self.install.setEnabled(True)
+        self.install.show()
         self.install.setFocus()
         self.quit.setText("Quit")
         self._fit()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,3 +94,22 @@ def make_wheel(folder: Path, name: str, version: str) -> Path:
 def real_python() -> str:
     """The interpreter under the environment that runs the tests."""
     return getattr(sys, "_base_executable", None) or sys.executable
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A web server on loopback for the files of `folder`."""
+    handler = partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name is http.server's
+        return

@@ -13,7 +13,7 @@ import pytest
 from launcher import installer
 from launcher.folders import Folders
 from launcher.requirements import Requirements
-from tests.launcher.conftest import Program, give_environment
+from tests.launcher.conftest import Program, give_environment, served
 
 WANTED = Requirements(("sample>=1",), ("--extra-index-url https://example.org/whl",), "", "")
 
@@ -125,3 +125,16 @@ def test_the_reason_is_the_last_error_of_the_log(tmp_path: Path) -> None:
     log.write_text("2026 Collecting\n2026 ERROR: Could not find a version (from versions: none)\n2026 ERROR: No matching distribution found for x\n")
     assert installer.reason(log) == "No matching distribution found for x"
     assert installer.reason(tmp_path / "none") == "pip ended without saying why."
+
+
+def test_the_spare_index_is_used_only_where_it_answers_and_nobody_told_pip_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in installer.PIP_SOURCES:
+        monkeypatch.delenv(name, raising=False)
+    with served(tmp_path) as address:
+        wanted = Requirements((), (), address, "")
+        assert installer.spare_index(wanted) == (f"--extra-index-url {address}",)
+        monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
+        assert installer.spare_index(wanted) == ()
+        monkeypatch.delenv("PIP_FIND_LINKS")
+    assert installer.spare_index(wanted) == ()
+    assert installer.spare_index(WANTED) == ()

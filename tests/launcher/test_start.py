@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import json
 import shutil
-import statistics
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.launcher.conftest import Program, give_environment, make_wheel, real_python
+from tests.launcher.conftest import Program, give_environment, make_wheel, real_python, served
 
 # What start_linux.sh may use where there is no Python.
 TOOLS = ("sh", "uname", "dirname", "readlink", "curl", "sha256sum", "tar", "gzip", "mkdir", "rm", "mv")
@@ -53,7 +48,7 @@ def test_a_first_start_installs_offline_and_a_second_runs_no_pip(program: Progra
         again = program.start("generate")
         spent_s.append(time.perf_counter() - start)
         assert (again.returncode, again.stderr) == (0, "")
-    assert statistics.median(spent_s) < 0.6, "the launcher and a program that prints one line"
+    assert min(spent_s) < 0.3, "the launcher, and a program that prints one line; the least of five, because other work slows single ones"
 
     # And what was removed by hand is noticed at the next start
     shutil.rmtree(next((program.folder / ".venv").glob("lib/python3.*/site-packages/sfumato_sample-1.5.dist-info")))
@@ -80,25 +75,6 @@ def test_the_existing_environment_comes_before_any_other_python(program: Program
     done = program.start("hello", PATH=f"{Path(real_python()).parent}:/usr/bin:/bin")
     assert done.stdout.startswith("mine: -I -S ")
     assert done.stdout.rstrip().endswith("/launcher hello")
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """A web server on loopback for the files of `folder`."""
-    handler = partial(QuietHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name is http.server's
-        return
 
 
 @pytest.fixture
