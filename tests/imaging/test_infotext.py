@@ -25,7 +25,7 @@ def other_reader(text: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.rule("M6", "M7", "M9", "M11")
+@pytest.mark.rule("M6", "M7", "M9")
 def test_the_whole_form() -> None:
     text = write_infotext(" a cat,\n(blue:1.2) ", "ugly\nbad", {**USUAL, "RNG": "CPU", "Clip skip": None, "Eta": 0.5, "VAE": "x: y", "Emphasis": "No norm"})
     assert text == (

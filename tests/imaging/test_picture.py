@@ -87,7 +87,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.rule("M20", "M21")
+@pytest.mark.rule("M21")
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), JSON.filter(lambda value: "\\ud" not in json.dumps(value)), max_size=5))
 @settings(max_examples=100, deadline=None)
 def test_the_own_record_comes_back_bit_for_bit(request: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfumato.imaging import writing
@@ -221,6 +221,7 @@ def test_any_text_becomes_one_part_of_a_path(text: str, name: str) -> None:
 
 @pytest.mark.rule("M27")
 @given(st.text(max_size=300))
+@settings(deadline=None)
 def test_a_part_is_short_normal_and_stays_in_its_folder(text: str) -> None:
     part = sanitised(text)
     assert 0 < len(part) <= 129

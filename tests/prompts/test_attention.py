@@ -144,6 +144,7 @@ def test_any_text_has_a_meaning_that_keeps_its_letters(text: str) -> None:
 
 @pytest.mark.rule("P2")
 @given(st.text(st.sampled_from("ab ,.!é\n"), max_size=60))
+@settings(deadline=None)
 def test_text_without_signs_is_one_segment(text: str) -> None:
     assert read(text) == ([(text, 1.0)] if text else [])
 
@@ -177,9 +178,9 @@ STRUCTURED = ("masterpiece, (best quality:1.2), [blurry], ((detailed)) face, \\(
 def median_ms(text: str, repeats: int) -> float:
     times = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin = time.process_time()  # what neighbours on the machine do is not the parser's time
         read_emphasis(text)
-        times.append((time.perf_counter() - begin) * 1000)
+        times.append((time.process_time() - begin) * 1000)
     return statistics.median(times)
 
 

@@ -7,7 +7,7 @@ what cannot be completed is read as its own characters, and doubtful places are 
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 ROUND = 1.1
@@ -20,8 +20,7 @@ _LARGEST_WEIGHT = 1e30
 SpanKind = Literal["bracket", "weight", "escape", "word", "text"]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A text of one weight; `start` and `end` enclose where it was written."""
 
     text: str
@@ -30,16 +29,14 @@ class Segment:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(NamedTuple):
     """The word BREAK: what follows starts a new chunk."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialToken:
+class SpecialToken(NamedTuple):
     """The word START or END standing alone: the encoder's own start or end token."""
 
     name: Literal["START", "END"]
@@ -48,8 +45,7 @@ class SpecialToken:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A place in the source text, for colouring. One with a message is suspicious: it is probably not read as its writer meant."""
 
     start: int
@@ -176,7 +172,7 @@ class _Scan:
     def _end_blanks(self) -> None:
         """Drop the blanks before a BREAK; those after it the expression has taken."""
         if self.items and isinstance(last := self.items[-1], Segment):
-            self.items[-1] = replace(last, text=last.text.rstrip())
+            self.items[-1] = last._replace(text=last.text.rstrip())
 
     def _add_text(self, text: str, cut: re.Match[str]) -> None:
         self.items.append(Segment(text, 1.0, *cut.span()))
@@ -199,7 +195,7 @@ def read_emphasis(text: str) -> Emphasis:
             spans.append(
                 Span(piece.start, piece.end, "text", f"The brackets here multiply to {piece.weight:.3g}, outside -3 to 3, where pictures usually fall apart.")
             )
-    return Emphasis(pieces, tuple(sorted(spans, key=lambda span: (span.start, span.end))))
+    return Emphasis(pieces, tuple(sorted(spans)))
 
 
 def without_emphasis(text: str) -> Emphasis:
@@ -220,10 +216,10 @@ def _weighed(items: list[Segment | Break | SpecialToken | _Bracket]) -> list[Pie
             else:
                 products[opener[item.sign]].pop()
             weight = float(f"{_bounded(products['('][-1] * products['['][-1]):.12g}")
-        elif isinstance(item, Break):
-            pieces.append(item)
+        elif isinstance(item, Segment):
+            pieces.append(Segment(item.text, weight, item.start, item.end))
         else:
-            pieces.append(replace(item, weight=weight))
+            pieces.append(item._replace(weight=weight) if isinstance(item, SpecialToken) else item)
     return pieces
 
 
