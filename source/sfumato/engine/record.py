@@ -14,6 +14,7 @@ from sfumato.engine.family import Model
 from sfumato.engine.plan import Plan
 from sfumato.imaging.infotext import Value, write_infotext
 from sfumato.imaging.picture import encode_png, from_rgb, own_document
+from sfumato.library.hashes import SHORT_DIGITS, Hashes
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
 
@@ -24,7 +25,9 @@ _EMPHASIS = {"no_norm": "No norm", "ignore": "Ignore", "none": "None"}
 class Recorder:
     """Writes the pictures of one job."""
 
-    def __init__(self, request: Generate, model: Model, plan: Plan) -> None:
+    def __init__(self, request: Generate, model: Model, plan: Plan, hashes: Hashes) -> None:
+        # A picture never waits for a checksum.
+        self._sha256 = hashes.known(model.checkpoint.path)
         self._request = request
         self._model = model
         self._plan = plan
@@ -43,7 +46,7 @@ class Recorder:
                 "role": "checkpoint",
                 "name": model.checkpoint.name,
                 "family": model.family.name,
-                "sha256": "pending",
+                "sha256": self._sha256 or "pending",
                 "bytes": sum(size for _, size, _ in model.checkpoint.identity),
             }
         ]
@@ -84,6 +87,7 @@ class Recorder:
             "CFG scale": request.guidance,
             "Seed": seed,
             "Size": (plan.width, plan.height),
+            "Model hash": self._sha256[:SHORT_DIGITS] if self._sha256 else None,
             "Model": self._model.checkpoint.path.stem if self._model.checkpoint.path.is_file() else self._model.checkpoint.name,
             "Clip skip": plan.clip_layer if plan.clip_layer != self._model.family.defaults.clip_layer else None,
             "RNG": "CPU",

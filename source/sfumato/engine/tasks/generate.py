@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sfumato.engine import device as devices
 from sfumato.engine import record
+from sfumato.engine.catalog import find_model
 from sfumato.engine.conditioning import encode
 from sfumato.engine.decoding import decode
 from sfumato.engine.denoiser import UNetNetwork
@@ -26,7 +27,7 @@ from sfumato.engine.plan import Methods, Plan, methods_of, plan_of
 from sfumato.engine.preview import Previewer, linear_colours, vae_colours
 from sfumato.engine.sampling import Pass, deterministic, sample
 from sfumato.jobs.context import JobContext
-from sfumato.library.models import locate
+from sfumato.library.hashes import Hashes
 from sfumato.prompts import understand
 from sfumato.protocol.errors import OutOfMemory
 from sfumato.protocol.requests import JobWarning
@@ -74,7 +75,7 @@ class _Job:
         plan = plan_of(self.request, methods, model)
         self.warnings += plan.warnings
         positive, negative = self._encode(model, plan)
-        pictures = record.Recorder(self.request, model, plan)
+        pictures = record.Recorder(self.request, model, plan, Hashes(self.context.places.data))
         with self._previewer(model) as previewer, deterministic(model.device.torch, self.request.deterministic):
             for number, seeds in enumerate(plan.batches):
                 latents = self._denoise(model, plan, number, seeds, (positive, negative), previewer)
@@ -88,7 +89,7 @@ class _Job:
         self.seconds[name] += time.perf_counter() - started
 
     def _load(self) -> Model:
-        path = locate(self.context.places.models, self.request.model)
+        path = find_model(self.context.places.models, self.request.model)
         device = devices.choose(self.request.dtype)
         last = float("-inf")
 
