@@ -6,11 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 GRACE_S = 1.5
+NOT_STARTED = 127
 
 
 class Ended(BaseException):
@@ -31,15 +32,31 @@ def run(command: Sequence[str], environ: Mapping[str, str] | None = None, **opti
     if os.name == "posix":
         # Its own group, so that what it starts in turn can be ended with it.
         options["start_new_session"] = True
+    child: subprocess.Popen[Any] | None = None
     try:
-        child = subprocess.Popen(command, env=dict(environ) if environ is not None else None, **options)
-    except OSError:
-        return 127
-    try:
+        with _later(signal.SIGTERM, signal.SIGINT):
+            child = subprocess.Popen(command, env=dict(environ) if environ is not None else None, **options)
         return child.wait()
+    except OSError:
+        return NOT_STARTED
     except BaseException:
-        end(child)
+        if child is not None:
+            end(child)
         raise
+
+
+@contextlib.contextmanager
+def _later(*numbers: signal.Signals) -> Iterator[None]:
+    """Let these signals wait for the end of the block: one that came while a child was being started would leave it running, known to nobody."""
+    arrived: list[int] = []
+    before = {number: signal.signal(number, lambda came, frame: arrived.append(came)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for number in arrived:
+            signal.raise_signal(number)
 
 
 def end(child: subprocess.Popen[Any]) -> None:

@@ -109,13 +109,17 @@ def test_ending_the_launcher_ends_pip_and_its_children_within_two_seconds(progra
     environ = {**os.environ, "SFUMATO_DATA": str(program.data)}
     launcher = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
     # When the launcher is ended in the middle
-    assert launcher.stderr is not None
-    assert "Installing 1 package for" in launcher.stderr.readline()
-    assert launcher.stderr.readline() == "started\n"
-    launcher.send_signal(signal.SIGTERM)
+    try:
+        assert launcher.stderr is not None
+        assert "Installing 1 package " in launcher.stderr.readline()
+        assert launcher.stderr.readline() == "started\n"
+        launcher.send_signal(signal.SIGTERM)
 
-    # Then it and everything that held its standard error is gone: reading comes to the end
-    _, errors = launcher.communicate(timeout=4)
+        # Then it and everything that held its standard error is gone: reading comes to the end
+        _, errors = launcher.communicate(timeout=10)
+    finally:
+        launcher.kill()
+        launcher.communicate()
     assert "goes on with what is missing" in errors
     assert launcher.returncode == 143
 
