@@ -102,7 +102,7 @@ def test_too_little_space_is_told_before_anything_is_fetched(folders: Folders) -
     assert not (folders.python.parent / "calls").exists()
 
 
-def test_ending_the_launcher_ends_pip_and_its_children_within_two_seconds(program: Program) -> None:
+def test_ending_the_launcher_ends_pip_and_its_children(program: Program) -> None:
     # Given an installation whose pip, and a child of it, would run for a minute; both hold the launcher's standard error
     give_environment(program, "sleep 60 & echo started >&2; sleep 60")
     command = [sys.executable, "-I", "-S", str(program.folder / "launcher"), "--mode", "cpu", "hello"]
