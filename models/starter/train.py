@@ -112,7 +112,7 @@ class Checkpointed:
         names = [n for n, _ in self.module.named_parameters()]
         device = next(self.module.parameters()).device
         with safe_open(self.path, "pt") as file:
-            tensors = {key: file.get_tensor(key).to(device) for key in file}
+            tensors = {key: file.get_tensor(key).to(device) for key in file.keys()}  # noqa: SIM118  # a safetensors file is no mapping
             self.step = int((file.metadata() or {})["step"])
         self.module.load_state_dict({n: tensors[f"now.{n}"] for n in names}, strict=False)
         self.average.values = {n: tensors[f"average.{n}"] for n in names}
@@ -237,7 +237,7 @@ def encode_set(work: Path, vae: AutoencoderKL, device: torch.device, count: int)
         for start in range(0, count, 64):
             batch = as_tensor(np.stack([np.asarray(world.draw(s)) for s in drawn[start : start + 64]])).to(device)
             means.append(vae.encode(batch).latent_dist.mean.cpu())
-        raw = torch.cat(means)
+        raw = torch.cat(means).contiguous()
         save_file({"mean": raw}, path)
     flat = raw.permute(0, 2, 3, 1).reshape(-1, 4).double()
     centre = flat.mean(0)
@@ -265,18 +265,34 @@ def fold_whitening(vae: AutoencoderKL, whiten: Tensor, centre: Tensor) -> None:
 
 
 class Painter(nn.Module):
-    """Text encoder and UNet, trained together."""
+    """Text encoder and UNet, trained together.
 
-    def __init__(self) -> None:
+    The captions use some fifty of the 49,408 tokens, so only their vectors are trained: `words` holds the ids, `whole_text` puts the vectors back
+    into the full table, whose other rows keep their random start.
+    """
+
+    def __init__(self, words: Tensor) -> None:
         super().__init__()
         self.text = build_text_encoder()
         self.unet = build_unet()
+        self.words = words
+        self._table = self.text.get_input_embeddings().weight.detach().clone()
+        self.text.set_input_embeddings(nn.Embedding.from_pretrained(self._table[words], freeze=False))
 
-    def forward(self, noisy: Tensor, t: Tensor, ids: Tensor) -> Tensor:
-        # Distinct captions are encoded once; a batch repeats many of them.
-        distinct, where = torch.unique(ids, dim=0, return_inverse=True)
+    def forward(self, noisy: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+        """`rows`: (B, 77) places of the tokens in `words`."""
+        # Distinct captions are encoded once; a batch repeats some of them.
+        distinct, where = torch.unique(rows, dim=0, return_inverse=True)
         context = self.text(input_ids=distinct).last_hidden_state[where]
         return self.unet(noisy, t, context).sample
+
+    @torch.no_grad()
+    def whole_text(self) -> CLIPTextModel:
+        """The text encoder with the full vocabulary."""
+        table = self._table.clone()
+        table[self.words] = self.text.get_input_embeddings().weight.detach().cpu()
+        self.text.set_input_embeddings(nn.Embedding.from_pretrained(table))
+        return self.text
 
 
 def tokenise(captions: list[str]) -> Tensor:
@@ -300,11 +316,13 @@ def alphas() -> Tensor:
 
 def train_painter(work: Path, device: torch.device, steps: int, batch_size: int, latents: Tensor, captions: list[str]) -> Painter:
     torch.manual_seed(2)
-    painter = Painter().to(device)
+    ids = tokenise([*captions, ""])
+    words = torch.unique(ids)
+    painter = Painter(words).to(device)
     run = Checkpointed(painter, work / "painter.safetensors", rate=1.5e-3, decay=0.999)
     if run.step < steps:
-        ids = tokenise(captions)
-        empty = tokenise([""])[0]
+        rows = torch.searchsorted(words, ids)
+        empty = rows[-1]
         kept = alphas()
         snr = kept / (1 - kept)
         generator = torch.Generator().manual_seed(run.step)
@@ -312,7 +330,7 @@ def train_painter(work: Path, device: torch.device, steps: int, batch_size: int,
         while run.step < steps:
             pick = torch.randint(0, len(latents), (batch_size,), generator=generator)
             clean = latents[pick]
-            tokens = ids[pick].clone()
+            tokens = rows[pick].clone()
             tokens[torch.rand(batch_size, generator=generator) < 0.08] = empty
             t = torch.randint(0, TRAINING_STEPS, (batch_size,), generator=generator)
             noise = torch.randn(clean.shape, generator=generator)
@@ -345,7 +363,7 @@ def stages(arguments: argparse.Namespace) -> None:
     from export import export  # late: needs the package's key tables
 
     target = HERE.parent / "checkpoints" / "sfumato-starter.safetensors"
-    export(painter.text, painter.unet, vae, target)
+    export(painter.whole_text(), painter.unet, vae, target)
     print(f"wrote {target}")
 
 
