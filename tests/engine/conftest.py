@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ from tests.support.tiny_models import TinyModules, tiny_modules, write_folder, w
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads() -> None:
-    """The machine of the tests has two cores; more threads would make bits differ between machines."""
-    torch.set_num_threads(2)
+def _one_thread() -> Iterator[None]:
+    """Tiny tensors: threads would only wait for each other, several times longer where cores are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -125,6 +125,7 @@ class _Job:
                 if made.is_unrestored:
                     sentence = f"The weights of the {field} cancel each other out, so their mean was not restored."
                     self.warnings.append(JobWarning(code="emphasis_mean", message=sentence, path=field))
+            self.context.check()
             self.context.progress("encode", total, total)
         return contexts[0], contexts[1]
 
@@ -162,6 +163,7 @@ class _Job:
                 self.context.check()
                 self.context.progress("decode", index, plan.images)
                 pixels = decode(model, latent)
+                self.context.check()
                 self.context.progress("decode", index + 1, plan.images)
             with self._stage("save"):
                 png, infotext = pictures.png(pixels, index, seed, self.warnings)

@@ -1,0 +1,173 @@
+"""Previews show what is coming, cost the loop nothing and change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import threading
+
+import pytest
+import torch
+from PIL import Image
+
+from sfumato.engine.decoding import decode, to_pixels
+from sfumato.engine.family import Model
+from sfumato.engine.memory import Loaded
+from sfumato.engine.preview import Previewer, factors_of, fit_factors, linear_colours
+from sfumato.protocol.errors import NumbersInvalid
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.rule("E104")
+def test_linear_preview_is_the_factors_times_the_latent(model: Model) -> None:
+    factors = model.family.preview
+    latents = torch.randn((2, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+    pictures = linear_colours(factors, 1)(latents)
+    expected = torch.einsum("rc,bchw->brhw", torch.tensor(factors.weights), latents) + torch.tensor(factors.bias)[None, :, None, None]
+    torch.testing.assert_close(pictures, expected)
+
+
+@pytest.mark.rule("E104", "R46")
+def test_stored_factors_give_known_colours(model: Model) -> None:
+    # The first latent channel of SD1 is brightness, the fourth is dark and least blue.
+    bright, dark = (torch.zeros(1, 4, 8, 8) for _ in range(2))
+    bright[:, 0], dark[:, 3] = 2.0, 2.0
+    colours = linear_colours(model.family.preview, 8)
+    assert to_pixels(colours(bright)[0])[4, 4].tolist() == pytest.approx([203.5, 180.3, 180.5], abs=1)
+    assert to_pixels(colours(dark)[0])[4, 4].tolist() == pytest.approx([80.6, 58.4, 6.9], abs=1)
+
+
+class LinearVae(torch.nn.Module):
+    """Decodes by one matrix, so that the right factors are known."""
+
+    def __init__(self, weights: torch.Tensor, bias: torch.Tensor) -> None:
+        super().__init__()
+        self.weights, self.bias = torch.nn.Parameter(weights), bias
+        self.config = {"block_out_channels": (1, 2)}
+        self.dtype = torch.float32
+
+    def decode(self, latents: torch.Tensor, return_dict: bool) -> tuple[torch.Tensor]:
+        del return_dict
+        colours = torch.einsum("rc,bchw->brhw", self.weights, latents * 0.18215) + self.bias[None, :, None, None]
+        return (colours.repeat_interleave(8, 2).repeat_interleave(8, 3),)
+
+
+@pytest.mark.rule("E104")
+def test_factors_are_measured_where_the_vae_is_not_the_standard_one(model: Model) -> None:
+    # Given a VAE whose colours stay inside the range
+    weights, bias = torch.randn((3, 4), generator=torch.Generator().manual_seed(2)) * 0.05, torch.tensor([0.1, -0.2, 0.0])
+    factors = factors_of(dataclasses.replace(model, vae=LinearVae(weights, bias)))
+    # Then
+    torch.testing.assert_close(torch.tensor(factors.weights), weights, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.tensor(factors.bias), bias, atol=1e-5, rtol=0)
+    assert factors_of(model) != model.family.preview
+
+
+@pytest.mark.rule("E104")
+@pytest.mark.parametrize(("latent", "side"), [(8, 64), (64, 512), (80, 512)])
+def test_previews_are_small_jpegs_one_for_each_picture(model: Model, latent: int, side: int) -> None:
+    with Previewer(linear_colours(model.family.preview, 8)) as previewer:
+        previewer.offer(torch.zeros(2, 4, latent, latent))
+        made = previewer.take(wait_s=30)
+    assert len(made) == 2
+    assert all(opened(data).format == "JPEG" and opened(data).size == (side, side) for data in made)
+
+
+@pytest.mark.rule("E104")
+def test_previews_come_at_most_ten_times_a_second_and_every_so_many_calls() -> None:
+    clock = Clock()
+    made: list[int] = []
+
+    def colours(latents: torch.Tensor) -> torch.Tensor:
+        made.append(int(latents[0, 0, 0, 0]))
+        return torch.zeros(1, 3, 8, 8)
+
+    with Previewer(colours, every=2, clock=clock) as previewer:
+        for call in range(40):
+            previewer.offer(torch.full((1, 4, 2, 2), float(call)))
+            previewer.take(wait_s=30)
+            clock.now += 0.03
+    # Every second call is due each 0.06 s; of these every second one is 0.12 s after the last.
+    assert made == list(range(1, 40, 4))
+
+
+@pytest.mark.rule("E104")
+def test_a_late_preview_is_skipped_and_never_waited_for() -> None:
+    release, entered, clock = threading.Event(), threading.Event(), Clock()
+    made: list[int] = []
+
+    def colours(latents: torch.Tensor) -> torch.Tensor:
+        made.append(int(latents[0, 0, 0, 0]))
+        entered.set()
+        assert release.wait(30)
+        return torch.zeros(1, 3, 8, 8)
+
+    with Previewer(colours, clock=clock) as previewer:
+        for call in range(5):
+            clock.now += 1
+            previewer.offer(torch.full((1, 4, 2, 2), float(call)))
+            assert previewer.take() == ()
+        assert entered.wait(30)
+        release.set()
+        assert len(previewer.take(wait_s=30)) == 1
+        assert previewer.take() == ()
+    assert made == [0]
+
+
+@pytest.mark.rule("E104")
+def test_no_preview_is_made_when_it_is_off() -> None:
+    with Previewer(None) as previewer:
+        previewer.offer(torch.zeros(1, 4, 8, 8))
+        assert previewer.take(wait_s=1) == ()
+
+
+@pytest.mark.rule("E112")
+def test_factors_are_measured_once_per_model(model: Model) -> None:
+    loaded = Loaded()
+    held = loaded.load(model.checkpoint.path, model.device, lambda done, total: None)
+    assert loaded.preview_factors(held) is loaded.preview_factors(held)
+    assert loaded.preview_factors(held).bias == pytest.approx(fit_factors(model).bias, abs=1e-6)
+
+
+@pytest.mark.rule("E108")
+def test_decoding_gives_rounded_pixels_or_an_error(model: Model) -> None:
+    latent = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+    pixels = decode(model, latent)
+    with torch.inference_mode():
+        expected = ((model.vae.decode(latent / 0.18215).sample[0] + 1) * 127.5).round().clamp(0, 255).permute(1, 2, 0)
+    assert pixels.shape == (64, 64, 3)
+    assert torch.equal(torch.from_numpy(pixels).float(), expected)
+    with pytest.raises(NumbersInvalid, match="decoding"):
+        decode(model, torch.full((1, 4, 8, 8), float("nan")))
+
+
+@pytest.mark.rule("E108")
+def test_an_overflow_in_half_precision_is_decoded_again_in_float32(model: Model) -> None:
+    # Given a VAE in half precision whose first layer overflows there but not in float32
+    import copy
+
+    vae = copy.deepcopy(model.vae)
+    vae.decoder.conv_in.weight.mul_(3000)
+    vae.half()
+    half = dataclasses.replace(model, vae=vae)
+    latent = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(0)) * 5
+    with torch.inference_mode():
+        assert not bool(vae.decode((latent / 0.18215).half()).sample.isfinite().all())
+    # When
+    pixels = decode(half, latent)
+    # Then it is a picture, and the VAE stays as it had to become
+    assert pixels.std() > 0
+    assert vae.dtype == torch.float32
