@@ -1,0 +1,63 @@
+"""How the benchmarks measure: alternate the candidates in one run, take medians, print ratios with their goals.
+
+These machines are noisy, so a figure is a ratio of two things measured in turn within one process or one minute, never a bare time.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "source"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `ratio` is measured / reference; `goal` its upper bound, 0 if there is none."""
+
+    name: str
+    measured: str
+    reference: str
+    ratio: float
+    goal: float = 0.0
+
+
+def median_seconds(candidates: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Call every candidate in turn, `rounds` times after one warm-up; each returns its seconds. The median of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for round_number in range(rounds + 1):
+        for name, candidate in candidates.items():
+            spent = candidate()
+            if round_number:
+                seconds[name].append(spent)
+    return {name: statistics.median(spent) for name, spent in seconds.items()}
+
+
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    """`work` as a candidate: the seconds one call takes."""
+
+    def candidate() -> float:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    return candidate
+
+
+def shown(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def print_table(rows: list[Row]) -> None:
+    """Print the rows, widest column first, with a mark where a goal was missed."""
+    width = max((len(row.name) for row in rows), default=0)
+    print(f"{'':<{width}}  {'measured':>10}  {'reference':>10}  {'ratio':>6}  goal")
+    for row in rows:
+        goal = f"<= {row.goal:g}" if row.goal else ""
+        missed = "  missed" if row.goal and row.ratio > row.goal else ""
+        print(f"{row.name:<{width}}  {row.measured:>10}  {row.reference:>10}  {row.ratio:>6.3f}  {goal}{missed}", flush=True)

@@ -1,0 +1,47 @@
+"""Writes docs/parameters.md from the parameters' own rows: `.venv/bin/python docs/make_reference.py`. A test fails when the page is out of date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "source"))
+
+from sfumato.jobs.builtin import REGISTRAR
+from sfumato.jobs.registry import filled
+from sfumato.protocol.specs import ParamSpec, specs
+
+PAGE = ROOT / "docs" / "parameters.md"
+
+
+def _range(spec: ParamSpec) -> str:
+    if spec.choices:
+        return ", ".join(spec.choices)
+    if spec.choices_from:
+        return f"the catalog's {spec.choices_from}"
+    if spec.minimum is None or spec.maximum is None:
+        return {"text": "text", "bool": "on, off"}.get(spec.kind, spec.kind)
+    top = "2^63-1" if spec.maximum > 1e15 else f"{spec.maximum:g}"
+    return f"{spec.minimum:g} to {top}{' ' + spec.unit if spec.unit else ''}"
+
+
+def _default(spec: ParamSpec) -> str:
+    return spec.unset.lower() if spec.default is None else json.dumps(spec.default)
+
+
+def page() -> str:
+    """The whole page."""
+    lines = ["# Parameters", "", "Made by `docs/make_reference.py` from the rows in `protocol/params.py`; do not edit by hand.", ""]
+    for kind in filled([REGISTRAR]).kinds.values():
+        lines += [f"## {kind.title} (`{kind.name}`)", "", "| parameter | flag | range | default | meaning |", "|---|---|---|---|---|"]
+        for spec in specs(kind.request):
+            flag = "the text itself" if spec.name == "prompt" else f"`{spec.flag}`"
+            lines.append(f"| {spec.title} | {flag} | {_range(spec)} | {_default(spec)} | {spec.description} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

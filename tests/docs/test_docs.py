@@ -1,0 +1,50 @@
+"""The documents say what is so: generated pages are current, links lead somewhere, commands and flags exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from sfumato.cli import build_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.rule("R145")
+def test_the_parameter_page_is_what_the_rows_say() -> None:
+    found = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    assert (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8") == module.page()
+
+
+@pytest.mark.rule("R145")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_every_named_file_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    for target in targets:
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    folders = ("source/", "protocol/", "jobs/", "transport/", "engine/", "imaging/", "library/", "prompts/", "qml/", "launcher/", "models/", "docs/", "tests/")
+    for name in re.findall(r"`((?:[a-z_]+/)+[A-Za-z_.]+\.[a-z]+)`", text):
+        if name.startswith(folders):
+            assert any((base / name).exists() for base in (ROOT, ROOT / "source" / "sfumato")), f"{page.name} names {name}"
+
+
+@pytest.mark.rule("R145")
+def test_every_command_in_the_readme_parses() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\./start_linux\.sh (?:--mode cpu )?((?:generate|models|prompt)\b[^#\n]*)", text, re.MULTILINE)
+    assert len(lines) >= 4
+    import shlex
+
+    for line in lines:
+        words = shlex.split(line)
+        if "--help" not in words:
+            assert build_parser().parse_args(words).run
