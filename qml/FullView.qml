@@ -1,0 +1,97 @@
+import QtQuick 2.15
+import QtQuick.Window 2.15
+import "controls"
+
+// One picture over the whole window: wheel zooms at the pointer, dragging pans, Z switches between fit and 100 %, Esc closes.
+FocusScope {
+    id: view
+    readonly property var shown: studio.outputs.shown
+    property real zoom: 0
+    property Item before
+    readonly property real naturalWidth: picture.naturalWidth
+    readonly property real naturalHeight: picture.naturalHeight
+    readonly property real fit: naturalWidth > 0 ? Math.min((width - 48) / naturalWidth, (height - 112) / naturalHeight) : 1
+    readonly property real fitted: fit >= 1 ? Math.floor(fit) : fit
+    readonly property real factor: zoom > 0 ? zoom : fitted
+    visible: false
+    Accessible.role: Accessible.Pane
+    Accessible.name: "Full view of " + (shown.prompt || "the picture")
+
+    function open() {
+        if (studio.outputs.count === 0)
+            return
+        before = Window.window.activeFocusItem
+        zoom = 0
+        visible = true
+        forceActiveFocus(Qt.OtherFocusReason)
+    }
+    function close() {
+        visible = false
+        if (before)
+            before.forceActiveFocus(Qt.OtherFocusReason)
+    }
+    function step(distance) {
+        zoom = 0
+        studio.outputs.step(distance)
+    }
+    function zoomAt(point, wanted) {
+        var next = Math.max(0.1, Math.min(10, wanted))
+        var scale = next / factor
+        holder.x = point.x - (point.x - holder.x) * scale
+        holder.y = point.y - (point.y - holder.y) * scale
+        zoom = next
+    }
+    function centre() {
+        holder.x = Math.round((width - holder.width) / 2)
+        holder.y = Math.round((height - holder.height) / 2)
+    }
+    onZoomChanged: if (zoom === 0) centre()
+    onWidthChanged: centre()
+    onHeightChanged: centre()
+    onNaturalWidthChanged: centre()
+    onFittedChanged: if (zoom === 0) centre()
+
+    Keys.onEscapePressed: close()
+    Keys.onLeftPressed: step(-1)
+    Keys.onRightPressed: step(1)
+    Keys.onDeletePressed: studio.outputs.clear(studio.outputs.current)
+    Keys.onPressed: event => {
+        if (event.key === Qt.Key_Z && !(event.modifiers & Qt.ControlModifier)) {
+            toggleZoom()
+            event.accepted = true
+        } else if (event.matches(StandardKey.Copy)) {
+            studio.outputs.copy(studio.outputs.current)
+            event.accepted = true
+        }
+    }
+    function toggleZoom() {
+        if (zoom > 0)
+            zoom = 0
+        else
+            zoomAt(Qt.point(width / 2, height / 2), 1)
+    }
+    Connections {
+        target: studio.outputs
+        function onChanged() { if (view.visible && studio.outputs.count === 0) view.close() }
+    }
+    Rectangle { anchors.fill: parent; color: Theme.stage }
+    // Nothing below may hear the pointer.
+    TapHandler { gesturePolicy: TapHandler.WithinBounds; onDoubleTapped: view.toggleZoom() }
+    HoverHandler { id: pointer }
+    WheelHandler { onWheel: event => view.zoomAt(pointer.point.position, view.factor * Math.pow(1.0015, event.angleDelta.y)) }
+    Item {
+        id: holder
+        width: Math.round(view.naturalWidth * view.factor)
+        height: Math.round(view.naturalHeight * view.factor)
+        onWidthChanged: if (view.zoom === 0) view.centre()
+        Picture {
+            id: picture
+            anchors.fill: parent
+            stretch: true
+            source: view.visible ? view.shown.source || "" : ""
+            description: view.shown.prompt || ""
+        }
+    }
+    DragHandler { target: holder; acceptedButtons: Qt.LeftButton | Qt.MiddleButton }
+    FullViewBar { anchors.left: parent.left; anchors.right: parent.right; view: view }
+}

@@ -1,0 +1,83 @@
+import QtQuick 2.15
+import QtQuick.Window 2.15
+import "controls"
+import "generate"
+
+// The window: menus above, stage and strip over the prompts, parameters at the side, the status line below.
+Window {
+    id: window
+    readonly property rect place: studio.geometry()
+    property bool parametersLeft: studio.recall("parametersLeft", false)
+    title: (studio.jobs.busy ? Math.round(studio.jobs.fraction * 100) + " %" + (studio.jobs.waiting ? " (+" + studio.jobs.waiting + ")" : "") + " · " : "") + "Sfumato"
+    x: place.x
+    y: place.y
+    width: place.width
+    height: place.height
+    minimumWidth: 1024
+    minimumHeight: 600
+    visibility: Window.Hidden
+    color: Theme.window
+
+    Binding { target: Theme; property: "light"; value: studio.theme === "light" }
+    Component.onCompleted: prompts.focusPrompt()
+    onClosing: close => { close.accepted = false; studio.act("quit") }
+    onXChanged: keep("x", x)
+    onYChanged: keep("y", y)
+    onWidthChanged: keep("width", width)
+    onHeightChanged: keep("height", height)
+    function keep(name, number) {
+        if (visibility === Window.Windowed)
+            studio.remember(name, number)
+    }
+    function run(action) {
+        var scene = {
+            full_screen: () => visibility = visibility === Window.FullScreen ? Window.Windowed : Window.FullScreen,
+            shortcuts: () => sheet.open(),
+            about: () => about.open()
+        }
+        if (scene[action])
+            scene[action]()
+    }
+    Connections {
+        target: studio
+        function onViewAsked(action) { window.run(action) }
+        function onReloadAsked() { reloadQuestion.open() }
+        function onQuitAsked() { quitQuestion.open() }
+        function onChanged() { window.parametersLeft = studio.recall("parametersLeft", false) }
+    }
+    Instantiator {
+        model: studio.actions.filter(row => row.scope === "window" && row.keys.length > 0)
+        delegate: Shortcut { sequences: modelData.keys; context: Qt.ApplicationShortcut; onActivated: studio.act(modelData.id) }
+    }
+
+    Workspace {
+        id: workspace
+        anchors.fill: parent
+        parametersLeft: window.parametersLeft
+        onOpenAsked: fullView.open()
+        onDetailsAsked: details.open()
+    }
+    readonly property alias prompts: workspace.prompts
+    FullView { id: fullView; anchors.fill: parent; z: 2 }
+    ErrorDialog { id: details }
+    ShortcutSheet { id: sheet }
+    AboutDialog { id: about }
+    Question {
+        id: reloadQuestion
+        title: "Reload the engine while a job runs?"
+        words: "The running job is interrupted and starts again by itself after the reload. Waiting jobs stay."
+        first: "Reload now"
+        second: "After this job"
+        onFirstChosen: studio.jobs.reload(true)
+        onSecondChosen: studio.jobs.reload(false)
+    }
+    Question {
+        id: quitQuestion
+        title: "Quit while jobs are not finished?"
+        words: "Quitting now drops the running job" + (studio.jobs.waiting ? " and " + studio.jobs.waiting + " waiting" : "") + ". Finished pictures are saved."
+        first: "Quit"
+        second: "Finish, then quit"
+        onFirstChosen: studio.leave(false)
+        onSecondChosen: studio.leave(true)
+    }
+}

@@ -1,0 +1,45 @@
+import QtQuick 2.15
+import "controls"
+
+// The newest notice, over the stage and in nobody's way: sentence, count, details, dismiss.
+Rectangle {
+    id: notice
+    readonly property var notices: studio.notices
+    readonly property bool isError: notices.kind === "error"
+    signal detailsAsked()
+    visible: notices.present
+    width: Math.min(640, parent ? parent.width - 2 * Theme.u4 : 640)
+    height: Math.max(48, words.implicitHeight + 2 * Theme.u3)
+    radius: Theme.radiusLarge
+    color: Theme.raised
+    border.color: isError ? Theme.error : Theme.line
+    Accessible.role: Accessible.AlertMessage
+    Accessible.name: notices.sentence
+    Icon {
+        id: sign
+        x: Theme.u3
+        y: Theme.u3 + 4
+        glyph: notice.isError ? "circle-alert" : "info"
+        colour: notice.isError ? Theme.error : Theme.soft
+    }
+    Label {
+        id: words
+        anchors.left: sign.right
+        anchors.leftMargin: Theme.u3
+        anchors.right: tools.left
+        anchors.rightMargin: Theme.u3
+        anchors.verticalCenter: parent.verticalCenter
+        text: notice.notices.sentence + (notice.notices.count > 1 ? "  (" + notice.notices.count + " times)" : "")
+        wrapMode: Text.Wrap
+        maximumLineCount: 6
+    }
+    Row {
+        id: tools
+        anchors.right: parent.right
+        anchors.rightMargin: Theme.u2
+        y: Theme.u2
+        spacing: Theme.u1
+        Button { visible: notice.notices.detail !== ""; text: "Details"; onClicked: notice.detailsAsked() }
+        Button { quiet: true; glyph: "x"; hint: "Dismiss"; onClicked: notice.notices.dismiss() }
+    }
+}

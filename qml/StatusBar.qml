@@ -1,0 +1,47 @@
+import QtQuick 2.15
+import "controls"
+
+// What the engine does, how fast and how long; what it runs on.
+Rectangle {
+    id: bar
+    readonly property var jobs: studio.jobs
+    readonly property string state_: studio.engine.state
+    implicitHeight: 28
+    color: Theme.window
+    Accessible.role: Accessible.StatusBar
+    Accessible.name: words.text
+    Rectangle { width: parent.width; height: 1; color: Theme.line }
+    Rectangle {
+        id: lamp
+        x: Theme.u4
+        anchors.verticalCenter: parent.verticalCenter
+        width: 8
+        height: 8
+        radius: 4
+        color: bar.state_ === "failed" ? Theme.error : bar.state_ === "restarting" ? Theme.warning : bar.state_ === "ready" ? Theme.accent : Theme.edge
+    }
+    Label {
+        id: words
+        anchors.left: lamp.right
+        anchors.leftMargin: Theme.u2
+        anchors.right: device.left
+        anchors.rightMargin: Theme.u4
+        height: parent.height
+        font.pixelSize: Theme.small
+        color: bar.state_ === "failed" ? Theme.error : Theme.soft
+        text: bar.state_ !== "ready" ? studio.engine.sentence
+            : !bar.jobs.busy ? "Ready"
+            : [bar.jobs.stage + (bar.jobs.steps ? " " + bar.jobs.steps : ""), bar.jobs.rate, bar.jobs.timeLeft ? bar.jobs.timeLeft + " left" : "",
+               bar.jobs.waiting ? bar.jobs.waiting + " waiting" : ""].filter(part => part !== "").join("   ·   ")
+    }
+    Row {
+        id: device
+        anchors.right: parent.right
+        anchors.rightMargin: Theme.u4
+        height: parent.height
+        spacing: Theme.u2
+        visible: studio.engine.device !== ""
+        Icon { glyph: "cpu"; size: 14; anchors.verticalCenter: parent.verticalCenter; colour: Theme.faint }
+        Label { height: parent.height; text: studio.engine.device; font.pixelSize: Theme.small; color: Theme.soft }
+    }
+}

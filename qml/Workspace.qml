@@ -1,0 +1,96 @@
+import QtQuick 2.15
+import "controls"
+import "generate"
+
+// The parts of the Generate page and the dividers between them.
+FocusScope {
+    id: workspace
+    property bool parametersLeft: false
+    property alias prompts: prompts
+    property real sideWidth: studio.recall("parametersWidth", 328)
+    property real promptHeight: studio.recall("promptHeight", 112)
+    property real stripHeight: studio.recall("stripHeight", 104)
+    signal openAsked()
+    signal detailsAsked()
+
+    Rectangle {
+        id: top
+        width: parent.width
+        height: 36
+        color: Theme.window
+        Menus {
+            actions: studio.actions
+            checked: ({ theme_dark: studio.theme === "dark", theme_light: studio.theme === "light", swap_side: workspace.parametersLeft, advanced: side.open })
+            onPicked: action => studio.act(action)
+        }
+        Rectangle { anchors.bottom: parent.bottom; width: parent.width; height: 1; color: Theme.line }
+    }
+    Item {
+        id: left
+        anchors.top: top.bottom
+        anchors.bottom: status.top
+        x: workspace.parametersLeft ? side.width + 1 : 0
+        width: parent.width - side.width - 1
+        Stage {
+            id: stage
+            anchors.top: parent.top
+            anchors.bottom: strip.top
+            width: parent.width
+            onOpenAsked: workspace.openAsked()
+        }
+        OutputsStrip {
+            id: strip
+            visible: studio.outputs.count > 0
+            anchors.bottom: prompts.top
+            width: parent.width
+            height: visible ? workspace.stripHeight : 0
+            onOpenAsked: workspace.openAsked()
+        }
+        PromptBox {
+            id: prompts
+            focus: true
+            anchors.bottom: parent.bottom
+            width: parent.width
+            height: workspace.promptHeight
+        }
+        Rectangle { anchors.top: prompts.top; width: parent.width; height: 1; color: Theme.line }
+        Divider {
+            anchors.verticalCenter: prompts.top
+            width: parent.width
+            name: "Height of the prompts"
+            onMoved: distance => workspace.promptHeight = Math.max(108, Math.min(workspace.height * 0.45, workspace.promptHeight - distance))
+            onDropped: studio.remember("promptHeight", workspace.promptHeight)
+        }
+        Divider {
+            visible: strip.visible
+            anchors.verticalCenter: strip.top
+            width: parent.width
+            name: "Height of the pictures"
+            onMoved: distance => workspace.stripHeight = Math.max(80, Math.min(workspace.height * 0.35, workspace.stripHeight - distance))
+            onDropped: studio.remember("stripHeight", workspace.stripHeight)
+        }
+        Notice {
+            anchors.horizontalCenter: parent.horizontalCenter
+            y: Theme.u4
+            onDetailsAsked: workspace.detailsAsked()
+        }
+    }
+    Rectangle { x: workspace.parametersLeft ? side.width : left.width; anchors.top: top.bottom; anchors.bottom: status.top; width: 1; color: Theme.line }
+    ParameterPanel {
+        id: side
+        anchors.top: top.bottom
+        anchors.bottom: status.top
+        x: workspace.parametersLeft ? 0 : parent.width - width
+        width: workspace.sideWidth
+    }
+    Divider {
+        vertical: true
+        anchors.top: top.bottom
+        anchors.bottom: status.top
+        x: (workspace.parametersLeft ? side.width : left.width) - width / 2
+        name: "Width of the parameters"
+        onMoved: distance => workspace.sideWidth = Math.max(300, Math.min(480, workspace.sideWidth + (workspace.parametersLeft ? distance : -distance)))
+        onDropped: studio.remember("parametersWidth", workspace.sideWidth)
+    }
+    StatusBar { id: status; anchors.bottom: parent.bottom; width: parent.width }
+}

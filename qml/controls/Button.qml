@@ -1,0 +1,56 @@
+import QtQuick 2.15
+import QtQuick.Templates 2.15 as T
+import ".."
+
+// A button with words, an icon, or both. `primary` is the one the eye should find first.
+T.Button {
+    id: button
+    property string glyph
+    property string hint
+    property bool primary: false
+    property bool quiet: false
+    readonly property color ink: primary ? Theme.onAccent : Theme.text
+    implicitHeight: Theme.control
+    implicitWidth: Math.max(Theme.control, row.implicitWidth + (text ? Theme.u6 : Theme.u4))
+    opacity: enabled ? 1 : 0.45
+    focusPolicy: Qt.StrongFocus
+    font.family: Theme.family
+    font.pixelSize: Theme.body
+    Accessible.role: Accessible.Button
+    Accessible.name: text || hint
+    Accessible.description: hint
+    Accessible.onPressAction: button.clicked()
+    Keys.onReturnPressed: event => event.modifiers & Qt.ControlModifier ? event.accepted = false : button.clicked()
+    Keys.onEnterPressed: event => event.modifiers & Qt.ControlModifier ? event.accepted = false : button.clicked()
+
+    contentItem: Item {
+        Row {
+            id: row
+            anchors.centerIn: parent
+            spacing: Theme.u2
+            Icon {
+                visible: button.glyph !== ""
+                glyph: button.glyph
+                colour: button.primary ? Theme.onAccent : button.text ? Theme.text : Theme.soft
+                anchors.verticalCenter: parent.verticalCenter
+            }
+            Label {
+                visible: button.text !== ""
+                text: button.text
+                color: button.ink
+                font.weight: button.primary ? Font.DemiBold : Font.Normal
+                anchors.verticalCenter: parent.verticalCenter
+                Accessible.ignored: true
+            }
+        }
+    }
+    background: Rectangle {
+        radius: Theme.radius
+        color: button.primary ? (button.down ? Theme.accentPressed : button.hovered ? Theme.accentHover : Theme.accent)
+             : button.down ? Theme.pressed : button.hovered ? Theme.hover : button.quiet ? "transparent" : Theme.raised
+        border.width: button.quiet || button.primary ? 0 : 1
+        border.color: Theme.line
+        FocusRing { control: button }
+    }
+    Hint { visible: button.hovered && button.hint !== ""; text: button.hint }
+}

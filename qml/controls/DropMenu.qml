@@ -1,0 +1,57 @@
+import QtQuick 2.15
+import QtQuick.Templates 2.15 as T
+import ".."
+
+// A menu of actions {id, title, shown, icon}; those named in `checked` carry a tick.
+T.Menu {
+    id: menu
+    property var actions: []
+    property var checked: ({})
+    signal picked(string action)
+    implicitWidth: 256
+    implicitHeight: contentItem.contentHeight + 2 * padding
+    padding: Theme.u1
+    margins: Theme.u1
+    overlap: 0
+    y: parent ? parent.height + 2 : 0
+    background: Rectangle { color: Theme.raised; radius: Theme.radius; border.color: Theme.line }
+    contentItem: ListView {
+        implicitHeight: contentHeight
+        model: menu.contentModel
+        interactive: false
+        currentIndex: menu.currentIndex
+        Accessible.role: Accessible.PopupMenu
+        Accessible.name: menu.title
+    }
+    Instantiator {
+        model: menu.actions
+        delegate: T.MenuItem {
+            id: item
+            readonly property bool ticked: menu.checked[modelData.id] === true
+            text: modelData.title
+            implicitWidth: 248
+            implicitHeight: Theme.control
+            Accessible.role: Accessible.MenuItem
+            Accessible.name: text
+            Accessible.description: modelData.sentence
+            Accessible.checked: ticked
+            onTriggered: menu.picked(modelData.id)
+            contentItem: Item {
+                Icon { x: Theme.u1; anchors.verticalCenter: parent.verticalCenter; glyph: item.ticked ? "check" : modelData.icon; colour: item.ticked ? Theme.accent : Theme.soft }
+                Label { x: 32; height: parent.height; text: item.text; Accessible.ignored: true }
+                Label {
+                    anchors.right: parent.right
+                    anchors.rightMargin: Theme.u2
+                    height: parent.height
+                    text: modelData.shown
+                    color: Theme.faint
+                    font.pixelSize: Theme.small
+                    Accessible.ignored: true
+                }
+            }
+            background: Rectangle { radius: Theme.radius - 2; color: item.highlighted || item.hovered ? Theme.hover : "transparent" }
+        }
+        onObjectAdded: (index, object) => menu.insertItem(index, object)
+        onObjectRemoved: (index, object) => menu.removeItem(object)
+    }
+}

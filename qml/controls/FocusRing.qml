@@ -1,0 +1,14 @@
+import QtQuick 2.15
+import ".."
+
+// The mark of keyboard focus: 2 px in the accent, outside the control.
+Rectangle {
+    property Item control: parent
+    anchors.fill: parent
+    anchors.margins: -2
+    visible: control.visualFocus === undefined ? control.activeFocus : control.visualFocus
+    radius: Theme.radius + 2
+    color: "transparent"
+    border.color: Theme.accent
+    border.width: 2
+}

@@ -1,0 +1,50 @@
+import QtQuick 2.15
+import QtQuick.Templates 2.15 as T
+import ".."
+
+// The menu bar, drawn from the table of actions; it holds nothing that does not act.
+T.MenuBar {
+    id: bar
+    property var actions: []
+    property var checked: ({})
+    signal picked(string action)
+    readonly property var menuNames: actions.map(row => row.menu).filter((name, index, all) => name !== "" && all.indexOf(name) === index)
+    implicitHeight: 36
+    implicitWidth: contentWidth + leftPadding
+    leftPadding: Theme.u2
+    spacing: 2
+    Accessible.role: Accessible.MenuBar
+    Accessible.name: "Menu bar"
+    contentItem: Row {
+        spacing: bar.spacing
+        Repeater { model: bar.contentModel }
+    }
+    delegate: T.MenuBarItem {
+        id: title
+        implicitHeight: 28
+        y: 4
+        implicitWidth: word.implicitWidth + 2 * Theme.u3
+        Accessible.role: Accessible.MenuItem
+        Accessible.name: title.text
+        contentItem: Label {
+            id: word
+            text: title.text
+            color: title.highlighted || title.hovered ? Theme.text : Theme.soft
+            horizontalAlignment: Text.AlignHCenter
+            Accessible.ignored: true
+        }
+        background: Rectangle { radius: Theme.radius; color: title.highlighted || title.hovered ? Theme.hover : "transparent"; FocusRing { control: title } }
+    }
+    Instantiator {
+        model: bar.menuNames
+        delegate: DropMenu {
+            id: menu
+            title: modelData
+            actions: bar.actions.filter(row => row.menu === modelData)
+            checked: bar.checked
+            onPicked: action => bar.picked(action)
+        }
+        onObjectAdded: (index, object) => bar.insertMenu(index, object)
+        onObjectRemoved: (index, object) => bar.removeMenu(object)
+    }
+}

@@ -1,0 +1,26 @@
+import QtQuick 2.15
+import "../controls"
+import ".."
+
+// What to do when there is no picture yet; or what is missing before there can be one.
+Column {
+    id: hint
+    readonly property string obstacle: studio.parameters.obstacle
+    spacing: Theme.u3
+    Icon { anchors.horizontalCenter: parent.horizontalCenter; glyph: hint.obstacle ? "triangle-alert" : "image"; size: 40; colour: hint.obstacle ? Theme.warning : Theme.edge }
+    Label {
+        width: parent.width
+        horizontalAlignment: Text.AlignHCenter
+        text: hint.obstacle ? "No picture can be made yet" : "Type what you want to see, then press Ctrl+Enter"
+        font.pixelSize: Theme.large
+        font.weight: Font.DemiBold
+        wrapMode: Text.Wrap
+    }
+    Label {
+        width: parent.width
+        horizontalAlignment: Text.AlignHCenter
+        text: hint.obstacle || "The picture emerges here and is saved by itself."
+        color: Theme.soft
+        wrapMode: Text.Wrap
+    }
+}

@@ -1,0 +1,55 @@
+import QtQuick 2.15
+import QtQuick.Templates 2.15 as T
+import "../controls"
+import ".."
+
+// The pictures of this and the last session, newest first; the one with the frame is on the stage.
+FocusScope {
+    id: strip
+    signal openAsked()
+    implicitHeight: 104
+    Rectangle { anchors.fill: parent; color: Theme.window }
+    Rectangle { width: parent.width; height: 1; color: Theme.line }
+    ListView {
+        id: list
+        focus: true
+        activeFocusOnTab: count > 0
+        anchors.fill: parent
+        anchors.margins: Theme.u3
+        anchors.rightMargin: Theme.u3
+        orientation: ListView.Horizontal
+        spacing: Theme.u2
+        clip: true
+        boundsBehavior: Flickable.StopAtBounds
+        model: studio.outputs
+        currentIndex: studio.outputs.current
+        highlightMoveDuration: Theme.calm
+        keyNavigationEnabled: false
+        Accessible.role: Accessible.List
+        Accessible.name: "Pictures"
+        T.ScrollBar.horizontal: Scroll { }
+        Keys.onLeftPressed: studio.outputs.step(-1)
+        Keys.onRightPressed: studio.outputs.step(1)
+        Keys.onReturnPressed: event => event.modifiers & Qt.ControlModifier ? event.accepted = false : strip.openAsked()
+        Keys.onDeletePressed: studio.outputs.clear(currentIndex)
+        Keys.onPressed: event => {
+            if (event.matches(StandardKey.Copy)) {
+                studio.outputs.copy(currentIndex)
+                event.accepted = true
+            }
+        }
+        delegate: Thumbnail {
+            height: list.height
+            width: height
+            isCurrent: ListView.isCurrentItem
+            hasFocus: list.activeFocus
+            onChosen: {
+                list.forceActiveFocus(Qt.MouseFocusReason)
+                studio.outputs.choose(index)
+            }
+            onOpened: strip.openAsked()
+        }
+        add: Transition { NumberAnimation { property: "opacity"; from: 0; to: 1; duration: Theme.calm } }
+        displaced: Transition { NumberAnimation { property: "x"; duration: Theme.calm; easing.type: Easing.OutCubic } }
+    }
+}

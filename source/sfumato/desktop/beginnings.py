@@ -1,0 +1,44 @@
+"""What is read from disk before the window exists: folders, settings, the last session; and where the engine comes from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+
+from sfumato.config import PROGRAM_FOLDER, Settings, find_places
+from sfumato.desktop import session
+from sfumato.desktop.studio import Beginnings
+from sfumato.jobs.places import Places
+from sfumato.transport.endpoint import Endpoint
+from sfumato.transport.local import LocalInference, State
+
+LOG_BYTES = 5 << 20
+LOGS_KEPT = 9
+
+
+def read(data: str | None) -> Beginnings:
+    """Folders, settings and session; what is damaged becomes a complaint, never a failure."""
+    places = find_places(data)
+    complaints = [_log_to(places)]
+    settings = Settings.load(places.data, PROGRAM_FOLDER)
+    restored, complaint = session.load(places.data)
+    return Beginnings(places, settings, restored, [sentence for sentence in (*complaints, complaint) if sentence])
+
+
+def local_engine(places: Places) -> Callable[[Callable[[State], None]], Endpoint]:
+    """A maker of the engine on this machine."""
+    return lambda on_state: LocalInference(places, on_state=on_state)
+
+
+def _log_to(places: Places) -> str:
+    """Write the window's log under the data folder; a sentence if that cannot be."""
+    try:
+        places.logs.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(places.logs / "window.log", maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
+    except OSError as error:
+        return f"The folder {places.data} cannot be written to ({error.strerror}): settings, session and logs are not kept."
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger("sfumato").addHandler(handler)
+    logging.getLogger("sfumato").setLevel(logging.INFO)
+    return ""

@@ -1,0 +1,166 @@
+"""A Qt object around an `Endpoint`: commands go out on a thread of their own, events come in on the GUI thread.
+
+Progress is merged to the frame rate, everything else arrives in order. Knows nothing of pictures or forms.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from PyQt5.QtCore import QElapsedTimer, QObject, Qt, QTimer, pyqtProperty, pyqtSignal
+
+from sfumato.protocol.messages import Command, Event, Hello, JobEvent, Progress
+from sfumato.transport.endpoint import Endpoint
+from sfumato.transport.local import State
+
+log = logging.getLogger(__name__)
+
+FRAME_MS = 16
+CLOSE_PATIENCE_S = 6.0
+
+MakeEndpoint = Callable[[Callable[[State], None]], Endpoint]
+
+
+def merged(events: list[Event]) -> list[Event]:
+    """`events` without the progress that a later progress of the same job outdates; a preview survives until a newer one comes."""
+    kept: list[Event] = []
+    for event in events:
+        last = kept[-1] if kept else None
+        if isinstance(event, Progress) and isinstance(last, Progress) and last.job == event.job:
+            kept[-1] = event if event.preview or not last.preview else event.model_copy(update={"preview": last.preview})
+        else:
+            kept.append(event)
+    return kept
+
+
+class EngineLink(QObject):
+    """The one connection of the window.
+
+    Args:
+        make_endpoint: makes the endpoint from a callback for its state; called on the sending thread at `open`.
+    """
+
+    greeted = pyqtSignal(object)  # the catalog of Hello
+    heard = pyqtSignal(object)  # each JobEvent, in order
+    changed = pyqtSignal()
+    _arrived = pyqtSignal()
+    _told = pyqtSignal(object)
+
+    def __init__(self, make_endpoint: MakeEndpoint, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._make_endpoint = make_endpoint
+        self._endpoint: Endpoint | None = None
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._events: deque[Event] = deque()
+        self._scheduled = False
+        self._lock = threading.Lock()
+        self._clock = QElapsedTimer()
+        self._state = State("starting", "Starting engine")
+        self._device: dict[str, Any] = {}
+        self._arrived.connect(self._schedule, Qt.ConnectionType.QueuedConnection)
+        self._told.connect(self._take_state, Qt.ConnectionType.QueuedConnection)
+
+    # -- what QML reads --------------------------------------------------------------------------
+
+    @pyqtProperty(str, notify=changed)
+    def state(self) -> str:
+        """starting, ready, restarting, failed or closed."""
+        return self._state.name
+
+    @pyqtProperty(str, notify=changed)
+    def sentence(self) -> str:
+        return self._state.sentence
+
+    @pyqtProperty(str, notify=changed)
+    def device(self) -> str:
+        """Name of the device that paints, "" until it is known."""
+        return str(self._device.get("name", ""))
+
+    # -- the other way ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Make and open the endpoint, away from the GUI thread."""
+        self._thread = threading.Thread(target=self._serve, name="engine-link", daemon=True)
+        self._thread.start()
+        self._work.put(self._open)
+
+    def send(self, command: Command) -> None:
+        """Hand over one command; those sent before the endpoint is open wait for it."""
+        self._work.put(lambda: self._endpoint.send(command) if self._endpoint is not None else None)
+
+    def restart(self) -> None:
+        """Start the engine anew, if this endpoint owns one."""
+        self._work.put(self._restart)
+
+    def close(self) -> None:
+        """End the endpoint and wait for it; afterwards nothing arrives."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._work.put(None)
+        thread.join(CLOSE_PATIENCE_S)
+
+    # -- on the sending thread -------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while (job := self._work.get()) is not None:
+            try:
+                job()
+            except Exception:
+                log.exception("a command could not be handed to the engine")
+                self._told.emit(State("failed", "The engine could not be reached. Reload to try again; the log has the details."))
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def _open(self) -> None:
+        self._endpoint = self._make_endpoint(self._told.emit)
+        self._endpoint.open(self._hear)
+
+    def _restart(self) -> None:
+        restart = getattr(self._endpoint, "restart", None)
+        if restart is not None:
+            restart()
+
+    def _hear(self, event: Event) -> None:
+        """Called by the endpoint, from any thread."""
+        with self._lock:
+            self._events.append(event)
+            first, self._scheduled = not self._scheduled, True
+        if first:
+            self._arrived.emit()
+
+    # -- on the GUI thread -----------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        waited = self._clock.elapsed() if self._clock.isValid() else FRAME_MS
+        if waited >= FRAME_MS:
+            self._drain()
+        else:
+            QTimer.singleShot(FRAME_MS - waited, self._drain)
+
+    def _drain(self) -> None:
+        self._clock.start()
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+            self._scheduled = False
+        for event in merged(events):
+            if isinstance(event, Hello):
+                self._device = event.catalog.get("device") or {}
+                if self._state.name != "ready":
+                    self._state = State("ready", "Ready")
+                self.changed.emit()
+                self.greeted.emit(event.catalog)
+            elif isinstance(event, JobEvent):
+                self.heard.emit(event)
+
+    def _take_state(self, state: State) -> None:
+        if state != self._state:
+            self._state = state
+            self.changed.emit()

@@ -1,0 +1,287 @@
+"""The form: one row per parameter of the job kind, drawn from its ParamSpec rows alone.
+
+Holds what the user set and nothing else: an unset value is its default, or follows what it follows (the model's own size). The request is made from
+the same values the rows show, so the two cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterProxyModel, Qt, pyqtProperty, pyqtSignal, pyqtSlot
+
+from sfumato.desktop.numbers import NotANumber, OutOfRange, parse, shown, snap_step
+from sfumato.protocol.specs import ParamSpec
+
+GROUPS = ("model", "size", "sampling", "batch", "operation")
+PROMPTS = "prompt"
+Choice = dict[str, Any]
+
+ROLES = (
+    "name", "title", "description", "control", "text", "value", "isSet", "minimum", "maximum", "step", "snap", "unit", "choices",
+    "group", "opensGroup", "problem", "placeholder",
+)  # fmt: skip
+
+
+class Section(QSortFilterProxyModel):
+    """The rows of the form that act now: the everyday ones, or the advanced ones."""
+
+    def __init__(self, form: ParameterForm, advanced: bool) -> None:
+        super().__init__(form)
+        self._form = form
+        self._advanced = advanced
+        self.setSourceModel(form)
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
+        return self._form.is_shown(row, self._advanced)
+
+
+class ParameterForm(QAbstractListModel):
+    """Rows in the order they are shown: groups first, advanced ones last. Prompts are texts beside the rows."""
+
+    changed = pyqtSignal()  # any value, any choice list
+    edited = pyqtSignal()  # a value the user may want back after a restart
+
+    def __init__(self, specs: Iterable[ParamSpec], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._specs: list[ParamSpec] = []
+        self._set: dict[str, Any] = {}
+        self._problems: dict[str, str] = {}
+        self._choices: dict[str, list[Choice]] = {}
+        self._roles = {Qt.ItemDataRole.UserRole + 1 + index: name for index, name in enumerate(ROLES)}
+        self.describe(specs, {})
+        self._sections = Section(self, False), Section(self, True)
+
+    def describe(self, specs: Iterable[ParamSpec], choices: Mapping[str, list[Choice]]) -> None:
+        """Take the rows and choice lists an engine offers; values that were set stay, even those the lists lack."""
+        order = {name: index for index, name in enumerate(GROUPS)}
+        self.beginResetModel()
+        self._all = {spec.name: spec for spec in specs}
+        rows = [spec for spec in self._all.values() if spec.group != PROMPTS]
+        self._specs = sorted(rows, key=lambda spec: (spec.advanced, order.get(spec.group, len(order))))
+        self._choices = {name: list(rows) for name, rows in choices.items()} or self._choices
+        self.endResetModel()
+        self.changed.emit()
+
+    # -- values ----------------------------------------------------------------------------------
+
+    def value(self, name: str) -> Any:
+        """What the control shows and the request carries; None where the engine decides."""
+        if name in self._set:
+            return self._set[name]
+        spec = self._all[name]
+        if name == "model" and not spec.default:
+            return next((row["value"] for row in self._choices_of(spec) if row["enabled"]), "")
+        return spec.default
+
+    def set_values(self) -> dict[str, Any]:
+        """Only what differs from the defaults, for the session."""
+        return dict(self._set)
+
+    def restore(self, values: Mapping[str, Any]) -> list[str]:
+        """Take values of an earlier session; the names of those that no longer fit."""
+        refused = []
+        for name, value in values.items():
+            spec = self._all.get(name)
+            if spec is None or not _fits(spec, value):
+                refused.append(name)
+            else:
+                self._store(spec, value)
+        self._touch()
+        return refused
+
+    def request(self) -> dict[str, Any]:
+        """The parameters of the job, exactly as shown; what is hidden because it cannot act is left out."""
+        values = {name: self.value(name) for name, spec in self._all.items() if self._acts(spec)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _store(self, spec: ParamSpec, value: Any) -> None:
+        if value == spec.default or (value is None and spec.optional):
+            self._set.pop(spec.name, None)
+        else:
+            self._set[spec.name] = value
+        self._problems.pop(spec.name, None)
+
+    # -- what QML calls --------------------------------------------------------------------------
+
+    @pyqtSlot(str, str, result=bool)
+    def commit(self, name: str, text: str) -> bool:
+        """Take what was typed or chosen; empty restores the default. False, and the row says why, when it cannot be taken."""
+        spec = self._all[name]
+        text = text if spec.kind in ("text", "choice") else text.strip()
+        try:
+            if spec.kind in ("int", "float"):
+                value: Any = parse(spec, text) if text else spec.default
+            elif spec.kind == "bool":
+                value = text == "true"
+            else:
+                value = text
+        except (NotANumber, OutOfRange) as error:
+            self._problems[name] = str(error)
+            self._touch()
+            return False
+        self._store(spec, value)
+        self._touch()
+        self.edited.emit()
+        return True
+
+    @pyqtSlot(str)
+    def reset(self, name: str) -> None:
+        self._set.pop(name, None)
+        self._problems.pop(name, None)
+        self._touch()
+        self.edited.emit()
+
+    @pyqtSlot()
+    def resetHidden(self) -> None:
+        """Give every advanced parameter its default."""
+        for spec in self._specs:
+            if spec.advanced:
+                self._set.pop(spec.name, None)
+        self._touch()
+        self.edited.emit()
+
+    @pyqtSlot(str, result=str)
+    def textOf(self, name: str) -> str:
+        return str(self.value(name) or "")
+
+    def mark(self, problems: Mapping[str, str]) -> None:
+        """Show what the engine refused beside the controls it named."""
+        self._problems.update({name: sentence for name, sentence in problems.items() if name in self._all})
+        self._touch()
+
+    @pyqtProperty(int, notify=changed)
+    def advancedSet(self) -> int:
+        """How many advanced parameters are in force with a value of the user's."""
+        return sum(1 for spec in self._specs if spec.advanced and spec.name in self._set and self._acts(spec))
+
+    @pyqtProperty(str, notify=changed)
+    def obstacle(self) -> str:
+        """Why nothing can be generated now, or ""."""
+        if self._choices.get("models") is None:
+            return ""
+        rows = self._choices_of(self._all["model"])
+        current = next((row for row in rows if row["value"] == self.value("model")), None)
+        if current is None:
+            return "There is no model yet. Put a .safetensors checkpoint into the folder models/checkpoints, then choose File, Reload engine."
+        if not current["enabled"]:
+            return f"The model '{current['label']}' cannot be used: {current['reason']}"
+        return ""
+
+    @pyqtProperty(QObject, constant=True)
+    def everyday(self) -> Section:
+        return self._sections[0]
+
+    @pyqtProperty(QObject, constant=True)
+    def advanced(self) -> Section:
+        return self._sections[1]
+
+    def is_shown(self, row: int, advanced: bool) -> bool:
+        spec = self._specs[row]
+        return spec.advanced == advanced and self._acts(spec)
+
+    # -- the model QML reads ---------------------------------------------------------------------
+
+    def roleNames(self) -> dict[int, bytes]:
+        return {role: name.encode() for role, name in self._roles.items()}
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:
+        return 0 if parent.isValid() else len(self._specs)
+
+    def data(self, index: QModelIndex, role: int = 0) -> Any:
+        if not index.isValid() or role not in self._roles:
+            return None
+        return self.cell(self._specs[index.row()].name, self._roles[role])
+
+    def cell(self, name: str, role: str) -> Any:
+        """One value of one row, by its role's name."""
+        spec = self._all[name]
+        value, follows = self.value(name), self._followed(spec)
+        problem = self._problems.get(name, "")
+        cells = {
+            "name": lambda: name,
+            "title": lambda: spec.title,
+            "description": lambda: spec.description,
+            "control": lambda: spec.widget or ("number" if spec.kind in ("int", "float") else spec.kind),
+            "text": lambda: shown(spec, value if value is not None else follows),
+            "value": lambda: float(value if value is not None else follows or spec.slider_minimum or 0) if spec.kind in ("int", "float") else 0.0,
+            "isSet": lambda: name in self._set,
+            "minimum": lambda: spec.slider_minimum if spec.slider_minimum is not None else 0.0,
+            "maximum": lambda: self._slider_end(spec, value),
+            "step": lambda: spec.step,
+            "snap": lambda: snap_step(spec),
+            "unit": lambda: spec.unit,
+            "choices": lambda: self._choices_of(spec) if spec.kind == "choice" else [],
+            "group": lambda: spec.group,
+            "opensGroup": lambda: self._opens_group(spec),
+            "problem": lambda: problem,
+            "placeholder": lambda: spec.unset,
+        }
+        return cells[role]()
+
+    def _opens_group(self, spec: ParamSpec) -> bool:
+        """True where a line is drawn above the row; advanced rows stand without lines."""
+        rows = [other for other in self._specs if other.advanced == spec.advanced and self._acts(other)]
+        place = rows.index(spec) if spec in rows else 0
+        return not spec.advanced and place > 0 and rows[place - 1].group != spec.group
+
+    def _slider_end(self, spec: ParamSpec, value: Any) -> float:
+        """The slider grows by doubling when a typed value is beyond its end."""
+        end = spec.slider_maximum if spec.slider_maximum is not None else 1.0
+        if isinstance(value, int | float) and spec.maximum is not None:
+            while end < value and end < spec.maximum:
+                end = min(end * 2, spec.maximum)
+        return end
+
+    def _choices_of(self, spec: ParamSpec) -> list[Choice]:
+        rows = self._choices.get(spec.choices_from, []) if spec.choices_from else [{"value": value} for value in spec.choices]
+        choices = [_choice(row) for row in rows]
+        chosen = self._set.get(spec.name)
+        if chosen and all(row["value"] != chosen for row in choices) and (rows or spec.name == "model"):
+            choices.append({"value": chosen, "label": chosen, "note": "missing", "enabled": False, "reason": "it is not in the models folders."})
+        elif not choices and spec.default:
+            choices.append(_choice({"value": self.value(spec.name)}))
+        return choices
+
+    def _chosen(self, name: str) -> Choice:
+        rows = self._choices.get(self._all[name].choices_from, []) if name in self._all else []
+        return next((row for row in rows if row.get("value") == self.value(name)), {})
+
+    def _followed(self, spec: ParamSpec) -> Any:
+        """What an unset value will be, where that is known: the chosen model's own size."""
+        return self._chosen("model").get(spec.name) if spec.optional else None
+
+    def _acts(self, spec: ParamSpec) -> bool:
+        """False for a parameter that some samplers use, and the chosen one does not."""
+        rows = self._choices.get("samplers", [])
+        owned = {name for row in rows for name in row.get("parameters", ())}
+        return spec.name not in owned or spec.name in self._chosen("sampler").get("parameters", ())
+
+    def _touch(self) -> None:
+        self.dataChanged.emit(self.index(0), self.index(len(self._specs) - 1))
+        self.changed.emit()
+
+
+def _choice(row: Mapping[str, Any]) -> Choice:
+    value = str(row["value"])
+    state = str(row.get("state") or "ready")
+    return {
+        "value": value,
+        "label": str(row.get("label") or value),
+        "note": str(row.get("family") or ""),
+        "enabled": state in ("ready", "ok", "available"),
+        "reason": str(row.get("reason") or ""),
+    }
+
+
+def _fits(spec: ParamSpec, value: Any) -> bool:
+    if value is None:
+        return spec.optional
+    if spec.kind in ("int", "float"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or (spec.kind == "int" and not isinstance(value, int)):
+            return False
+        return (spec.minimum is None or value >= spec.minimum) and (spec.maximum is None or value <= spec.maximum)
+    if spec.kind == "bool":
+        return isinstance(value, bool)
+    return isinstance(value, str) and (not spec.choices or value in spec.choices) and len(value) <= (spec.max_length or len(value))
