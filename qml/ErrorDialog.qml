@@ -32,7 +32,7 @@ Panel {
                 text: studio.notices.detail
                 color: Theme.soft
                 selectionColor: Theme.accent
-                selectedTextColor: Theme.onAccent
+                selectedTextColor: Theme.accentInk
                 font.family: Theme.mono
                 font.pixelSize: Theme.small
                 Accessible.role: Accessible.EditableText

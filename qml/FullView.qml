@@ -8,6 +8,8 @@ FocusScope {
     readonly property var shown: studio.outputs.shown
     property real zoom: 0
     property Item before
+    property point pan: Qt.point(0, 0)
+    readonly property point middle: Qt.point(width / 2, 48 + (height - 48) / 2)
     readonly property real naturalWidth: picture.naturalWidth
     readonly property real naturalHeight: picture.naturalHeight
     readonly property real fit: naturalWidth > 0 ? Math.min((width - 48) / naturalWidth, (height - 112) / naturalHeight) : 1
@@ -37,19 +39,11 @@ FocusScope {
     function zoomAt(point, wanted) {
         var next = Math.max(0.1, Math.min(10, wanted))
         var scale = next / factor
-        holder.x = point.x - (point.x - holder.x) * scale
-        holder.y = point.y - (point.y - holder.y) * scale
+        // What is under the pointer stays there.
+        pan = Qt.point(point.x - middle.x - (point.x - middle.x - pan.x) * scale, point.y - middle.y - (point.y - middle.y - pan.y) * scale)
         zoom = next
     }
-    function centre() {
-        holder.x = Math.round((width - holder.width) / 2)
-        holder.y = Math.round((height - holder.height) / 2)
-    }
-    onZoomChanged: if (zoom === 0) centre()
-    onWidthChanged: centre()
-    onHeightChanged: centre()
-    onNaturalWidthChanged: centre()
-    onFittedChanged: if (zoom === 0) centre()
+    onZoomChanged: if (zoom === 0) pan = Qt.point(0, 0)
 
     Keys.onEscapePressed: close()
     Keys.onLeftPressed: step(-1)
@@ -68,7 +62,7 @@ FocusScope {
         if (zoom > 0)
             zoom = 0
         else
-            zoomAt(Qt.point(width / 2, height / 2), 1)
+            zoomAt(middle, 1)
     }
     Connections {
         target: studio.outputs
@@ -81,9 +75,10 @@ FocusScope {
     WheelHandler { onWheel: event => view.zoomAt(pointer.point.position, view.factor * Math.pow(1.0015, event.angleDelta.y)) }
     Item {
         id: holder
+        x: Math.round(view.middle.x - width / 2 + view.pan.x)
+        y: Math.round(view.middle.y - height / 2 + view.pan.y)
         width: Math.round(view.naturalWidth * view.factor)
         height: Math.round(view.naturalHeight * view.factor)
-        onWidthChanged: if (view.zoom === 0) view.centre()
         Picture {
             id: picture
             anchors.fill: parent
@@ -92,6 +87,12 @@ FocusScope {
             description: view.shown.prompt || ""
         }
     }
-    DragHandler { target: holder; acceptedButtons: Qt.LeftButton | Qt.MiddleButton }
+    DragHandler {
+        property point from: Qt.point(0, 0)
+        target: null
+        acceptedButtons: Qt.LeftButton | Qt.MiddleButton
+        onActiveChanged: from = view.pan
+        onTranslationChanged: if (active) view.pan = Qt.point(from.x + translation.x, from.y + translation.y)
+    }
     FullViewBar { anchors.left: parent.left; anchors.right: parent.right; view: view }
 }

@@ -33,7 +33,8 @@ Window {
         var scene = {
             full_screen: () => visibility = visibility === Window.FullScreen ? Window.Windowed : Window.FullScreen,
             shortcuts: () => sheet.open(),
-            about: () => about.open()
+            about: () => about.open(),
+            view_open: () => fullView.open()
         }
         if (scene[action])
             scene[action]()

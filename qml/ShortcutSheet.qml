@@ -6,11 +6,11 @@ import "controls"
 Panel {
     id: sheet
     title: "Shortcuts"
-    width: 640
+    width: Math.min(760, parent ? parent.width - 2 * Theme.u6 : 760)
     ListView {
         id: list
         width: parent.width
-        height: Math.min(contentHeight, 400)
+        height: Math.min(contentHeight, 416, sheet.parent ? sheet.parent.height - 220 : 416)
         clip: true
         boundsBehavior: Flickable.StopAtBounds
         model: studio.actions.filter(row => row.keys.length > 0)
@@ -23,7 +23,7 @@ Panel {
             Accessible.role: Accessible.ListItem
             Accessible.name: modelData.shown + ": " + modelData.sentence
             Label { width: 120; height: parent.height; text: modelData.shown; font.family: Theme.mono; font.pixelSize: Theme.small; Accessible.ignored: true }
-            Label { x: 128; width: parent.width - 128 - 140; height: parent.height; text: modelData.sentence; color: Theme.soft; Accessible.ignored: true }
+            Label { x: 128; width: parent.width - 128 - 156; height: parent.height; text: modelData.sentence; color: Theme.soft; Accessible.ignored: true }
             Label {
                 anchors.right: parent.right
                 anchors.rightMargin: Theme.u4

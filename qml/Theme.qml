@@ -27,7 +27,7 @@ QtObject {
     readonly property color accent: light ? "#0b7468" : "#5cc8b4"
     readonly property color accentHover: light ? "#0a665c" : "#74d4c2"
     readonly property color accentPressed: light ? "#08574e" : "#4bb5a1"
-    readonly property color onAccent: light ? "#ffffff" : "#0c1614"
+    readonly property color accentInk: light ? "#ffffff" : "#0c1614"
     readonly property color accentSoft: light ? "#d9eeea" : "#1f3a36"
 
     // Meaning, always beside an icon or a word.

@@ -9,7 +9,7 @@ T.Button {
     property string hint
     property bool primary: false
     property bool quiet: false
-    readonly property color ink: primary ? Theme.onAccent : Theme.text
+    readonly property color ink: primary ? Theme.accentInk : Theme.text
     implicitHeight: Theme.control
     implicitWidth: Math.max(Theme.control, row.implicitWidth + (text ? Theme.u6 : Theme.u4))
     opacity: enabled ? 1 : 0.45
@@ -31,7 +31,7 @@ T.Button {
             Icon {
                 visible: button.glyph !== ""
                 glyph: button.glyph
-                colour: button.primary ? Theme.onAccent : button.text ? Theme.text : Theme.soft
+                colour: button.primary ? Theme.accentInk : button.text ? Theme.text : Theme.soft
                 anchors.verticalCenter: parent.verticalCenter
             }
             Label {

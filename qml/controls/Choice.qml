@@ -33,8 +33,8 @@ T.ComboBox {
             anchors.right: mark.visible ? mark.left : parent.right
             anchors.rightMargin: mark.visible ? Theme.u2 : Theme.u8 - 2
             height: parent.height
-            text: choice.row ? choice.row.label : choice.current
-            color: choice.row && !choice.row.enabled ? Theme.warning : Theme.text
+            text: choice.row ? choice.row.label : choice.current || "Not known yet"
+            color: !choice.row ? Theme.faint : choice.row.enabled ? Theme.text : Theme.warning
             Accessible.ignored: true
         }
         Label {

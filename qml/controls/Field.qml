@@ -13,7 +13,7 @@ T.TextField {
     color: Theme.text
     placeholderTextColor: Theme.faint
     selectionColor: Theme.accent
-    selectedTextColor: Theme.onAccent
+    selectedTextColor: Theme.accentInk
     selectByMouse: true
     activeFocusOnTab: true
     verticalAlignment: TextInput.AlignVCenter

@@ -33,7 +33,7 @@ FocusScope {
             rightPadding: Theme.u3 + 2
             color: Theme.text
             selectionColor: Theme.accent
-            selectedTextColor: Theme.onAccent
+            selectedTextColor: Theme.accentInk
             selectByMouse: true
             activeFocusOnTab: true
             wrapMode: TextEdit.Wrap

@@ -31,7 +31,7 @@ Item {
             enabled: !group.jobs.cancelling
             height: 44
             width: 44
-            glyph: "square"
+            glyph: "stop"
             hint: "Cancel the running job  (Shift+Esc)"
             onClicked: studio.act("cancel")
         }

@@ -10,7 +10,7 @@ Field {
     text: row.text
     color: row.isSet ? Theme.text : Theme.soft
     wrong: row.problem !== ""
-    placeholderText: row.placeholder
+    placeholderText: row.placeholder ? "auto" : ""
     inputMethodHints: Qt.ImhFormattedNumbersOnly
     Accessible.name: row.title + (row.unit ? " in " + row.unit : "")
     Accessible.description: row.description

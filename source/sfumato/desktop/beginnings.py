@@ -20,10 +20,11 @@ LOGS_KEPT = 9
 def read(data: str | None) -> Beginnings:
     """Folders, settings and session; what is damaged becomes a complaint, never a failure."""
     places = find_places(data)
-    complaints = [_log_to(places)]
+    complaint, log = log_to(places)
+    complaints = [complaint]
     settings = Settings.load(places.data, PROGRAM_FOLDER)
     restored, complaint = session.load(places.data)
-    return Beginnings(places, settings, restored, [sentence for sentence in (*complaints, complaint) if sentence])
+    return Beginnings(places, settings, restored, [sentence for sentence in (*complaints, complaint) if sentence], log)
 
 
 def local_engine(places: Places) -> Callable[[Callable[[State], None]], Endpoint]:
@@ -31,14 +32,14 @@ def local_engine(places: Places) -> Callable[[Callable[[State], None]], Endpoint
     return lambda on_state: LocalInference(places, on_state=on_state)
 
 
-def _log_to(places: Places) -> str:
-    """Write the window's log under the data folder; a sentence if that cannot be."""
+def log_to(places: Places) -> tuple[str, logging.Handler | None]:
+    """Write the window's log under the data folder; a sentence if that cannot be, and what writes it."""
     try:
         places.logs.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(places.logs / "window.log", maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
     except OSError as error:
-        return f"The folder {places.data} cannot be written to ({error.strerror}): settings, session and logs are not kept."
+        return f"The folder {places.data} cannot be written to ({error.strerror}): settings, session and logs are not kept.", None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger("sfumato").addHandler(handler)
     logging.getLogger("sfumato").setLevel(logging.INFO)
-    return ""
+    return "", handler

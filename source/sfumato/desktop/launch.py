@@ -50,7 +50,7 @@ class Launch(QObject):
         self._data = data
         self._make_endpoint = make_endpoint
         self._beginnings: Beginnings | None = None
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._component: QQmlComponent | None = None
         self._began: float | None = None
         self._report: Report = lambda _: None
@@ -66,8 +66,8 @@ class Launch(QObject):
         self.start()
         code = self._application.exec_()
         self._signals.restore()
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         self.close()
         return code
 
@@ -170,7 +170,7 @@ class Launch(QObject):
         QCoreApplication.quit()
 
     def _fail(self, error: BaseException) -> None:
-        self._failure = error
+        self.failure = error
         QCoreApplication.exit(1)
 
     def _time(self, what: str) -> None:
@@ -179,7 +179,10 @@ class Launch(QObject):
 
 
 def application(qml: Path) -> QGuiApplication:
-    """The Qt application with the program's own fonts."""
+    """The Qt application with the program's own fonts; the one there is, if there is one."""
+    existing = QCoreApplication.instance()
+    if isinstance(existing, QGuiApplication):
+        return existing
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
     QCoreApplication.setApplicationName("Sfumato")

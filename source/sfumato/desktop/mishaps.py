@@ -36,6 +36,11 @@ class Mishaps(QObject):
         sys.excepthook = self._take
         threading.excepthook = lambda args: self._take(args.exc_type, args.exc_value, args.exc_traceback)
 
+    def uninstall(self) -> None:
+        """Give the hooks back."""
+        sys.excepthook = sys.__excepthook__
+        threading.excepthook = threading.__excepthook__
+
     def watch(self, engine: QQmlEngine) -> None:
         """Hear of errors in QML handlers and bindings."""
         engine.warnings.connect(self._take_warnings)

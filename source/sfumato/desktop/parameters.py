@@ -235,13 +235,13 @@ class ParameterForm(QAbstractListModel):
         return end
 
     def _choices_of(self, spec: ParamSpec) -> list[Choice]:
-        rows = self._choices.get(spec.choices_from, []) if spec.choices_from else [{"value": value} for value in spec.choices]
+        rows = self._choices.get(spec.choices_from, []) if spec.choices_from else [{"value": value, "label": _words(value)} for value in spec.choices]
         choices = [_choice(row) for row in rows]
         chosen = self._set.get(spec.name)
         if chosen and all(row["value"] != chosen for row in choices) and (rows or spec.name == "model"):
             choices.append({"value": chosen, "label": chosen, "note": "missing", "enabled": False, "reason": "it is not in the models folders."})
         elif not choices and spec.default:
-            choices.append(_choice({"value": self.value(spec.name)}))
+            choices.append(_choice({"value": self.value(spec.name), "label": _words(self.value(spec.name))}))
         return choices
 
     def _chosen(self, name: str) -> Choice:
@@ -270,9 +270,14 @@ def _choice(row: Mapping[str, Any]) -> Choice:
         "value": value,
         "label": str(row.get("label") or value),
         "note": str(row.get("family") or ""),
-        "enabled": state in ("ready", "ok", "available"),
+        "enabled": state == "ready",
         "reason": str(row.get("reason") or ""),
     }
+
+
+def _words(value: str) -> str:
+    """A value of the protocol as a person reads it: "no_norm" is "No norm"; names with capitals or digits stay."""
+    return value.replace("_", " ").capitalize() if value.islower() and not any(letter.isdigit() for letter in value) else value
 
 
 def _fits(spec: ParamSpec, value: Any) -> bool:

@@ -26,8 +26,8 @@ ACTIONS: tuple[Action, ...] = (
         ("Ctrl+Return", "Ctrl+Enter", "Ctrl+`"),
         icon="sparkles",
     ),
-    Action("cancel", "Cancel", "Cancel the running job.", ("Shift+Esc", "Alt+`"), icon="square"),
-    Action("cancel_all", "Cancel all", "Cancel the running job and everything that waits.", icon="square"),
+    Action("cancel", "Cancel", "Cancel the running job.", ("Shift+Esc", "Alt+`"), icon="stop"),
+    Action("cancel_all", "Cancel all", "Cancel the running job and everything that waits.", icon="stop"),
     Action("open_outputs", "Open outputs folder", "Show the folder of finished pictures.", (), menu="File", icon="folder-open"),
     Action(
         "reload", "Reload engine", "End the engine and start it again; prompts, settings and waiting jobs stay.", ("Ctrl+R",), menu="File", icon="refresh-cw"

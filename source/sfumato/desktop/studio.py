@@ -5,6 +5,7 @@ QML knows this object and its parts as `studio`, holds no rule of its own, and n
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Beginnings:
     settings: Settings
     session: dict[str, Any] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
+    log: logging.Handler | None = None
 
 
 class Studio(QObject):
@@ -69,6 +71,7 @@ class Studio(QObject):
     def __init__(self, beginnings: Beginnings, make_endpoint: MakeEndpoint) -> None:
         super().__init__()
         self._places = beginnings.places
+        self._log = beginnings.log
         self._settings = beginnings.settings
         self._ui: dict[str, Any] = {}
         self._prompt = self._negative = ""
@@ -259,6 +262,10 @@ class Studio(QObject):
         self._engine.close()
         self._outputs.close()
         self.disk.close()
+        self.mishaps.uninstall()
+        if self._log is not None:
+            logging.getLogger("sfumato").removeHandler(self._log)
+            self._log.close()
 
     def _complain(self, error: SfumatoError) -> None:
         self._notices.show(error.message, error.detail)
