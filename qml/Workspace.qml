@@ -25,6 +25,16 @@ FocusScope {
         }
         Rectangle { anchors.bottom: parent.bottom; width: parent.width; height: 1; color: Theme.line }
     }
+    Divider {
+        z: 1
+        vertical: true
+        anchors.top: top.bottom
+        anchors.bottom: status.top
+        x: (workspace.parametersLeft ? side.width : left.width) - width / 2
+        name: "Width of the parameters"
+        onMoved: distance => workspace.sideWidth = Math.max(300, Math.min(480, workspace.sideWidth + (workspace.parametersLeft ? distance : -distance)))
+        onDropped: studio.remember("parametersWidth", workspace.sideWidth)
+    }
     Item {
         id: left
         anchors.top: top.bottom
@@ -46,15 +56,8 @@ FocusScope {
             height: visible ? workspace.stripHeight : 0
             onOpenAsked: workspace.openAsked()
         }
-        PromptBox {
-            id: prompts
-            focus: true
-            anchors.bottom: parent.bottom
-            width: parent.width
-            height: workspace.promptHeight
-        }
-        Rectangle { anchors.top: prompts.top; width: parent.width; height: 1; color: Theme.line }
         Divider {
+            z: 1
             anchors.verticalCenter: prompts.top
             width: parent.width
             name: "Height of the prompts"
@@ -62,6 +65,7 @@ FocusScope {
             onDropped: studio.remember("promptHeight", workspace.promptHeight)
         }
         Divider {
+            z: 1
             visible: strip.visible
             anchors.verticalCenter: strip.top
             width: parent.width
@@ -69,6 +73,15 @@ FocusScope {
             onMoved: distance => workspace.stripHeight = Math.max(80, Math.min(workspace.height * 0.35, workspace.stripHeight - distance))
             onDropped: studio.remember("stripHeight", workspace.stripHeight)
         }
+        PromptBox {
+            id: prompts
+            focus: true
+            anchors.bottom: parent.bottom
+            width: parent.width
+            height: workspace.promptHeight
+            buttonWidth: button.width
+        }
+        Rectangle { anchors.top: prompts.top; width: parent.width; height: 1; color: Theme.line }
         Notice {
             anchors.horizontalCenter: parent.horizontalCenter
             y: Theme.u4
@@ -83,14 +96,12 @@ FocusScope {
         x: workspace.parametersLeft ? 0 : parent.width - width
         width: workspace.sideWidth
     }
-    Divider {
-        vertical: true
-        anchors.top: top.bottom
-        anchors.bottom: status.top
-        x: (workspace.parametersLeft ? side.width : left.width) - width / 2
-        name: "Width of the parameters"
-        onMoved: distance => workspace.sideWidth = Math.max(300, Math.min(480, workspace.sideWidth + (workspace.parametersLeft ? distance : -distance)))
-        onDropped: studio.remember("parametersWidth", workspace.sideWidth)
+    // After the parameters, so that Tab leads from the prompts to them and then here.
+    GenerateButton {
+        id: button
+        x: left.x + left.width - width - Theme.u3
+        y: left.y + prompts.y + Theme.u3
+        width: left.width < 720 ? 168 : 208
     }
     StatusBar { id: status; anchors.bottom: parent.bottom; width: parent.width }
 }

@@ -2,11 +2,11 @@ import QtQuick 2.15
 import "../controls"
 import ".."
 
-// Prompt, negative prompt and the Generate button.
+// Prompt and negative prompt; on the right there is room for the Generate button.
 FocusScope {
     id: prompts
-    property Item next
-    readonly property bool narrow: width < 720
+    property real buttonWidth: 208
+    readonly property real room: width - buttonWidth - 4 * Theme.u3
     Accessible.role: Accessible.Pane
     Accessible.name: "Prompts"
     function focusPrompt() { prompt.area.forceActiveFocus(Qt.OtherFocusReason) }
@@ -18,7 +18,7 @@ FocusScope {
         anchors.top: parent.top
         anchors.bottom: parent.bottom
         anchors.margins: Theme.u3
-        width: Math.round((button.x - 3 * Theme.u3) * 0.62)
+        width: Math.round(prompts.room * 0.62)
         name: "Prompt"
         placeholder: "What do you want to see?"
         text: studio.prompt
@@ -27,7 +27,7 @@ FocusScope {
     TextBox {
         id: negative
         anchors.left: prompt.right
-        anchors.right: button.left
+        width: prompts.room - prompt.width
         anchors.top: parent.top
         anchors.bottom: parent.bottom
         anchors.margins: Theme.u3
@@ -35,12 +35,5 @@ FocusScope {
         placeholder: "What should not be in it?"
         text: studio.negative
         onEdited: studio.negative = text
-    }
-    GenerateButton {
-        id: button
-        anchors.right: parent.right
-        anchors.top: parent.top
-        anchors.margins: Theme.u3
-        width: prompts.narrow ? 168 : 208
     }
 }

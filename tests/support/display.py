@@ -1,0 +1,29 @@
+"""A virtual display of our own, so that tests of the window need no desktop and touch nobody's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SCREEN = "2600x1500x24"
+
+
+@contextmanager
+def virtual_display() -> Iterator[str]:
+    """Start Xvfb on a free number; gives its name for DISPLAY."""
+    program = shutil.which("Xvfb")
+    assert program, "Xvfb is not installed; ./start_linux.sh test installs it or says how (Debian: apt-get install xvfb)."
+    reader, writer = os.pipe()
+    process = subprocess.Popen([program, "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp"], pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    try:
+        with os.fdopen(reader) as answer:
+            number = answer.readline().strip()
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+    finally:
+        process.terminate()
+        process.wait()
