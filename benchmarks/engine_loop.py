@@ -1,0 +1,151 @@
+"""What our denoising loop costs: against a bare loop of the same UNet calls, and against diffusers' pipeline on the same weights and noise levels.
+
+Random weights of the starter's and of Stable Diffusion 1.5's size; guidance on, linear previews on, text and VAE left out on every side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from measuring import Row, median_seconds, print_table, shown, timed
+
+import sfumato.engine.offline  # noqa: F401  before diffusers
+
+# isort: split
+import torch
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
+
+from sfumato.engine.checkpoint import Checkpoint
+from sfumato.engine.configuration import UNetConfiguration
+from sfumato.engine.denoiser import UNetNetwork
+from sfumato.engine.device import choose
+from sfumato.engine.families import FAMILIES
+from sfumato.engine.family import Model
+from sfumato.engine.guidance import guided
+from sfumato.engine.modules import build_unet
+from sfumato.engine.noise_table import NoiseTable
+from sfumato.engine.preview import Previewer, linear_colours
+from sfumato.engine.samplers import SamplerParameters, find_sampler
+from sfumato.engine.sampling import Pass, sample
+from sfumato.engine.schedules import find_schedule, levels
+
+STARTER = UNetConfiguration(4, 4, (32, 64, 64, 64), 2, (1, 1, 1, 0), 1, 64, False, (8, 8, 8, 8), 8)
+SD15 = UNetConfiguration(4, 4, (320, 640, 1280, 1280), 2, (1, 1, 1, 0), 1, 768, False, (8, 8, 8, 8), 32)
+GUIDANCE = 7.0
+PIPELINE_GOAL = 1.0
+
+
+def random_unet(configuration: UNetConfiguration) -> UNet2DConditionModel:
+    """A UNet of this construction on the chosen device, its weights small random numbers."""
+    device = choose()
+    unet = build_unet(configuration).to_empty(device=device.torch).to(device.dtype)
+    generator = torch.Generator("cpu").manual_seed(0)
+    numbers = (torch.randn(1 << 20, generator=generator) * 0.02).to(device.torch, device.dtype)
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            whole = numbers.repeat(-(-parameter.numel() // len(numbers)))
+            parameter.copy_(whole[: parameter.numel()].view_as(parameter))
+    return unet.requires_grad_(False).eval()
+
+
+class Subject:
+    """The same work done three ways: `ours`, `bare` (nothing but the UNet calls) and `pipeline` (diffusers')."""
+
+    def __init__(self, configuration: UNetConfiguration, steps: int, latent_px: int) -> None:
+        self.steps = steps
+        self._unet = random_unet(configuration)
+        self._device = choose()
+        self._shape = (configuration.in_channels, latent_px, latent_px)
+        generator = torch.Generator("cpu").manual_seed(1)
+        self._positive, self._negative = (torch.randn((1, 77, configuration.context_width), generator=generator) for _ in range(2))
+        family = FAMILIES[0]
+        table = NoiseTable()
+        self._model = Model(
+            family=family,
+            checkpoint=Checkpoint(Path("random"), "random", {}),
+            device=self._device,
+            unet=self._unet,
+            vae=None,  # type: ignore[arg-type]  not used by the loop
+            clip=None,  # type: ignore[arg-type]
+            prediction="eps",
+            table=table,
+            latent=family.latent,
+            native_px=latent_px * family.latent.factor,
+        )
+        schedule, sampler = find_schedule("uniform"), find_sampler("Euler")
+        assert schedule is not None
+        assert sampler is not None
+        self._pass = Pass(sampler, levels(schedule, steps, table), SamplerParameters(), self._shape)
+        self._pipeline = self._make_pipeline()
+
+    def ours(self) -> None:
+        device = self._device
+        denoise = guided(UNetNetwork(self._model), self._positive, self._negative, GUIDANCE, 1, device.dtype, device.torch)
+        with Previewer(linear_colours(self._model.family.preview, self._model.latent.factor)) as previewer:
+            sample(self._pass, denoise, [1], device.torch, lambda: None, previewer, lambda *said: None)
+
+    def bare(self) -> None:
+        device = self._device
+        context = torch.cat([self._negative, self._positive]).to(device.torch, device.dtype)
+        with torch.inference_mode():
+            x = torch.randn((2, *self._shape)).to(device.torch, device.dtype)
+            times = torch.linspace(999, 0, self.steps, device=device.torch)
+            for t in times:
+                self._unet(x, t, encoder_hidden_states=context, return_dict=False)
+            if device.torch.type == "cuda":
+                torch.cuda.synchronize()
+
+    def pipeline(self) -> None:
+        device = self._device
+        latents = torch.randn((1, *self._shape)).to(device.torch, device.dtype)
+        made = self._pipeline(
+            prompt_embeds=self._positive.to(device.torch, device.dtype),
+            negative_prompt_embeds=self._negative.to(device.torch, device.dtype),
+            latents=latents,
+            num_inference_steps=self.steps,
+            guidance_scale=GUIDANCE,
+            height=self._shape[1] * 8,
+            width=self._shape[2] * 8,
+            output_type="latent",
+        )
+        assert bool(made.images.isfinite().all())
+
+    def _make_pipeline(self) -> StableDiffusionPipeline:
+        # A VAE of no weight: only its number of levels is looked at.
+        vae = AutoencoderKL(
+            block_out_channels=(4, 4, 4, 4), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, norm_num_groups=2
+        )
+        pipeline = StableDiffusionPipeline(
+            vae=vae,
+            text_encoder=None,  # type: ignore[arg-type]  prompts come as embeddings
+            tokenizer=None,  # type: ignore[arg-type]
+            unet=self._unet,
+            scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+            safety_checker=None,  # type: ignore[arg-type]
+            feature_extractor=None,  # type: ignore[arg-type]
+            requires_safety_checker=False,
+        ).to(self._device.torch)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+
+def compared(name: str, subject: Subject, goal: float, rounds: int) -> list[Row]:
+    """Our loop against the bare calls and against the pipeline, measured in turn."""
+    candidates: Mapping[str, object] = {"ours": subject.ours, "bare": subject.bare, "pipeline": subject.pipeline}
+    found = median_seconds({key: timed(work) for key, work in candidates.items()}, rounds)  # type: ignore[arg-type]  # callables
+    against = {"bare": ("the bare UNet calls", goal), "pipeline": ("diffusers' pipeline", PIPELINE_GOAL)}
+    return [
+        Row(f"{name}: our loop / {title}", shown(found["ours"]), shown(found[key]), found["ours"] / found[key], limit)
+        for key, (title, limit) in against.items()
+    ]
+
+
+def rows() -> list[Row]:
+    """All of them: half a minute for the starter's size, some minutes for the size of SD 1.5 on a CPU."""
+    starter = compared("starter, 64 steps", Subject(STARTER, steps=64, latent_px=8), goal=1.05, rounds=7)
+    return starter + compared("SD 1.5 size, 4 steps of 128 px", Subject(SD15, steps=4, latent_px=16), goal=1.02, rounds=3)
+
+
+if __name__ == "__main__":
+    print_table(rows())
