@@ -14,14 +14,14 @@ QtObject {
     readonly property color hover: light ? "#e9eaec" : "#323439"
     readonly property color pressed: light ? "#dddfe2" : "#3b3e44"
     readonly property color line: light ? "#dcdee1" : "#2b2d31"
-    readonly property color edge: light ? "#868b93" : "#70757e"
+    readonly property color edge: light ? "#7c818a" : "#70757e"
     readonly property color track: light ? "#d3d6da" : "#34373c"
     readonly property color shade: light ? "#66202225" : "#99000000"
 
     // Words.
     readonly property color text: light ? "#1b1c1e" : "#e9eaec"
     readonly property color soft: light ? "#575c64" : "#a4a9b1"
-    readonly property color faint: light ? "#686d76" : "#8b9098"
+    readonly property color faint: light ? "#5e636c" : "#9095a0"
 
     // The accent and what is written on it.
     readonly property color accent: light ? "#0b7468" : "#5cc8b4"

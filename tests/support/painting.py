@@ -72,14 +72,14 @@ class Painter(ScriptedEndpoint):
 
     def __init__(self, choices: dict[str, Any] | None = None, greet: bool = True) -> None:
         super().__init__(Hello(session="painter", catalog=catalog(choices)))
-        self._greet = greet
+        self.greets = greet
         self._seq: dict[str, int] = {}
         self.restarts = 0
         self.opened = False
 
     def open(self, on_event: Any) -> None:
         self.opened = True
-        if self._greet:
+        if self.greets:
             super().open(on_event)
         else:
             self._on_event = on_event

@@ -39,6 +39,7 @@ class OpenWindow:
         if self.launch.failure is not None:
             raise self.launch.failure
         until(lambda: self.painter.opened, "the engine")
+        until(lambda: not self.painter.greets or self.studio.engine.property("state") == "ready", "the greeting")
 
     @property
     def studio(self) -> Studio:

@@ -45,6 +45,7 @@ class ParameterForm(QAbstractListModel):
 
     def __init__(self, specs: Iterable[ParamSpec], parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._all: dict[str, ParamSpec] = {}
         self._specs: list[ParamSpec] = []
         self._set: dict[str, Any] = {}
         self._problems: dict[str, str] = {}
@@ -56,11 +57,16 @@ class ParameterForm(QAbstractListModel):
     def describe(self, specs: Iterable[ParamSpec], choices: Mapping[str, list[Choice]]) -> None:
         """Take the rows and choice lists an engine offers; values that were set stay, even those the lists lack."""
         order = {name: index for index, name in enumerate(GROUPS)}
-        self.beginResetModel()
-        self._all = {spec.name: spec for spec in specs}
-        rows = [spec for spec in self._all.values() if spec.group != PROMPTS]
-        self._specs = sorted(rows, key=lambda spec: (spec.advanced, order.get(spec.group, len(order))))
+        offered = {spec.name: spec for spec in specs}
         self._choices = {name: list(rows) for name, rows in choices.items()} or self._choices
+        if offered == self._all:
+            # The controls stay as they are, with the focus and what is being typed.
+            self._touch()
+            return
+        self.beginResetModel()
+        self._all = offered
+        rows = [spec for spec in offered.values() if spec.group != PROMPTS]
+        self._specs = sorted(rows, key=lambda spec: (spec.advanced, order.get(spec.group, len(order))))
         self.endResetModel()
         self.changed.emit()
 
