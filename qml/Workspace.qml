@@ -7,9 +7,9 @@ FocusScope {
     id: workspace
     property bool parametersLeft: false
     property alias prompts: prompts
-    property real sideWidth: studio.recall("parametersWidth", 328)
-    property real promptHeight: studio.recall("promptHeight", 112)
-    property real stripHeight: studio.recall("stripHeight", 104)
+    property real sideWidth: Math.max(300, Math.min(480, studio.recall("parametersWidth", 328)))
+    property real promptHeight: Math.max(108, Math.min(480, studio.recall("promptHeight", 112)))
+    property real stripHeight: Math.max(80, Math.min(400, studio.recall("stripHeight", 104)))
     signal openAsked()
     signal detailsAsked()
 

@@ -14,7 +14,10 @@ T.ComboBox {
     model: rows
     textRole: "label"
     valueRole: "value"
-    currentIndex: place
+    onPlaceChanged: currentIndex = place
+    onModelChanged: currentIndex = place
+    onCountChanged: currentIndex = place
+    Component.onCompleted: currentIndex = place
     implicitHeight: Theme.control
     implicitWidth: 160
     wheelEnabled: false
@@ -24,7 +27,7 @@ T.ComboBox {
     onActivated: index => {
         if (rows[index].enabled)
             chosen(rows[index].value)
-        currentIndex = Qt.binding(() => choice.place)
+        currentIndex = place
     }
     contentItem: Item {
         Label {

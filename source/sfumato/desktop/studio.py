@@ -40,6 +40,8 @@ KIND = "generate"
 # The range other programs can read as well (specification, "Settled").
 SEED_DRAWS = 2**32 - 2
 SMALLEST = (1024, 600)
+# No screen is wider; a number beyond it is damage.
+PIXELS_AT_MOST = 100_000
 
 
 def save_picture(folder: Path, data: bytes) -> Path:
@@ -73,6 +75,8 @@ class Studio(QObject):
         self._places = beginnings.places
         self._log = beginnings.log
         self._settings = beginnings.settings
+        # The settings themselves belong to the disk thread once the window is open.
+        self._theme = "light" if self._settings["theme"] == "light" else "dark"
         self._ui: dict[str, Any] = {}
         self._prompt = self._negative = ""
         self._last_seed = -1
@@ -155,7 +159,7 @@ class Studio(QObject):
 
     @pyqtProperty(str, notify=changed)
     def theme(self) -> str:
-        return "light" if self._settings["theme"] == "light" else "dark"
+        return self._theme
 
     @pyqtProperty(str, notify=changed)
     def lastSeed(self) -> str:
@@ -166,7 +170,11 @@ class Studio(QObject):
     def recall(self, name: str, otherwise: Any) -> Any:
         """A property of the window from the last session, if it is of the kind expected."""
         value = self._ui.get(name)
-        return value if isinstance(value, bool) == isinstance(otherwise, bool) and isinstance(value, int | float | str) else otherwise
+        if isinstance(otherwise, bool) or isinstance(value, bool):
+            return value if isinstance(value, bool) and isinstance(otherwise, bool) else otherwise
+        if isinstance(otherwise, int | float):
+            return value if isinstance(value, int | float) and abs(value) < PIXELS_AT_MOST else otherwise
+        return value if isinstance(value, str) else otherwise
 
     @pyqtSlot(str, "QVariant")
     def remember(self, name: str, value: Any) -> None:
@@ -252,7 +260,7 @@ class Studio(QObject):
 
     def _set_theme(self, theme: str) -> None:
         if theme != self.theme:
-            self._settings.own["theme"] = theme
+            self._theme = theme
             self.changed.emit()
             self.disk.run(partial(self._settings.set, "theme", theme), lambda _: None, self._complain)
 

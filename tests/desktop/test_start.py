@@ -1,0 +1,131 @@
+"""The program as a process: what it prints, how it ends, what it never imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.window import PROGRAM
+
+MAIN = PROGRAM / "source" / "main.py"
+PATIENCE_S = 60
+
+
+def start(*arguments: str, program: Path = MAIN, **environment: str | None) -> subprocess.Popen[str]:
+    values = {**os.environ, **environment}
+    return subprocess.Popen(
+        [sys.executable, str(program), *arguments],
+        env={name: value for name, value in values.items() if value is not None},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, error = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, out, error
+
+
+def test_without_a_display_there_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    code, out, error = ended(start("--data", str(tmp_path), DISPLAY=None, WAYLAND_DISPLAY=None, QT_QPA_PLATFORM=None))
+    assert (code, out) == (2, "")
+    assert len(error.strip().splitlines()) == 1
+    assert "no display" in error
+
+
+def test_first_frame_is_reported_as_json_and_the_program_quits(tmp_path: Path) -> None:
+    code, out, error = ended(start("--data", str(tmp_path), "--first-frame"))
+    assert code == 0, error
+    report = json.loads(out)
+    assert 0 < report["splash_ms"] < report["window_ms"]
+
+
+@pytest.mark.rule("D6")
+def test_starting_runs_no_program_and_writes_nothing_into_its_own_folder(tmp_path: Path) -> None:
+    shutil.copytree(PROGRAM / "qml", tmp_path / "program" / "qml")
+    shutil.copytree(PROGRAM / "source", tmp_path / "program" / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    before = sorted(path.relative_to(tmp_path) for path in (tmp_path / "program").rglob("*"))
+    code = """
+import runpy, sys
+bad = []
+outside = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect")
+sys.addaudithook(lambda event, args: bad.append((event, args)) if event in outside else None)
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as end:
+    assert not end.code and not bad, bad
+"""
+    main = tmp_path / "program" / "source" / "main.py"
+    command = [sys.executable, "-B", "-c", code, str(main), "--data", str(tmp_path / "data"), "--first-frame"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.relative_to(tmp_path) for path in (tmp_path / "program").rglob("*")) == before
+
+
+@pytest.mark.rule("D19")
+def test_a_failure_before_the_window_is_told_logged_and_ends_with_an_error(tmp_path: Path) -> None:
+    program = tmp_path / "a b é %" / "program"
+    shutil.copytree(PROGRAM / "qml", program / "qml")
+    shutil.copytree(PROGRAM / "source", program / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    (program / "qml" / "Workspace.qml").write_text("import QtQuick 2.15\nItem { nonsense: 5 }\n", encoding="utf-8")
+    process = start("--data", str(tmp_path / "data"), program=program / "source" / "main.py", QT_QPA_PLATFORM="offscreen")
+    code, _, error = ended(process)
+    assert code == 1
+    assert "could not open its window" in error and "Workspace" in error
+    assert "nonsense" in (tmp_path / "data" / "logs" / "crash.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.rule("D4")
+def test_it_starts_from_a_folder_with_an_odd_name(tmp_path: Path) -> None:
+    program = tmp_path / "a b é 漢字 % ! & ' (x) #"
+    shutil.copytree(PROGRAM / "qml", program / "qml")
+    shutil.copytree(PROGRAM / "source", program / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    code, out, error = ended(start("--data", str(tmp_path / "dätä #1"), "--first-frame", program=program / "source" / "main.py"))
+    assert code == 0, error
+    assert json.loads(out)["window_ms"] > 0
+
+
+@pytest.mark.rule("D192", "R77", "R131")
+def test_the_window_never_imports_what_only_the_engine_needs() -> None:
+    modules = sorted(f"sfumato.desktop.{path.stem}" for path in (PROGRAM / "source" / "sfumato" / "desktop").glob("*.py") if path.stem != "__init__")
+    heavy = ("torch", "diffusers", "transformers", "fastapi", "numpy")
+    code = f"import sys\nfor name in {modules!r}:\n    __import__(name)\nprint([name for name in {heavy!r} if name in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM / "source")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, env=environment)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_quits_and_takes_the_engine_along(tmp_path: Path, number: signal.Signals) -> None:
+    process = start("--data", str(tmp_path))
+    deadline = time.monotonic() + PATIENCE_S
+    while not (engine := children(process.pid)):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)  # a process of another's making gives no signal to wait for
+    process.send_signal(number)
+    code, _, error = ended(process)
+    assert code == 0, error
+    assert not [child for child in engine if Path(f"/proc/{child}").exists()]
+    assert (tmp_path / "session.json").is_file()
+
+
+def children(pid: int) -> list[str]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += task.read_text().split()
+        except OSError:
+            continue
+    return found
