@@ -1,7 +1,7 @@
 """Names of a KL autoencoder's weights: original layout (`decoder.up.3.block.0.nin_shortcut.weight`) <-> diffusers.
 
 The original counts decoder levels from the outside in, diffusers in the order they run. The attention of the middle block is 1x1 convolutions
-(C, C, 1, 1) in the original and linear (C, C) in diffusers: `squeezed` and `unsqueezed` say which tensors change shape.
+(C, C, 1, 1) in the original and linear (C, C) in diffusers: `is_attention_matrix` says which tensors change shape.
 """
 
 from __future__ import annotations
