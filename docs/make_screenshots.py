@@ -1,6 +1,6 @@
 """Takes the pictures of the window that docs/ shows: the real window on a virtual display, with an engine that does as it is told.
 
-    python docs/make_screenshots.py [--out DIR] [--only NAME ...]
+    python docs/make_screenshots.py [--out DIR] [--only NAME ...] [--all]
 
 Xvfb has to be installed. Each state is taken in dark and light at 1280x720 and, where it matters, at 2560x1440 and 1024x600.
 """
@@ -29,6 +29,24 @@ SCENES = [
     ("white", "ring", "red"),
     ("pink", "cross", "blue"),
 ]
+# The pictures of docs/window.md: state, theme, size.
+SHOWN = {
+    ("empty", "dark", ""),
+    ("empty", "light", ""),
+    ("starting", "dark", ""),
+    ("painting", "dark", ""),
+    ("painting", "light", ""),
+    ("queued", "dark", ""),
+    ("several", "dark", ""),
+    ("several", "dark", "large"),
+    ("several", "light", "small"),
+    ("full", "dark", ""),
+    ("advanced", "dark", ""),
+    ("invalid", "dark", ""),
+    ("error", "dark", ""),
+    ("details", "light", ""),
+    ("shortcuts", "dark", ""),
+}
 SIZES = {"small": (1024, 600), "": (1280, 720), "large": (2560, 1440)}
 
 
@@ -36,6 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=PROGRAM / "docs" / "pictures")
     parser.add_argument("--only", nargs="*", help="names of states; all without it")
+    parser.add_argument("--all", action="store_true", help="every state in every size, not only the pictures of the documentation")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
@@ -45,32 +64,34 @@ def main() -> int:
     try:
         for name, state in STATES.items():
             if not chosen.only or name in chosen.only:
-                take(name, state, chosen.out)
+                take(name, state, chosen.out, everything=chosen.all or bool(chosen.only))
     finally:
         display.terminate()
     return 0
 
 
-def take(name: str, state: Callable[[object, Painter], None], out: Path) -> None:
+def take(name: str, state: Callable[[object, Painter], None], out: Path, everything: bool) -> None:
     """One state in a window of its own, in each size and theme it is wanted."""
     from PyQt5.QtTest import QTest
 
     from tests.support.window import OpenWindow
 
+    wanted = [(size, theme) for size in SIZES for theme in ("dark", "light") if everything or (name, theme, size) in SHOWN]
+    if not wanted:
+        return
     with tempfile.TemporaryDirectory() as folder:
         painter = Painter(greet=name != "starting")
         shot = OpenWindow(Path(folder), painter)
         try:
             shot.window.setGeometry(0, 0, 1280, 720)
             state(shot, painter)
-            for size in SIZES if name in ("empty", "painting", "several", "advanced") else ("",):
+            for size, theme in wanted:
                 shot.window.setGeometry(0, 0, *SIZES[size])
-                for theme in ("dark", "light") if size != "small" else ("dark",):
-                    shot.studio.act(f"theme_{theme}")
-                    QTest.qWait(400)
-                    path = out / ("-".join(part for part in (name, theme, size) if part) + ".png")
-                    shot.window.grabWindow().save(str(path))
-                    print(path.name)
+                shot.studio.act(f"theme_{theme}")
+                QTest.qWait(400)
+                path = out / ("-".join(part for part in (name, theme, size) if part) + ".png")
+                shot.window.grabWindow().save(str(path))
+                print(path.name)
         finally:
             shot.close()
 
@@ -185,6 +206,27 @@ def about(shot: object, painter: Painter) -> None:
     _wait(400)
 
 
+def menu(shot: object, painter: Painter) -> None:
+    several(shot, painter)
+    shot.click(shot.item("View"))
+    _wait(300)
+
+
+def models(shot: object, painter: Painter) -> None:
+    several(shot, painter)
+    shot.click(shot.item("Model", "Choice"))
+    _wait(300)
+
+
+def unsaved(shot: object, painter: Painter) -> None:
+    outputs = shot.studio.outputs
+    blocked = Path(str(outputs.parent().property("about")["outputs"]))
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("a file where the folder should be")
+    finished(shot, painter)
+    _wait(300)
+
+
 def quitting(shot: object, painter: Painter) -> None:
     painting(shot, painter)
     shot.studio.act("quit")
@@ -193,7 +235,26 @@ def quitting(shot: object, painter: Painter) -> None:
 
 STATES: dict[str, Callable[[object, Painter], None]] = {
     state.__name__: state
-    for state in (empty, typing, painting, queued, finished, several, full, error, details, invalid, advanced, starting, shortcuts, about, quitting)
+    for state in (
+        empty,
+        typing,
+        painting,
+        queued,
+        finished,
+        several,
+        full,
+        error,
+        details,
+        invalid,
+        advanced,
+        starting,
+        shortcuts,
+        about,
+        menu,
+        models,
+        unsaved,
+        quitting,
+    )
 }
 
 if __name__ == "__main__":

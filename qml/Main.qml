@@ -54,6 +54,7 @@ Window {
     Workspace {
         id: workspace
         anchors.fill: parent
+        enabled: !fullView.visible
         parametersLeft: window.parametersLeft
         onOpenAsked: fullView.open()
         onDetailsAsked: details.open()

@@ -31,6 +31,7 @@ T.ComboBox {
     }
     contentItem: Item {
         Label {
+            id: chosenWord
             anchors.left: parent.left
             anchors.leftMargin: Theme.u2 + 2
             anchors.right: mark.visible ? mark.left : parent.right
@@ -42,7 +43,8 @@ T.ComboBox {
         }
         Label {
             id: mark
-            visible: text !== "" && choice.width > 180
+            // The note only where the label keeps its room.
+            visible: text !== "" && chosenWord.implicitWidth + implicitWidth + Theme.u8 + Theme.u6 < choice.width
             anchors.right: parent.right
             anchors.rightMargin: Theme.u8
             height: parent.height

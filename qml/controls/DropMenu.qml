@@ -21,7 +21,7 @@ T.Menu {
         interactive: false
         currentIndex: menu.currentIndex
         Accessible.role: Accessible.PopupMenu
-        Accessible.name: menu.title
+        Accessible.name: menu.title.replace("&", "")
     }
     Instantiator {
         model: menu.actions

@@ -21,7 +21,7 @@ Item {
         text: {
             var picture = caption.shown
             if (picture.state === "unsaved")
-                return picture.problem
+                return "Not saved: this picture is only in memory."
             if (!caption.finished)
                 return [studio.jobs.stage, studio.jobs.steps].filter(part => part !== "").join(" ")
             return [picture.pictureWidth > 0 ? picture.pictureWidth + " × " + picture.pictureHeight : "",

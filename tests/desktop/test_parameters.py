@@ -14,7 +14,7 @@ from sfumato.protocol.params import SEED_MAX
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import specs, validate
 from tests.support.painting import CHOICES
-from tests.support.window import OpenWindow, accessible, items, until
+from tests.support.window import OpenWindow, items, until
 
 
 @pytest.fixture
@@ -109,10 +109,6 @@ def test_a_typed_value_beyond_the_slider_grows_it(form: ParameterForm) -> None:
     assert form.cell("width", "maximum") == 2048
 
 
-def named(window: OpenWindow, name: str, kind: str) -> QQuickItem:
-    return next(item for item in items(window.window.contentItem()) if accessible(item, "name") == name and kind in item.metaObject().className())
-
-
 def wheel(window: OpenWindow, item: QQuickItem, modifiers: int) -> None:
     middle = item.mapToScene(QPointF(item.width() / 2, item.height() / 2))
     event = QWheelEvent(middle, middle, QPoint(), QPoint(0, 120), Qt.NoButton, modifiers, Qt.NoScrollPhase, False)
@@ -122,7 +118,7 @@ def wheel(window: OpenWindow, item: QQuickItem, modifiers: int) -> None:
 @pytest.mark.rule("D25")
 def test_sliders_by_keys_wheel_and_mouse(shown: OpenWindow) -> None:
     form = shown.studio.parameters
-    slider = named(shown, "Steps", "Slider")
+    slider = shown.item("Steps", "Slider")
     slider.forceActiveFocus()
     for key, value in ((Qt.Key_Right, 26), (Qt.Key_Left, 25), (Qt.Key_Up, 30), (Qt.Key_Down, 25)):
         shown.key(key)
@@ -142,7 +138,7 @@ def test_sliders_by_keys_wheel_and_mouse(shown: OpenWindow) -> None:
 @pytest.mark.rule("D25")
 def test_a_typed_number_is_taken_at_enter_refused_in_place_and_reset_by_escape(shown: OpenWindow) -> None:
     form = shown.studio.parameters
-    field = named(shown, "Steps", "NumberField")
+    field = shown.item("Steps", "NumberField")
     field.forceActiveFocus()
     shown.type("120")
     assert form.value("steps") == 25, "not before it is committed"
@@ -165,7 +161,7 @@ def test_seed_is_random_a_number_or_the_last_one(shown: OpenWindow) -> None:
     drawn = shown.painter.submits[0].params["seed"]
     shown.click(shown.item(f"Use the last seed again: {drawn}"))
     assert form.value("seed") == drawn
-    field = named(shown, "Seed", "NumberField")
+    field = shown.item("Seed", "NumberField")
     assert field.property("text") == str(drawn)
     shown.click(shown.item("Draw a new seed for each job"))
     assert form.value("seed") == -1
@@ -177,8 +173,25 @@ def test_seed_is_random_a_number_or_the_last_one(shown: OpenWindow) -> None:
 
 
 def test_choosing_a_sampler_by_keys(shown: OpenWindow) -> None:
-    choice = named(shown, "Sampler", "Choice")
+    choice = shown.item("Sampler", "Choice")
     choice.forceActiveFocus()
     shown.key(Qt.Key_Down)
     assert shown.studio.parameters.value("sampler") == "DPM++ 2M"
     until(lambda: choice.property("current") == "DPM++ 2M")
+
+
+@pytest.mark.rule("D26")
+def test_the_list_of_models_shows_why_one_cannot_be_chosen_and_does_not_choose_it(shown: OpenWindow) -> None:
+    choice = shown.item("Model", "Choice")
+    shown.click(choice)
+    rows = [item for item in items(shown.window.contentItem()) if "ChoiceRow" in item.metaObject().className()]
+    until(lambda: len(rows) == 3 and all(row.width() > 100 for row in rows))
+    assert any("is a pickle" in str(item.property("text")) for item in items(rows[2]))
+    shown.click(rows[2])
+    assert shown.studio.parameters.value("model") == "sfumato-starter"
+    shown.click(rows[1])
+    assert shown.studio.parameters.value("model") == "landscape-v2"
+    choice.forceActiveFocus()
+    shown.key(Qt.Key_Down)
+    assert shown.studio.parameters.value("model") == "landscape-v2"
+    assert choice.property("currentIndex") == 1

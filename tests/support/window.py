@@ -51,9 +51,9 @@ class OpenWindow:
         assert self.launch.window is not None
         return self.launch.window
 
-    def item(self, name: str) -> QQuickItem:
-        """The visible item with that accessible name."""
-        found = [item for item in items(self.window.contentItem()) if accessible(item, "name") == name]
+    def item(self, name: str, kind: str = "") -> QQuickItem:
+        """The visible item with that accessible name, of the QML type `kind` if that is said."""
+        found = [item for item in items(self.window.contentItem()) if accessible(item, "name") == name and kind in item.metaObject().className()]
         assert found, f"nothing is called '{name}'"
         return found[0]
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from PyQt5.QtCore import QElapsedTimer, QObject, Qt, QTimer, pyqtProperty, pyqtSignal
 
-from sfumato.protocol.messages import Command, Event, Hello, JobEvent, Progress
+from sfumato.protocol.errors import EngineUnavailable
+from sfumato.protocol.messages import Command, Event, Failed, Hello, JobEvent, Progress, Submit
 from sfumato.transport.endpoint import Endpoint
 from sfumato.transport.local import State
 
@@ -88,11 +89,10 @@ class EngineLink(QObject):
         """Make and open the endpoint, away from the GUI thread."""
         self._thread = threading.Thread(target=self._serve, name="engine-link", daemon=True)
         self._thread.start()
-        self._work.put(self._open)
 
     def send(self, command: Command) -> None:
         """Hand over one command; those sent before the endpoint is open wait for it."""
-        self._work.put(lambda: self._endpoint.send(command) if self._endpoint is not None else None)
+        self._work.put(lambda: self._send(command))
 
     def restart(self) -> None:
         """Start the engine anew, if this endpoint owns one."""
@@ -109,12 +109,14 @@ class EngineLink(QObject):
     # -- on the sending thread -------------------------------------------------------------------
 
     def _serve(self) -> None:
-        while (job := self._work.get()) is not None:
+        job: Callable[[], None] | None = self._open
+        while job is not None:
             try:
                 job()
             except Exception:
                 log.exception("a command could not be handed to the engine")
-                self._told.emit(State("failed", "The engine could not be reached. Reload to try again; the log has the details."))
+                self._told.emit(State("failed", "The engine could not be reached. Reload to try again; the log has the details"))
+            job = self._work.get()
         if self._endpoint is not None:
             self._endpoint.close()
 
@@ -122,7 +124,17 @@ class EngineLink(QObject):
         self._endpoint = self._make_endpoint(self._told.emit)
         self._endpoint.open(self._hear)
 
+    def _send(self, command: Command) -> None:
+        if self._endpoint is not None:
+            self._endpoint.send(command)
+        elif isinstance(command, Submit):
+            failure = EngineUnavailable(self._state.sentence)
+            self._hear(Failed(job=command.job, seq=1, code=failure.code, message=failure.message))
+
     def _restart(self) -> None:
+        if self._endpoint is None:
+            self._open()
+            return
         restart = getattr(self._endpoint, "restart", None)
         if restart is not None:
             restart()

@@ -148,6 +148,8 @@ class Launch(QObject):
         self.window.frameSwapped.disconnect(self._window_shown)
         self._time("window")
         self._splash.close()
+        self._splash.deleteLater()  # a hidden animation would go on ticking
+        self._splash = None
         self.window.requestActivate()
         if self._began is not None:
             self._report(self._times)
@@ -162,8 +164,7 @@ class Launch(QObject):
         if self.studio is not None:
             self.studio.close()
         # The scene goes before the objects it is bound to.
-        self.window = self._component = None
-        del self._splash
+        self.window = self._component = self._splash = None
         self.engine.collectGarbage()
 
     def _application_quit(self) -> None:
@@ -185,6 +186,7 @@ def application(qml: Path) -> QGuiApplication:
         return existing
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QCoreApplication.setApplicationName("Sfumato")
     QCoreApplication.setApplicationVersion(__version__)
     if sys.platform.startswith("linux") and not any(Path("/dev/dri").glob("renderD*")):
