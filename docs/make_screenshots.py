@@ -32,7 +32,6 @@ SCENES = [
 # The pictures of docs/window.md: state, theme, size.
 SHOWN = {
     ("empty", "dark", ""),
-    ("empty", "light", ""),
     ("starting", "dark", ""),
     ("painting", "dark", ""),
     ("painting", "light", ""),

@@ -186,7 +186,9 @@ def application(qml: Path) -> QGuiApplication:
         return existing
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
-    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    if sys.platform == "win32":
+        # Elsewhere the factor may come from a screen's physical size, and 1.04 only blurs.
+        QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QCoreApplication.setApplicationName("Sfumato")
     QCoreApplication.setApplicationVersion(__version__)
     if sys.platform.startswith("linux") and not any(Path("/dev/dri").glob("renderD*")):
