@@ -1,12 +1,12 @@
 import QtQuick 2.15
 import ".."
 
-// The mark of keyboard focus: 2 px in the accent, outside the control.
+// The mark of keyboard focus: 2 px in the accent, outside the control. A click needs none, the pointer is there.
 Rectangle {
     property Item control: parent
     anchors.fill: parent
     anchors.margins: -2
-    visible: control.visualFocus === undefined ? control.activeFocus : control.visualFocus
+    visible: control.activeFocus && control.focusReason !== Qt.MouseFocusReason
     radius: Theme.radius + 2
     color: "transparent"
     border.color: Theme.accent

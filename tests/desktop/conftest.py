@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from PyQt5.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 
-from tests.support.display import virtual_display
+from tests.support.display import display_of_this_process
 from tests.support.painting import Painter
 from tests.support.window import OpenWindow
 
@@ -22,12 +19,7 @@ HARMLESS = ("QStandardPaths: XDG_RUNTIME_DIR not set", "QStandardPaths: wrong pe
 
 @pytest.fixture(scope="session", autouse=True)
 def display() -> str:
-    # Until the process ends and not a moment less: Qt ends a process whose display goes away.
-    stack = ExitStack()
-    atexit.register(stack.close)
-    name = stack.enter_context(virtual_display())
-    os.environ.update(DISPLAY=name, QT_QPA_PLATFORM="xcb", QT_QUICK_BACKEND="software")
-    return name
+    return display_of_this_process()
 
 
 @pytest.fixture(autouse=True)

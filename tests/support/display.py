@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 
 SCREEN = "2600x1500x24"
 
@@ -27,3 +29,13 @@ def virtual_display() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+@cache
+def display_of_this_process() -> str:
+    """One display for every window this process opens, until it ends and not a moment less: Qt ends a process whose display goes away."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    name = stack.enter_context(virtual_display())
+    os.environ.update(DISPLAY=name, QT_QPA_PLATFORM="xcb", QT_QUICK_BACKEND="software")
+    return name

@@ -19,9 +19,9 @@ PROGRAM = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20.0
 
 
-def until(true: Callable[[], object], what: str = "it") -> None:
+def until(true: Callable[[], object], what: str = "it", patience_s: float = PATIENCE_S) -> None:
     """Run the event loop until `true()`; AssertionError when it does not come about."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < deadline, f"{what} did not come about"
         QTest.qWait(2)
@@ -30,14 +30,16 @@ def until(true: Callable[[], object], what: str = "it") -> None:
 class OpenWindow:
     """A started program in this process."""
 
-    def __init__(self, data: Path, painter: Painter | None = None, program: Path = PROGRAM) -> None:
+    def __init__(self, data: Path, painter: Painter | None = None, real_engine: bool = False) -> None:
         self.painter = painter or Painter()
-        self.application = application(program / "qml")
-        self.launch = Launch(program, str(data), lambda on_state: self.painter)
+        self.application = application(PROGRAM / "qml")
+        self.launch = Launch(PROGRAM, str(data), None if real_engine else lambda on_state: self.painter)
         self.launch.start()
         until(lambda: self.launch.window is not None or self.launch.failure is not None, "the window")
         if self.launch.failure is not None:
             raise self.launch.failure
+        if real_engine:
+            return
         until(lambda: self.painter.opened, "the engine")
         until(lambda: not self.painter.greets or self.studio.engine.property("state") == "ready", "the greeting")
 
