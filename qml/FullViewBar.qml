@@ -24,10 +24,10 @@ Rectangle {
         anchors.verticalCenter: parent.verticalCenter
         spacing: Theme.u1
         Label { height: Theme.control; rightPadding: Theme.u2; text: (studio.outputs.current + 1) + " of " + studio.outputs.count; color: Theme.soft }
-        Button { quiet: true; glyph: "chevron-left"; hint: "Previous picture  (Left)"; enabled: studio.outputs.current > 0; onClicked: bar.view.step(-1) }
-        Button { quiet: true; glyph: "chevron-right"; hint: "Next picture  (Right)"; enabled: studio.outputs.current < studio.outputs.count - 1; onClicked: bar.view.step(1) }
-        Button { quiet: true; text: Math.round(bar.view.factor * 100) + " %"; hint: "Fit or 100 %  (Z)"; width: 72; onClicked: bar.view.toggleZoom() }
-        Button { quiet: true; glyph: "copy"; hint: "Copy picture  (Ctrl+C)"; enabled: bar.shown.painting === false; onClicked: studio.outputs.copy(studio.outputs.current) }
-        Button { quiet: true; glyph: "x"; hint: "Close  (Esc)"; onClicked: bar.view.close() }
+        Button { quiet: true; glyph: "chevron-left"; hint: studio.hint("view_previous"); enabled: studio.outputs.current > 0; onClicked: bar.view.step(-1) }
+        Button { quiet: true; glyph: "chevron-right"; hint: studio.hint("view_next"); enabled: studio.outputs.current < studio.outputs.count - 1; onClicked: bar.view.step(1) }
+        Button { quiet: true; text: Math.round(bar.view.factor * 100) + " %"; hint: studio.hint("view_fit"); width: 72; onClicked: bar.view.toggleZoom() }
+        Button { quiet: true; glyph: "copy"; hint: studio.hint("view_copy"); enabled: bar.shown.painting === false; onClicked: studio.outputs.copy(studio.outputs.current) }
+        Button { quiet: true; glyph: "x"; hint: studio.hint("view_close"); onClicked: bar.view.close() }
     }
 }

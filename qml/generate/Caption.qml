@@ -36,9 +36,9 @@ Item {
         spacing: 2
         visible: caption.finished
         Button { visible: caption.shown.state === "unsaved"; glyph: "save"; text: "Save elsewhere"; onClicked: saver.open() }
-        Button { quiet: true; glyph: "copy"; hint: "Copy picture  (Ctrl+C)"; onClicked: studio.outputs.copy(studio.outputs.current) }
+        Button { quiet: true; glyph: "copy"; hint: studio.hint("view_copy"); onClicked: studio.outputs.copy(studio.outputs.current) }
         Button { quiet: true; visible: caption.shown.state === "saved"; glyph: "folder-open"; hint: "Show in folder"; onClicked: studio.outputs.visit(studio.outputs.current) }
-        Button { quiet: true; glyph: "maximize-2"; hint: "View in full  (Enter)"; onClicked: caption.openAsked() }
+        Button { quiet: true; glyph: "maximize-2"; hint: studio.hint("view_open"); onClicked: caption.openAsked() }
     }
     SaveElsewhere { id: saver }
 }

@@ -21,8 +21,7 @@ Item {
             text: group.jobs.busy ? "Add to queue" : "Generate"
             font.pixelSize: Theme.large
             enabled: studio.parameters.obstacle === ""
-            hint: studio.parameters.obstacle !== "" ? studio.parameters.obstacle
-                : group.jobs.busy ? "Add this to the end of the queue  (Ctrl+Enter)" : "Make the picture  (Ctrl+Enter)"
+            hint: studio.parameters.obstacle !== "" ? studio.parameters.obstacle : studio.hint("generate")
             onClicked: studio.act("generate")
         }
         Button {
@@ -32,7 +31,7 @@ Item {
             height: 44
             width: 44
             glyph: "stop"
-            hint: "Cancel the running job  (Shift+Esc)"
+            hint: studio.hint("cancel")
             onClicked: studio.act("cancel")
         }
     }

@@ -22,16 +22,14 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "generate",
         "Generate",
-        "Make a picture of the prompt; while busy, add it to the end of the queue.",
+        "Make the picture; while busy, add it to the queue.",
         ("Ctrl+Return", "Ctrl+Enter", "Ctrl+`"),
         icon="sparkles",
     ),
     Action("cancel", "Cancel", "Cancel the running job.", ("Shift+Esc", "Alt+`"), icon="stop"),
     Action("cancel_all", "Cancel all", "Cancel the running job and everything that waits.", icon="stop"),
     Action("open_outputs", "Open outputs folder", "Show the folder of finished pictures.", (), menu="File", icon="folder-open"),
-    Action(
-        "reload", "Reload engine", "End the engine and start it again; prompts, settings and waiting jobs stay.", ("Ctrl+R",), menu="File", icon="refresh-cw"
-    ),
+    Action("reload", "Reload engine", "End the engine and start it again; nothing is lost.", ("Ctrl+R",), menu="File", icon="refresh-cw"),
     Action("quit", "Quit", "Close the window and the engine.", ("Ctrl+Q", "Ctrl+Shift+Q"), menu="File", icon="log-out"),
     Action("theme_dark", "Dark theme", "Light text on a dark ground.", (), menu="View", icon="moon"),
     Action("theme_light", "Light theme", "Dark text on a light ground.", (), menu="View", icon="sun"),
@@ -70,3 +68,10 @@ def rows() -> list[dict[str, object]]:
 def shown(keys: str) -> str:
     """A sequence as people write it."""
     return keys.replace("Return", "Enter")
+
+
+def hint(identity: str) -> str:
+    """What an action does and its first key, for tooltips."""
+    action = next(action for action in ACTIONS if action.id == identity)
+    keys = f"  ({shown(action.keys[0])})" if action.keys else ""
+    return action.sentence.rstrip(".") + keys

@@ -130,6 +130,11 @@ class Studio(QObject):
     def actions(self) -> list[dict[str, object]]:
         return shortcuts.rows()
 
+    @pyqtSlot(str, result=str)
+    def hint(self, action: str) -> str:
+        """What an action does and its key, for tooltips."""
+        return shortcuts.hint(action)
+
     @pyqtProperty("QVariantMap", constant=True)
     def about(self) -> dict[str, str]:
         return {"version": __version__, "qt": QT_VERSION_STR, "pyqt": PYQT_VERSION_STR, "data": str(self._places.data), "outputs": str(self._places.outputs)}
