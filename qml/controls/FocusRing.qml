@@ -5,9 +5,9 @@ import ".."
 Rectangle {
     property Item control: parent
     anchors.fill: parent
-    anchors.margins: -2
+    anchors.margins: -4
     visible: control.activeFocus && control.focusReason !== Qt.MouseFocusReason
-    radius: Theme.radius + 2
+    radius: Theme.radius + 4
     color: "transparent"
     border.color: Theme.accent
     border.width: 2
