@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from measuring import ROOT, Row, median_seconds, shown, timed
+from measuring import ROOT, Row, compare, measure, timed
 
 from sfumato.jobs.places import Places
 from sfumato.protocol.messages import ENDINGS, Artifact, Event, Failed, Finished, Hello, Progress, Submit
@@ -72,11 +72,11 @@ def session(models: Path = ROOT / "models") -> Iterator[Session]:
         made.close()
 
 
-def sampling_row(name: str, models: Path, request: Generate, bare_calls: object, goal: float, rounds: int) -> Row:
+def sampling_row(name: str, models: Path, request: Generate, bare_calls: Callable[[], object], goal: float, rounds: int) -> Row:
     """`bare_calls()` makes the same UNet calls in this process. Its threads are at rest while the child works, and the other way round."""
     with session(models) as through:
-        found = median_seconds({"through": lambda: through.sampling_seconds(request), "bare": timed(bare_calls)}, rounds)  # type: ignore[arg-type]  # a callable
-    return Row(name, shown(found["through"]), shown(found["bare"]), found["through"] / found["bare"], goal)
+        found = measure({"through": lambda: through.sampling_seconds(request), "bare": timed(bare_calls)}, rounds)
+    return compare(name, found["through"], found["bare"], goal)
 
 
 def first_picture_row() -> Row:
@@ -96,5 +96,5 @@ def first_picture_row() -> Row:
         made.close()
         return arrived
 
-    found = median_seconds({"cold": cold, "imports": timed(lambda: subprocess.run(imports, check=True))}, 3)
-    return Row("cold start to first picture / importing torch and diffusers", shown(found["cold"]), shown(found["imports"]), found["cold"] / found["imports"])
+    found = measure({"cold": cold, "imports": timed(lambda: subprocess.run(imports, check=True))}, 3)
+    return compare("cold start to first picture / importing torch and diffusers", found["cold"], found["imports"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from measuring import Row, median_seconds, print_table, shown, timed
+from measuring import Row, compare, measure, print_table, timed
 
 import sfumato.engine.offline  # noqa: F401  before diffusers
 
@@ -133,12 +133,9 @@ class Subject:
 def compared(name: str, subject: Subject, goal: float, rounds: int) -> list[Row]:
     """Our loop against the bare calls and against the pipeline, measured in turn."""
     candidates: Mapping[str, object] = {"ours": subject.ours, "bare": subject.bare, "pipeline": subject.pipeline}
-    found = median_seconds({key: timed(work) for key, work in candidates.items()}, rounds)  # type: ignore[arg-type]  # callables
+    found = measure({key: timed(work) for key, work in candidates.items()}, rounds)  # type: ignore[arg-type]  # callables
     against = {"bare": ("the bare UNet calls", goal), "pipeline": ("diffusers' pipeline", PIPELINE_GOAL)}
-    return [
-        Row(f"{name}: our loop / {title}", shown(found["ours"]), shown(found[key]), found["ours"] / found[key], limit)
-        for key, (title, limit) in against.items()
-    ]
+    return [compare(f"{name}: our loop / {title}", found["ours"], found[key], limit) for key, (title, limit) in against.items()]
 
 
 def rows() -> list[Row]:

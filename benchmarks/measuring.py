@@ -1,10 +1,11 @@
-"""How the benchmarks measure: alternate the candidates in one run, take medians, print ratios with their goals.
+"""How the benchmarks measure: alternate the candidates in one run, take the median of their ratios, print it with their goals.
 
 These machines are noisy, so a figure is a ratio of two things measured in turn within one process or one minute, never a bare time.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -14,6 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "source"))
+# The libraries' advice is not part of the table.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,21 @@ class Row:
     goal: float = 0.0
 
 
-def median_seconds(candidates: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Call every candidate in turn, `rounds` times after one warm-up; each returns its seconds. The median of each."""
+def measure(candidates: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Call every candidate in turn, `rounds` times after one warm-up; each returns its seconds."""
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for round_number in range(rounds + 1):
         for name, candidate in candidates.items():
             spent = candidate()
             if round_number:
                 seconds[name].append(spent)
-    return {name: statistics.median(spent) for name, spent in seconds.items()}
+    return seconds
+
+
+def compare(name: str, measured: list[float], reference: list[float], goal: float = 0.0) -> Row:
+    """The median of the rounds' own ratios: a burst of other work on the machine spoils one round, not the row."""
+    ratio = statistics.median(mine / theirs for mine, theirs in zip(measured, reference, strict=True))
+    return Row(name, shown(statistics.median(measured)), shown(statistics.median(reference)), ratio, goal)
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:

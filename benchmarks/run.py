@@ -1,0 +1,70 @@
+"""All benchmarks in one run: `.venv/bin/python benchmarks/run.py`, or some by name: `benchmarks/run.py engine child window`.
+
+Prints ratios first; bare times are of this machine and this minute.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from measuring import ROOT, Row, print_table
+
+
+def _engine() -> list[Row]:
+    import engine_loop
+
+    return engine_loop.rows()
+
+
+def _child() -> list[Row]:
+    import child_process
+    import engine_loop
+    import random_checkpoint
+
+    from sfumato.protocol.requests.generate import Generate
+
+    rows = []
+    request = Generate(prompt="a red circle", model="sfumato-starter", steps=64, sampler="Euler", seed=1)
+    starter = engine_loop.Subject(engine_loop.STARTER, steps=64, latent_px=8)
+    rows.append(child_process.sampling_row("starter, 64 steps: through LocalInference / bare UNet calls", ROOT / "models", request, starter.bare, 1.05, 5))
+    with tempfile.TemporaryDirectory() as scratch:
+        name = random_checkpoint.write_sd15_size(Path(scratch))
+        request = Generate(prompt="a red circle", model=name, steps=3, sampler="Euler", seed=1, width=64, height=64)
+        large = engine_loop.Subject(engine_loop.SD15, steps=3, latent_px=8)
+        rows.append(child_process.sampling_row("SD 1.5 size, 3 steps: through LocalInference / bare UNet calls", Path(scratch), request, large.bare, 1.02, 3))
+    return rows
+
+
+def _first_picture() -> list[Row]:
+    import child_process
+
+    return [child_process.first_picture_row()]
+
+
+def _window() -> list[Row]:
+    import window
+
+    return window.rows()
+
+
+PARTS: dict[str, Callable[[], list[Row]]] = {"engine": _engine, "child": _child, "first-picture": _first_picture, "window": _window}
+
+
+def main(names: list[str]) -> int:
+    strangers = [name for name in names if name not in PARTS]
+    if strangers:
+        print(f"There is no benchmark '{strangers[0]}'; known are {', '.join(PARTS)}.", file=sys.stderr)
+        return 2
+    print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}")
+    for name in names or PARTS:
+        print(f"\n{name}")
+        print_table(PARTS[name]())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
