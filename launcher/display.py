@@ -1,4 +1,4 @@
-"""Whether a window can be shown. Asked before Qt is, because Qt ends the whole process where the answer is no."""
+"""Whether a window can be shown, and where Qt finds its parts. Asked before Qt is, because Qt ends the whole process where the answer is no."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 HINT = 'start it from a desktop session, or use the command line, for example: ./start_linux.sh generate "a red circle" -o out.png'
@@ -22,6 +22,21 @@ def obstacle(environ: Mapping[str, str] = os.environ, platform: str = sys.platfo
     if (wayland and _wayland_answers(wayland, environ)) or (display and _x_answers(display)):
         return ""
     return f"The window needs a display, and nothing answers at {display or wayland}; {HINT}"
+
+
+def qt_folders(site_packages: Iterable[Path]) -> dict[str, str]:
+    """Where Qt's plugins and QML modules are, for a path beyond Latin-1; empty for any other.
+
+    WORKAROUND(PyQt5 5.15): it tells Qt its own place through a configuration text in Latin-1, so in a folder with, say, Chinese characters Qt finds no platform
+    plugin and ends the process. The two variables are read in the system's own encoding. Can go with PyQt6.
+    """
+    for folder in site_packages:
+        qt = folder / "PyQt5" / "Qt5"
+        try:
+            str(qt).encode("latin-1")
+        except UnicodeEncodeError:
+            return {"QT_PLUGIN_PATH": str(qt / "plugins"), "QML2_IMPORT_PATH": str(qt / "qml")}
+    return {}
 
 
 def _wayland_answers(name: str, environ: Mapping[str, str]) -> bool:

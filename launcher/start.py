@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from launcher.arguments import Arguments
+from launcher.display import qt_folders
 from launcher.folders import Folders
 from launcher.requirements import site_packages_of
 
@@ -30,22 +31,7 @@ def environment(folders: Folders, arguments: Arguments, environ: Mapping[str, st
     values = {**environ, "PYTHONPATH": os.pathsep.join(part for part in path if part), "PYTHONUTF8": "1"}
     if not arguments.wants_tests:
         values["SFUMATO_DATA"] = str(folders.data)
-    return {**qt_folders(folders), **values}
-
-
-def qt_folders(folders: Folders) -> dict[str, str]:
-    """Where Qt's plugins and QML modules are, for a path beyond Latin-1; empty for any other.
-
-    WORKAROUND(PyQt5 5.15): it tells Qt its own place through a configuration text in Latin-1, so in a folder with, say, Chinese characters Qt finds no platform
-    plugin and ends the process. The two variables are read in the system's own encoding. Can go with PyQt6.
-    """
-    for site_packages in site_packages_of(folders.environment):
-        qt = site_packages / "PyQt5" / "Qt5"
-        try:
-            str(qt).encode("latin-1")
-        except UnicodeEncodeError:
-            return {"QT_PLUGIN_PATH": str(qt / "plugins"), "QML2_IMPORT_PATH": str(qt / "qml")}
-    return {}
+    return {**qt_folders(site_packages_of(folders.environment)), **values}
 
 
 def hand_over(folders: Folders, arguments: Arguments, python: str) -> NoReturn:

@@ -9,15 +9,12 @@ import argparse
 import json
 import os
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
 STARTED = time.time()
 PROGRAM = Path(__file__).resolve().parents[1]
-NO_DISPLAY = (
-    "There is no display to open the window on. Start Sfumato from a desktop session, set DISPLAY, or use the command line: python -m sfumato generate --help"
-)
-OWN_SCREEN = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -25,14 +22,6 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--data", metavar="DIR", help="folder for settings, session, logs and pictures")
     parser.add_argument("--first-frame", action="store_true", help="print the milliseconds from process start to splash and window as JSON, then quit")
     return parser.parse_args(arguments)
-
-
-def has_display() -> bool:
-    """False only where Qt would abort for the lack of one."""
-    if not sys.platform.startswith("linux"):
-        return True
-    platform = os.environ.get("QT_QPA_PLATFORM", "")
-    return platform.startswith(OWN_SCREEN) or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def process_start() -> float:
@@ -47,10 +36,14 @@ def process_start() -> float:
 
 def main(arguments: list[str]) -> int:
     chosen = options(arguments)
-    if not has_display():
-        print(NO_DISPLAY, file=sys.stderr)
+    sys.path[:0] = [str(PROGRAM / "source"), str(PROGRAM)]
+    from launcher.display import obstacle, qt_folders  # late: the path above leads there
+
+    if reason := obstacle():
+        print(reason, file=sys.stderr)
         return 2
-    sys.path.insert(0, str(PROGRAM / "source"))
+    for name, value in qt_folders([Path(sysconfig.get_paths()["purelib"])]).items():
+        os.environ.setdefault(name, value)
     try:
         from sfumato.desktop.launch import Launch  # late: without a display nothing of Qt may load
 

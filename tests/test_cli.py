@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -121,14 +122,16 @@ def test_a_model_that_is_not_there_is_one_sentence_with_the_closest_name(tmp_pat
 @pytest.mark.slow
 @pytest.mark.rule("E118")
 def test_ctrl_c_stops_the_job_keeps_what_was_finished_and_leaves_no_process(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        command("generate", "a blue star", "--batch-count", "500", "--steps", "5", data=tmp_path), stdout=subprocess.PIPE, text=True, env=environment()
-    )
-    assert process.stdout is not None
-    first = process.stdout.readline().strip()  # a first picture is on disk
-    process.send_signal(signal.SIGINT)
-    rest = process.stdout.read().split()
-    assert process.wait(timeout=30) == 130
+    words = command("generate", "a blue star", "--batch-count", "500", "--steps", "5", data=tmp_path)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline().strip()  # a first picture is on disk
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read().split()
+        assert process.wait(timeout=30) == 130
+    assert len(children) == 1
+    assert not psutil.wait_procs(children, timeout=5)[1]
     saved = [first, *rest]
     assert 1 <= len(saved) < 500
     for path in saved:
