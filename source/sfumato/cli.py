@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"sfumato: {complaint}", file=sys.stderr)
         status: int = options.run(options, places)
     except SfumatoError as error:
-        print(f"sfumato: {error.message}", file=sys.stderr)
-        return WRONG if isinstance(error, Invalid) else FAILED
+        print(f"sfumato: {_plain(error.message)}", file=sys.stderr)
+        return WRONG if error.code == Invalid.code else FAILED
     except KeyboardInterrupt:
         return STOPPED
     except BrokenPipeError:
-        # The reader of our output left (`sfumato models | head`); that is its right.
-        sys.stderr.close()
+        # The reader of our output left (`sfumato models | head`); that is its right. What is still held for it must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     return status
 
@@ -74,6 +75,11 @@ def build_parser() -> argparse.ArgumentParser:
     prompt.add_argument("--json", action="store_true", help="print JSON")
     prompt.set_defaults(run=_prompt)
     return parser
+
+
+def _plain(text: str) -> str:
+    """Text that may hold a file's name, without anything a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _spec(name: str) -> ParamSpec:
@@ -125,10 +131,12 @@ def _models(options: argparse.Namespace, places: Places) -> int:
     if not found:
         folders = " or ".join(str(path) for path in places.models)
         print(f"No models found. Put .safetensors files or diffusers folders into checkpoints/ in {folders}.", file=sys.stderr)
-    width = max((len(model["label"]) for model in found), default=0)
+    # The name is what --model takes; several files may share a title.
+    width = max((len(model["value"]) for model in found), default=0)
     for model in found:
-        state = model.get("reason") or f"{model.get('family', '')}  {model.get('width')}x{model.get('height')}"
-        print(f"{model['label']:<{width}}  {state}")
+        title = f"  {model['label']}" if model["label"] != model["value"] else ""
+        state = model.get("reason") or f"{model.get('family', '')}  {model.get('width')}x{model.get('height')}{title}"
+        print(f"{_plain(model['value']):<{width}}  {_plain(state)}")
     return DONE
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from sfumato.imaging.writing import replace_file
+from sfumato.imaging.writing import make_folder, replace_file
 from sfumato.jobs.places import Places
+from sfumato.protocol.errors import Invalid, Problem
 
 PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
 SETTINGS_FILE = "settings.json"
@@ -27,8 +28,8 @@ def find_places(data: str | Path | None = None, program: Path = PROGRAM_FOLDER) 
     folder = data_folder(data, program)
     settings = Settings.load(folder, program)
     # An absolute setting replaces the folder it is joined to.
-    outputs = folder / Path(str(settings["outputs"]) or "outputs").expanduser()
-    own_models = folder / Path(str(settings["models"]) or "models").expanduser()
+    outputs = folder / Path(settings["outputs"] or "outputs").expanduser()
+    own_models = folder / Path(settings["models"] or "models").expanduser()
     models = dict.fromkeys((own_models, program / "models"))
     return Places(folder, outputs, tuple(models))
 
@@ -37,6 +38,8 @@ def data_folder(data: str | Path | None, program: Path = PROGRAM_FOLDER) -> Path
     """The data folder by the rule at the top; absolute, not created."""
     named = data or os.environ.get("SFUMATO_DATA")
     if named:
+        if not _is_folder_name(str(named)):
+            raise Invalid([Problem("data", f"The data folder {str(named)!r} is no name of a folder on this system; give another with --data.")])
         return Path(named).expanduser().absolute()
     beside = program / "data"
     return beside if beside.is_dir() else user_data_path("sfumato", appauthor=False)
@@ -49,6 +52,7 @@ SETTINGS: Mapping[str, tuple[Any, str]] = {
     "models": ("", "Folder for models; empty is models/ in the data folder."),
     "theme": ("dark", "Colours of the window: dark or light."),
 }
+FOLDER_SETTINGS = ("outputs", "models")
 
 
 @dataclass
@@ -75,7 +79,7 @@ class Settings:
         except json.JSONDecodeError as error:
             self.complaints.append(f"{path.name} is not JSON (line {error.lineno}, column {error.colno}); its values are ignored until it is mended.")
             return {}
-        except (OSError, UnicodeDecodeError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or an integer of thousands of digits
             self.complaints.append(f"{path.name} could not be read ({type(error).__name__}); its values are ignored.")
             return {}
         if not isinstance(values, dict):
@@ -83,6 +87,9 @@ class Settings:
             return {}
         for name in [name for name, value in values.items() if name in SETTINGS and type(value) is not type(SETTINGS[name][0])]:
             self.complaints.append(f"{path.name}: '{name}' has a value of the wrong type; its default is used.")
+            del values[name]
+        for name in [name for name in FOLDER_SETTINGS if name in values and not _is_folder_name(values[name])]:
+            self.complaints.append(f"{path.name}: '{name}' is no name of a folder on this system; its default is used.")
             del values[name]
         return values
 
@@ -97,5 +104,16 @@ class Settings:
             self.own.pop(name, None)
         else:
             self.own[name] = value
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         replace_file(self.folder / SETTINGS_FILE, json.dumps(self.own, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def _is_folder_name(name: str) -> bool:
+    """Whether the system can be asked for a folder of this name: no NUL, no text it cannot spell, no home of an unknown user."""
+    try:
+        os.stat(Path(name).expanduser())
+    except OSError:
+        return True  # absent or out of reach; whoever writes there says so
+    except (ValueError, RuntimeError):
+        return False
+    return True

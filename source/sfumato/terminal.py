@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import signal
+import stat
+import sys
+import tempfile
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +21,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 
-from sfumato.imaging.writing import replace_file, write_new
+from sfumato.imaging.writing import make_folder, replace_file, write_new
 from sfumato.jobs.places import Places
-from sfumato.library.outputs import save_picture
+from sfumato.library.outputs import folder_of, save_picture
 from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
 from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed, Finished, Hello, Progress, Submit
 from sfumato.protocol.requests.generate import Generate
@@ -33,9 +39,12 @@ class Destination:
     file: Path | None
     replace: bool
 
-    def check(self, count: int) -> None:
+    def check(self, count: int, places: Places) -> None:
         """Refuse before any work what could not be written after it; raises `Invalid` or `NotWritable`."""
         if self.file is None:
+            folder = make_folder(folder_of(places.outputs, "generate"))
+            if not os.access(folder, os.W_OK):
+                raise NotWritable(str(folder))
             return
         if self.file.suffix.lower() != ".png":
             raise Invalid([Problem("output", f"'{self.file}' must end in .png; that is the format pictures are written in.")])
@@ -44,9 +53,20 @@ class Destination:
             raise Invalid([Problem("output", f"The folder '{folder}' does not exist; create it or choose another.")])
         if not os.access(folder, os.W_OK):
             raise NotWritable(str(folder))
-        taken = next((path for path in map(self._numbered, range(count)) if path.exists()), None)
-        if taken is not None and not self.replace:
-            raise Invalid([Problem("output", f"'{taken}' exists already; choose another name or add --replace.")])
+        for path in map(self._numbered, range(count)):
+            self._check_name(path)
+
+    def _check_name(self, path: Path) -> None:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Invalid([Problem("output", f"No file can be written under the name '{path.name[:80]}' ({error.strerror}); choose another.")]) from error
+        if stat.S_ISDIR(status.st_mode):
+            raise Invalid([Problem("output", f"'{path}' is a folder; choose the name of a file.")])
+        if not self.replace:
+            raise Invalid([Problem("output", f"'{path}' exists already; choose another name or add --replace.")])
 
     def _numbered(self, index: int) -> Path:
         assert self.file is not None, "only a named file is numbered"
@@ -57,17 +77,24 @@ class Destination:
         if self.file is None:
             return save_picture(places.outputs, "generate", data)
         path = self._numbered(index)
-        (replace_file if self.replace else write_new)(path, data)
+        try:
+            (replace_file if self.replace else write_new)(path, data)
+        except FileExistsError as error:
+            raise NotWritable(str(path.parent), f"another program made '{path.name}' meanwhile") from error
         return path
+
+
+class _Interrupt:
+    """Somebody pressed Ctrl+C."""
 
 
 class _Listener:
     """Hands events and states of the endpoint's threads to this one."""
 
     def __init__(self) -> None:
-        self.heard: queue.SimpleQueue[Event | State] = queue.SimpleQueue()
+        self.heard: queue.SimpleQueue[Event | State | _Interrupt] = queue.SimpleQueue()
 
-    def __iter__(self) -> Iterator[Event | State]:
+    def __iter__(self) -> Iterator[Event | State | _Interrupt]:
         while True:
             yield self.heard.get()
 
@@ -90,8 +117,12 @@ def fetch_catalog(places: Places) -> dict[str, Any]:
             if isinstance(heard, Hello):
                 return heard.catalog
             if isinstance(heard, State) and heard.name == "failed":
-                raise EngineUnavailable(heard.sentence)
+                raise _unavailable(heard)
     raise AssertionError("the listener never ends by itself")
+
+
+def _unavailable(state: State) -> SfumatoError:
+    return retold(EngineUnavailable.code, state.sentence)
 
 
 def run_generate(request: Generate, places: Places, destination: Destination) -> int:
@@ -99,21 +130,40 @@ def run_generate(request: Generate, places: Places, destination: Destination) ->
 
     Ctrl+C cancels the job and keeps the pictures that were finished; a second one ends at once.
     """
-    destination.check(request.batch_size * request.batch_count)
-    with _local_inference(places) as (endpoint, listener), _Bars() as bars:
+    destination.check(request.batch_size * request.batch_count, places)
+    with _local_inference(places) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
         submit = Submit(job=uuid.uuid4().hex, kind="generate", params=request.model_dump())
         endpoint.send(submit)
         watch = _Watch(destination, places, bars)
-        try:
-            watch.until_ended(listener)
-        except KeyboardInterrupt:
+
+        def stop() -> None:
             endpoint.send(Cancel(job=submit.job))
             bars.say("Stopping after the current step")
-            try:
-                watch.until_ended(listener)
-            except Stopped:
-                return STOPPED
+
+        try:
+            watch.until_ended(listener, stop)
+        except Stopped:
+            return STOPPED
     return DONE
+
+
+@contextmanager
+def _interrupts(listener: _Listener) -> Iterator[None]:
+    """While inside, the first Ctrl+C is heard in turn with the events, so that it never tears a picture that is being written; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        del number, frame
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        listener.heard.put(_Interrupt())
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Watch:
@@ -126,9 +176,11 @@ class _Watch:
         self._count = 0
         self._trouble: SfumatoError | None = None
 
-    def until_ended(self, listener: _Listener) -> None:
+    def until_ended(self, listener: _Listener, stop: Callable[[], None]) -> None:
         for heard in listener:
-            if isinstance(heard, Progress):
+            if isinstance(heard, _Interrupt):
+                stop()
+            elif isinstance(heard, Progress):
                 self._bars.show(heard)
             elif isinstance(heard, Artifact):
                 self._keep(heard)
@@ -139,6 +191,8 @@ class _Watch:
                 raise retold(heard.code, heard.message, heard.path, heard.detail)
             elif isinstance(heard, Cancelled):
                 raise Stopped
+            elif isinstance(heard, State) and heard.name == "failed":
+                raise _unavailable(heard)  # the job would wait for a reload that nobody here can ask for
 
     def _keep(self, artifact: Artifact) -> None:
         try:
@@ -146,9 +200,21 @@ class _Watch:
         except SfumatoError as error:
             # The other pictures may still find room; the first trouble is told at the end.
             self._trouble = self._trouble or error
+            self._rescue(artifact.data)
         else:
             self._bars.result(str(path))
         self._count += 1
+
+    def _rescue(self, data: bytes) -> None:
+        """Put a picture that found no room into a folder of its own for temporary files; this process is the last that holds it."""
+        try:
+            path = Path(tempfile.mkdtemp(prefix="sfumato-")) / f"{self._count + 1}.png"
+            write_new(path, data)
+        except (SfumatoError, OSError):
+            self._bars.say("A picture could be kept nowhere; it is lost.")
+        else:
+            self._bars.say("A picture was kept among the temporary files instead; move it before they are cleared.")
+            self._bars.result(str(path))
 
     def _finish(self, finished: Finished) -> None:
         for warning in finished.result.get("warnings", []):
@@ -193,8 +259,12 @@ class _Bars:
             self.say(progress.note)
 
     def say(self, sentence: str) -> None:
-        self._console.print(sentence, markup=False, highlight=False)
+        with contextlib.suppress(BrokenPipeError):
+            self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def result(self, line: str) -> None:
-        """One line of output proper."""
-        print(line, flush=True)
+        """One line of output proper. A reader that left (`| head -1`) ends the telling, not the painting."""
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

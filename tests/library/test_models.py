@@ -169,3 +169,23 @@ def test_five_thousand_models_are_listed_in_under_a_second(roots: list[Path], mo
 
     assert any(seconds() < 1 for _ in range(5))
     assert headers == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such files there")
+def test_a_pipe_among_the_models_is_listed_and_never_waited_for(roots: list[Path]) -> None:
+    model(roots[0] / "checkpoints" / "good.safetensors")
+    os.mkfifo(roots[0] / "checkpoints" / "pipe.safetensors")
+    found = by_name(scan(roots))
+    assert found["good"].reason == ""
+    assert "no ordinary file" in found["pipe"].reason
+    with pytest.raises(CorruptFile, match="no ordinary file"):
+        locate(roots, "pipe")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_a_name_that_is_no_text_is_listed_legibly_with_the_reason(roots: list[Path]) -> None:
+    model(roots[0] / "checkpoints" / os.fsdecode(b"bad\xff.safetensors"))
+    (entry,) = scan(roots)
+    assert entry.name == "bad?"
+    assert "not valid text" in entry.reason
+    (entry.name + entry.reason).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +16,9 @@ from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
 from sfumato.jobs.places import Places
 from sfumato.library.models import ModelEntry, locate, scan
-from sfumato.protocol.errors import SfumatoError
+from sfumato.protocol.errors import CorruptFile, SfumatoError
+
+log = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "diffusers", "transformers")
 
@@ -44,17 +47,27 @@ def describe(places: Places) -> dict[str, Any]:
 def model_row(entry: ModelEntry) -> dict[str, Any]:
     """One model for a chooser; `state` is "ready", or "unusable" with the reason as a sentence."""
     row: dict[str, Any] = {"value": entry.name, "label": entry.name, "family": "", "width": 0, "height": 0, "state": "unusable", "reason": entry.reason}
-    row["path"] = str(entry.path)
+    row["path"] = _legible(str(entry.path))
     if entry.reason:
         return row
     try:
         checkpoint = open_checkpoint(entry.path)
         family = recognise(checkpoint)
+        side = family.native_px(checkpoint)
     except SfumatoError as error:
         return {**row, "reason": error.message}
-    side = family.native_px(checkpoint)
-    title = checkpoint.metadata.get("modelspec.title", "").strip()[:80]
+    except (OSError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        # One file that nobody foresaw must not take the list of all others with it.
+        log.warning("%s cannot be understood", entry.path, exc_info=True)
+        return {**row, "reason": CorruptFile(entry.path.name, f"it cannot be understood ({type(error).__name__})").message}
+    title = _legible(checkpoint.metadata.get("modelspec.title", "")).strip()[:80]
     return {**row, "label": title or entry.name, "family": family.title, "width": side, "height": side, "state": "ready"}
+
+
+def _legible(text: str) -> str:
+    """Text from a file or its name as text that every message can carry and every terminal show."""
+    text = text.encode("utf-8", "replace").decode()
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def find_model(folders: Sequence[Path], name: str) -> Path:

@@ -113,7 +113,7 @@ def family_of(checkpoint: Checkpoint, families: tuple[Family, ...], foreign: tup
 def resolution(metadata: Mapping[str, str], default: int) -> int:
     """The side length in the header's `modelspec.resolution` ("512x512"), a multiple of 8 within sane limits, else the default."""
     parts = metadata.get("modelspec.resolution", "").lower().split("x")
-    if len(parts) == 2 and all(part.strip().isascii() and part.strip().isdigit() for part in parts):
+    if len(parts) == 2 and all(part.strip().isascii() and part.strip().isdigit() and len(part) <= 8 for part in parts):
         side = max(int(part) for part in parts)
         if 64 <= side <= 4096 and side % 8 == 0:
             return side

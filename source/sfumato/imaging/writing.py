@@ -79,7 +79,10 @@ def replace_file(path: Path, data: bytes, *, on_step: OnStep = _no_step) -> None
 def make_folder(folder: Path) -> Path:
     """Make a folder and those above it, and return it. Raises `DiskFull` or `NotWritable`."""
     with _as_sentences(folder, 4096):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotWritable(str(folder), "a file has this name") from error
     return folder
 
 

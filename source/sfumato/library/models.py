@@ -6,6 +6,7 @@ names. Nothing here loads weights, and what family a model is of is the engine's
 
 import difflib
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +56,7 @@ def scan(folders: Iterable[Path], category: str = CHECKPOINT) -> list[ModelEntry
     A file's end is not looked at: `checked` does that. Takes well under a second for 5,000 files.
     """
     entries = [_entry(path) for path in _candidates(folders, category)]
-    named = [replace(entry, name=name) for entry, name in zip(entries, _names([entry.path for entry in entries]), strict=True)]
+    named = [_named(entry, name) for entry, name in zip(entries, _names([entry.path for entry in entries]), strict=True)]
     return sorted(named, key=lambda entry: (entry.name.casefold(), entry.name))
 
 
@@ -169,6 +170,8 @@ def _entry(path: Path) -> ModelEntry:
     try:
         is_folder = path.is_dir()
         target = path / INDEX if is_folder else path
+        if not stat.S_ISREG(target.stat().st_mode):
+            return ModelEntry("", path, "damaged", 0, 0, CorruptFile(path.name, "it is no ordinary file").message)
         with target.open("rb") as file:
             status = os.fstat(file.fileno())
             first = file.read(FIRST_BYTES)
@@ -178,6 +181,16 @@ def _entry(path: Path) -> ModelEntry:
         return ModelEntry("", path, "diffusers", status.st_size, status.st_mtime_ns)
     kind, reason = _kind(path, first, status.st_size)
     return ModelEntry("", path, kind, status.st_size, status.st_mtime_ns, reason)
+
+
+def _named(entry: ModelEntry, name: str) -> ModelEntry:
+    """The entry under its name; one whose name is no text cannot be asked for in any message, so it is listed with the reason."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        legible = name.encode("utf-8", "replace").decode()
+        return replace(entry, name=legible, kind="unknown", reason=f"The name of '{legible}' is not valid text. Rename the file.")
+    return replace(entry, name=name)
 
 
 def _kind(path: Path, first: bytes, size: int) -> tuple[ModelKind, str]:

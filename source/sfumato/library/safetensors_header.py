@@ -7,6 +7,7 @@ tensors' bytes end to end. Rules: E10 of the engine, X2 and X3 of security.
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,8 @@ def read_header(path: Path, name: str = "") -> Header:
     """
     name = name or path.name
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _Breach("it is no ordinary file")  # opening a pipe would wait for its other end for ever
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             first = file.read(FIRST_BYTES)

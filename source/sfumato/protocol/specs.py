@@ -69,8 +69,9 @@ def _spec(name: str, field: FieldInfo) -> ParamSpec:
     ui = next((extra for extra in field.metadata if isinstance(extra, Ui)), None)
     if ui is None or not field.title or not field.description:
         raise TypeError(f"{name}: a parameter needs a title, a description and a Ui")
-    minimum = next((float(extra.ge) for extra in field.metadata if isinstance(extra, Ge)), None)  # type: ignore[arg-type]  # our limits are numbers
-    maximum = next((float(extra.le) for extra in field.metadata if isinstance(extra, Le)), None)  # type: ignore[arg-type]  # our limits are numbers
+    # As they were written: a seed's limit is exact as an integer, a float would round it up.
+    minimum: Any = next((extra.ge for extra in field.metadata if isinstance(extra, Ge)), None)
+    maximum: Any = next((extra.le for extra in field.metadata if isinstance(extra, Le)), None)
     low, high = ui.slider or (minimum, maximum)
     choices = tuple(str(choice) for choice in get_args(annotation)) if get_origin(annotation) is Literal else ()
     return ParamSpec(
@@ -118,7 +119,6 @@ def _number(value: float) -> str:
 def range_sentence(spec: ParamSpec) -> str:
     """The limit in words, e.g. "Steps must be between 1 and 150."."""
     if spec.minimum is not None and spec.maximum is not None:
-        # A seed's ceiling is exact as an integer; a float would round it away.
         return f"{spec.title} must be between {_number(spec.minimum)} and {_number(spec.maximum)}."
     return f"{spec.title} is out of range."
 
