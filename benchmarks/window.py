@@ -33,7 +33,9 @@ def display() -> Iterator[dict[str, str]]:
     if shutil.which("Xvfb") is None:
         raise SystemExit("The window's rows need a display or Xvfb: apt-get install xvfb")
     read, write = os.pipe()
-    with subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24"], pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24", "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL
+    ) as server:
         os.close(write)
         with os.fdopen(read) as told:
             number = told.readline().strip()

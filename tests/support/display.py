@@ -19,7 +19,9 @@ def virtual_display() -> Iterator[str]:
     program = shutil.which("Xvfb")
     assert program, "Xvfb is not installed; ./start_linux.sh test installs it or says how (Debian: apt-get install xvfb)."
     reader, writer = os.pipe()
-    process = subprocess.Popen([program, "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp"], pass_fds=[writer], stderr=subprocess.DEVNULL)
+    # -noreset: else the server starts over when its last client leaves, and refuses whoever comes in that moment; xdotool comes and goes all the time.
+    command = [program, "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"]
+    process = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
     try:
         with os.fdopen(reader) as answer:
