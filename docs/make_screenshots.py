@@ -1,4 +1,5 @@
-"""Takes the pictures of the window that docs/ shows: the real window on a virtual display, with an engine that does as it is told.
+"""Takes the pictures of the window that docs/ shows: the real window on a virtual display, with an engine that does as it is told,
+and once with the real one.
 
     python docs/make_screenshots.py [--out DIR] [--only NAME ...] [--all]
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from pathlib import Path
 PROGRAM = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROGRAM), str(PROGRAM / "source")]
 
+from tests.support.display import display_of_this_process
 from tests.support.painting import Painter, emerging, encoded, scene
 
 PROMPT = "a red circle, white background"
@@ -31,6 +32,7 @@ SCENES = [
 ]
 # The pictures of docs/window.md: state, theme, size.
 SHOWN = {
+    ("first-light", "dark", ""),
     ("empty", "dark", ""),
     ("starting", "dark", ""),
     ("painting", "dark", ""),
@@ -46,6 +48,8 @@ SHOWN = {
     ("details", "light", ""),
     ("shortcuts", "dark", ""),
 }
+# States painted by the real engine with the starter model.
+REAL = {"first-light"}
 SIZES = {"small": (1024, 600), "": (1280, 720), "large": (2560, 1440)}
 
 
@@ -56,16 +60,11 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="every state in every size, not only the pictures of the documentation")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    reader, writer = os.pipe()
-    display = subprocess.Popen(["Xvfb", "-displayfd", str(writer), "-screen", "0", "2600x1500x24"], pass_fds=[writer], stderr=subprocess.DEVNULL)
-    os.close(writer)
-    os.environ |= {"DISPLAY": ":" + os.read(reader, 16).decode().strip(), "QT_QPA_PLATFORM": "xcb", "QT_QUICK_BACKEND": "software", "QT_SCALE_FACTOR": "1"}
-    try:
-        for name, state in STATES.items():
-            if not chosen.only or name in chosen.only:
-                take(name, state, chosen.out, everything=chosen.all or bool(chosen.only))
-    finally:
-        display.terminate()
+    os.environ["QT_SCALE_FACTOR"] = "1"
+    display_of_this_process()
+    for name, state in STATES.items():
+        if not chosen.only or name in chosen.only:
+            take(name, state, chosen.out, everything=chosen.all or bool(chosen.only))
     return 0
 
 
@@ -80,7 +79,7 @@ def take(name: str, state: Callable[[object, Painter], None], out: Path, everyth
         return
     with tempfile.TemporaryDirectory() as folder:
         painter = Painter(greet=name != "starting")
-        shot = OpenWindow(Path(folder), painter)
+        shot = OpenWindow(Path(folder), painter, real_engine=name in REAL)
         try:
             shot.window.setGeometry(0, 0, 1280, 720)
             state(shot, painter)
@@ -117,6 +116,18 @@ def empty(shot: object, painter: Painter) -> None:
 def typing(shot: object, painter: Painter) -> None:
     shot.type(PROMPT)
     _wait()
+
+
+def first_light(shot: object, painter: Painter) -> None:
+    from tests.support.window import until
+
+    for number, (colour, shape, background) in enumerate((*SCENES[1:], SCENES[0])):
+        shot.studio.setProperty("prompt", f"a {colour} {shape}, {background} background")
+        shot.studio.parameters.commit("seed", str(number + 1))
+        shot.studio.act("generate")
+        until(lambda: not shot.studio.jobs.property("busy"), "a picture")
+    shot.studio.parameters.reset("seed")
+    _wait(400)
 
 
 def painting(shot: object, painter: Painter) -> None:
@@ -233,10 +244,11 @@ def quitting(shot: object, painter: Painter) -> None:
 
 
 STATES: dict[str, Callable[[object, Painter], None]] = {
-    state.__name__: state
+    state.__name__.replace("_", "-"): state
     for state in (
         empty,
         typing,
+        first_light,
         painting,
         queued,
         finished,
