@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.memory import Loaded
 from sfumato.engine.modules import clip_body
 from sfumato.imaging.picture import read_picture
@@ -263,7 +267,6 @@ def test_invalid_numbers_are_told_never_drawn(tmp_path: Path, single_file: Path,
     assert bench.pictures == []
 
 
-@pytest.mark.rule("E112")
 def test_the_same_job_twice_reads_no_file_and_encodes_no_text(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.run()
     cached = len(bench.kept.get(Loaded).encodings)
@@ -317,3 +320,24 @@ def test_the_handler_is_what_the_registry_names() -> None:
     registry = Registry()
     register(registry)
     assert resolve(registry.kind("generate").handler) is generate.run
+
+
+@pytest.mark.rule("M24")
+def test_the_checksum_is_read_after_the_first_job_and_stands_in_later_pictures(bench: Bench) -> None:
+    digest = hashlib.sha256((bench.places.models[0] / "checkpoints" / "tiny.safetensors").read_bytes()).hexdigest()
+    bench.run()
+    assert "Model hash" not in bench.recording.artifacts[0][3]["infotext"]
+    assert bench.kept.get(IdleHashing).join(20)
+    bench.run()
+    assert f"Model hash: {digest[:10]}" in bench.recording.artifacts[0][3]["infotext"]
+
+
+def test_another_checkpoint_takes_the_place_of_the_first_in_memory(bench: Bench, single_file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "checkpoints"
+    other.mkdir(parents=True)
+    shutil.copy(single_file, other / "second.safetensors")
+    bench.places = replace(bench.places, models=(*bench.places.models, tmp_path / "other"))
+    bench.run(preview="linear")
+    first = weakref.ref(bench.kept.get(Loaded)._model.unet)
+    bench.run(model="second")
+    assert first() is None

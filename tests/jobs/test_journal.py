@@ -31,4 +31,17 @@ def test_memory_stays_bounded_over_ten_thousand_jobs_and_running_jobs_are_never_
     assert len(kept) <= 50
     assert kept[-1] == 9999
     assert journal.get("running") is running
-    assert journal.unfinished() == ["running"]
+
+
+@pytest.mark.rule("R86", "R108")
+def test_a_job_that_says_more_than_fits_keeps_its_newest_words_in_order() -> None:
+    journal = Journal(limit_bytes=1_000_000)
+    record = journal.open("long", "me")
+    for seq in range(1, 20_000, 2):
+        journal.add(record, Progress(job="long", seq=seq, stage="denoise", done=seq, total=20_000))
+        journal.add(record, Artifact(job="long", seq=seq + 1, name=f"image-{seq}", media_type="image/png", data=b"x" * 1_000))
+    assert record.size_bytes <= 1_000_000
+    kept = [event.seq for event in record.events]
+    assert kept == sorted(kept)
+    assert kept[-1] == 20_000
+    assert sum(isinstance(event, Artifact) for event in record.events) > 100

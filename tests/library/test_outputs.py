@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,15 @@ def test_a_folder_that_is_a_file_is_named_in_one_sentence(tmp_path: Path) -> Non
     with pytest.raises(NotWritable, match="outputs"):
         save_picture(tmp_path / "outputs", "generate", b"x")
     assert (tmp_path / "outputs").read_text() == "mine"
+
+
+@pytest.mark.rule("M28")
+def test_what_a_writer_that_died_left_is_removed_once(tmp_path: Path) -> None:
+    folder = tmp_path / "txt2img"
+    folder.mkdir()
+    old, young = folder / ".00000001.png.aa.tmp", folder / ".00000002.png.bb.tmp"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    save_picture(tmp_path, "generate", b"x")
+    assert [old.exists(), young.exists()] == [False, True]

@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from sfumato.jobs.places import Places
-from sfumato.protocol.messages import Failed, Finished, Hello, Progress, Submit
+from sfumato.protocol.codec import FrameReader
+from sfumato.protocol.messages import Event, Failed, Finished, Hello, Progress, Submit
+from sfumato.transport import wire
 from sfumato.transport.local import LocalInference, State
 from tests.support import kinds
 from tests.support.listening import Listening
@@ -227,3 +229,31 @@ def test_the_child_inherits_no_tokens_and_stays_offline(local: LocalInference, p
 def environment() -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     return os.environ | {"PYTHONPATH": f"{root / 'source'}{os.pathsep}{root}"}
+
+
+def test_a_client_that_fails_at_an_event_does_not_stop_the_engine(local: LocalInference, caplog: pytest.LogCaptureFixture) -> None:
+    listening = Listening()
+
+    def hear(event: Event) -> None:
+        listening.hear(event)
+        if isinstance(event, Progress):
+            raise RuntimeError("a mistake in the window")
+
+    local.open(hear)
+    local.send(Submit(job="a", kind="count"))
+    assert isinstance(listening.ending("a"), Finished)
+    assert "the client failed at Progress" in caplog.text
+    caplog.clear()
+
+
+def test_nothing_is_written_to_a_pipe_that_was_closed() -> None:
+    reading, writing = os.pipe()
+    writer = wire.WordWriter(writing)
+    writer.write(wire.Stop())
+    writer.close()
+    # The number may be another file's by now; here it is still this pipe's.
+    with pytest.raises(BrokenPipeError):
+        writer.write(wire.Stop())
+    os.close(writing)
+    assert len(list(FrameReader(1000).feed(os.read(reading, 1000)))) == 1
+    os.close(reading)

@@ -37,7 +37,6 @@ class LatentFormat:
 class Defaults:
     """What a request leaves open."""
 
-    size_px: int
     clip_layer: int
 
 
@@ -78,7 +77,6 @@ class Family:
         match: whether a checkpoint's header is of this family.
         load: read the networks; calls the check before each tensor.
         native_px: the side length a checkpoint was made for.
-        parameters: request fields that act for this family besides those every family uses.
         preview: standard latent colours; measured from the VAE instead where it is not a standard one.
     """
 
@@ -89,7 +87,6 @@ class Family:
     native_px: Callable[[Checkpoint], int]
     latent: LatentFormat
     defaults: Defaults
-    parameters: frozenset[str]
     preview: PreviewFactors
 
 

@@ -42,10 +42,6 @@ class Dispatcher:
         self._stage = ""
         self._lock = threading.RLock()
 
-    @property
-    def running(self) -> str | None:
-        return self._running
-
     def attach(self, executor: Executor | None) -> None:
         """Give jobs to `executor` from now on; None holds them back until another comes."""
         with self._lock:

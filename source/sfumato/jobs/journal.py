@@ -1,6 +1,7 @@
 """What each job has said, kept for `Resume`: every event in order, bounded in bytes.
 
-Old previews are the first to go (only the last progress of a job keeps its pictures), then whole ended jobs, oldest first.
+Old previews are the first to go (only the last progress of a job keeps its pictures), then whole ended jobs, oldest first, then the oldest words of
+running ones: of a job that says more than fits, `Resume` replays the newest part, and the rising `seq` shows what is gone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from sfumato.protocol.messages import ENDINGS, Artifact, JobEvent, Progress
 
 LIMIT_BYTES = 256 << 20
 LIMIT_JOBS = 10_000
+# What an event takes besides its pictures.
+EVENT_BYTES = 1024
 
 
 @dataclass
@@ -53,9 +56,6 @@ class Journal:
         record.ended = record.ended or isinstance(event, ENDINGS)
         self._forget()
 
-    def unfinished(self) -> list[str]:
-        return [job for job, record in self._records.items() if not record.ended]
-
     def _grow(self, record: JobRecord, count: int) -> None:
         record.size_bytes += count
         self._size_bytes += count
@@ -63,14 +63,25 @@ class Journal:
     def _forget(self) -> None:
         while self._size_bytes > self._limit_bytes or len(self._records) > self._limit_jobs:
             oldest = next((job for job, record in self._records.items() if record.ended), None)
-            if oldest is None:
+            if oldest is not None:
+                self._size_bytes -= self._records.pop(oldest).size_bytes
+            elif self._size_bytes <= self._limit_bytes or not self._shorten(max(self._records.values(), key=lambda record: record.size_bytes)):
                 return
-            self._size_bytes -= self._records.pop(oldest).size_bytes
+
+    def _shorten(self, record: JobRecord) -> bool:
+        """Drop what a running job said before its last word: its progress, or where that was little, the older half of everything. False if nothing is left."""
+        *earlier, last = record.events
+        kept = [event for event in earlier if not isinstance(event, Progress)]
+        if len(kept) > len(earlier) // 2:
+            kept = kept[(len(kept) + 1) // 2 :]
+        record.events[:] = [*kept, last]
+        self._grow(record, sum(map(_size, record.events)) - record.size_bytes)
+        return bool(earlier)
 
 
 def _size(event: JobEvent) -> int:
     if isinstance(event, Artifact):
-        return len(event.data) + 512
+        return len(event.data) + EVENT_BYTES
     if isinstance(event, Progress):
-        return sum(len(picture) for picture in event.preview) + 256
-    return 512
+        return sum(len(picture) for picture in event.preview) + EVENT_BYTES
+    return EVENT_BYTES

@@ -6,9 +6,11 @@ Whoever receives an `Artifact` (window, command line) keeps it here, so that loc
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from sfumato.imaging.naming import save_numbered
+from sfumato.imaging.writing import remove_stale
 from sfumato.protocol.errors import NotWritable
 
 # job kind -> folder under outputs/; a kind without a row gets a folder of its own name
@@ -20,6 +22,12 @@ def folder_of(outputs: Path, kind: str) -> Path:
     return outputs / FOLDERS.get(kind, kind)
 
 
+@cache
+def _tidy(folder: Path) -> None:
+    """Once per folder and process: remove what writers that died left there a day ago or longer."""
+    remove_stale(folder)
+
+
 def save_picture(outputs: Path, kind: str, data: bytes, suffix: str = ".png") -> Path:
     """Write `data` as the next numbered picture of its kind and return the file.
 
@@ -27,6 +35,7 @@ def save_picture(outputs: Path, kind: str, data: bytes, suffix: str = ".png") ->
         DiskFull, NotWritable: nothing is left behind; the caller still holds the picture.
     """
     folder = folder_of(outputs, kind)
+    _tidy(folder)
     try:
         # Names carry the person's own time of day.
         return save_numbered(folder, data, datetime.now().astimezone(), suffix=suffix)

@@ -78,6 +78,10 @@ class _ChildExecutor:
     def close(self) -> None:
         self._write(wire.Stop())
 
+    def hang_up(self) -> None:
+        """The child is gone, its pipe is about to be closed."""
+        self._writer.close()
+
 
 class LocalInference:
     """Runs jobs in the child process LocalInference.
@@ -145,8 +149,12 @@ class LocalInference:
     def _emit(self, client: str, event: Event) -> None:
         del client  # there is only one
         on_event = self._on_event
-        if on_event is not None:
+        if on_event is None:
+            return
+        try:
             on_event(event)
+        except Exception:  # a client's mistake must not end the thread that keeps the child
+            log.exception("the client failed at %s", type(event).__name__)
 
     def _tell(self, name: StateName, sentence: str) -> None:
         log.info("%s: %s", name, sentence)
@@ -159,6 +167,8 @@ class LocalInference:
         deaths: deque[float] = deque(maxlen=DEATHS_ALLOWED)
         self._tell("starting", "Starting engine")
         while not self._closing:
+            # Here and not before the rest: who asks between a death and the rest is heard as well.
+            self._wake.clear()
             self._reason = ""
             try:
                 cause = self._live()
@@ -184,7 +194,6 @@ class LocalInference:
 
     def _rest(self, sentence: str) -> None:
         """Stay down until somebody asks for a restart or for the end."""
-        self._wake.clear()
         self._tell("failed", sentence)
         self._wake.wait()
         self._reloading = False
@@ -214,7 +223,9 @@ class LocalInference:
             process.kill()
         code = process.wait()
         with self._lock:
-            self._process = self._executor = None
+            executor, self._process, self._executor = self._executor, None, None
+        if executor is not None:
+            executor.hang_up()
         process.stdout.close()
         with contextlib.suppress(OSError):
             process.stdin.close()

@@ -6,6 +6,7 @@ Both ends are the same program version, yet the parent checks everything it hear
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from typing import Annotated, Any, Literal
@@ -125,11 +126,19 @@ class WordWriter:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def write(self, word: Word) -> None:
-        """Blocks while the pipe is full; raises `OSError` when the other end is gone."""
+        """Blocks while the pipe is full; raises `OSError` when the other end is gone or this one was closed."""
         data = memoryview(frame(bson.encode(word.model_dump(mode="python"))))
         with self._lock:
+            if self._is_closed:
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
             while data:
                 data = data[os.write(self._descriptor, data) :]
+
+    def close(self) -> None:
+        """Write nothing more; called before the descriptor is closed, whose number may then be another file's."""
+        with self._lock:
+            self._is_closed = True

@@ -76,8 +76,7 @@ FAMILY = Family(
     load=_load,
     native_px=_native_px,
     latent=_LATENT,
-    defaults=Defaults(size_px=_SIZE_PX, clip_layer=1),
-    parameters=frozenset({"clip_skip", "guidance", "negative", "emphasis"}),
+    defaults=Defaults(clip_layer=1),
     # Least-squares fit of the SD1 VAE's decoder, as the community has used it since 2022.
     preview=PreviewFactors(
         weights=((0.298, 0.187, -0.158, -0.184), (0.207, 0.286, 0.189, -0.271), (0.208, 0.173, 0.264, -0.473)),

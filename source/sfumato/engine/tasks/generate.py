@@ -22,6 +22,7 @@ from sfumato.engine.decoding import decode
 from sfumato.engine.denoiser import UNetNetwork
 from sfumato.engine.family import Model
 from sfumato.engine.guidance import guided
+from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.memory import Loaded
 from sfumato.engine.plan import Methods, Plan, methods_of, plan_of
 from sfumato.engine.preview import Previewer, linear_colours, vae_colours
@@ -35,18 +36,21 @@ from sfumato.protocol.requests.generate import Generate, GenerateResult, ImageRe
 
 # Reports that only say "still loading" come no more often than this.
 _LOAD_REPORT_S = 0.05
+# What torch's CPU allocator says, on Linux and on Windows.
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def run(request: Generate, context: JobContext) -> GenerateResult:
     """Make the pictures of a request. Raises the errors of `protocol.errors`; `Stopped` on cancel, which leaves nothing behind."""
     job = _Job(request, context)
     try:
-        return job.run()
+        with context.shared(IdleHashing).paused():
+            return job.run()
     except (torch.OutOfMemoryError, MemoryError) as error:
         job.loaded.clear()
         raise OutOfMemory(job.what(), detail=str(error)) from error
     except RuntimeError as error:
-        if "allocate memory" not in str(error):  # what torch's CPU allocator says
+        if not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise
         job.loaded.clear()
         raise OutOfMemory(job.what(), detail=str(error)) from error
@@ -75,7 +79,10 @@ class _Job:
         plan = plan_of(self.request, methods, model)
         self.warnings += plan.warnings
         positive, negative = self._encode(model, plan)
-        pictures = record.Recorder(self.request, model, plan, Hashes(self.context.places.data))
+        hashes = Hashes(self.context.places.data)
+        pictures = record.Recorder(self.request, model, plan, hashes)
+        # Read when this job has ended: these pictures do without, later ones carry it.
+        self.context.shared(IdleHashing).want(model.checkpoint.path, hashes)
         with self._previewer(model) as previewer, deterministic(model.device.torch, self.request.deterministic):
             for number, seeds in enumerate(plan.batches):
                 latents = self._denoise(model, plan, number, seeds, (positive, negative), previewer)
