@@ -135,7 +135,8 @@ def _models(options: argparse.Namespace, places: Places) -> int:
     width = max((len(model["value"]) for model in found), default=0)
     for model in found:
         title = f"  {model['label']}" if model["label"] != model["value"] else ""
-        state = model.get("reason") or f"{model.get('family', '')}  {model.get('width')}x{model.get('height')}{title}"
+        known = f"{model['family']}  {model['width']}x{model['height']}{title}" if model["family"] else "not looked at yet"
+        state = model["reason"] or known
         print(f"{_plain(model['value']):<{width}}  {_plain(state)}")
     return DONE
 

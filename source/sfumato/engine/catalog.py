@@ -12,6 +12,7 @@ from sfumato import __version__
 from sfumato.engine import device as devices
 from sfumato.engine.checkpoint import open_checkpoint
 from sfumato.engine.families import recognise
+from sfumato.engine.model_rows import rows
 from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
 from sfumato.jobs.places import Places
@@ -28,7 +29,7 @@ def describe(places: Places) -> dict[str, Any]:
     kind = devices.kind()
     return {
         "choices": {
-            "models": [model_row(entry) for entry in scan(places.models)],
+            "models": rows(scan(places.models), places.data, model_row, unread_row),
             "samplers": [
                 {"value": row.name, "label": row.name, "aliases": list(row.aliases), "default_schedule": row.schedule, "parameters": list(row.parameters)}
                 for row in SAMPLERS
@@ -46,8 +47,7 @@ def describe(places: Places) -> dict[str, Any]:
 
 def model_row(entry: ModelEntry) -> dict[str, Any]:
     """One model for a chooser; `state` is "ready", or "unusable" with the reason as a sentence."""
-    row: dict[str, Any] = {"value": entry.name, "label": entry.name, "family": "", "width": 0, "height": 0, "state": "unusable", "reason": entry.reason}
-    row["path"] = _legible(str(entry.path))
+    row = {**unread_row(entry), "state": "unusable"}
     if entry.reason:
         return row
     try:
@@ -62,6 +62,12 @@ def model_row(entry: ModelEntry) -> dict[str, Any]:
         return {**row, "reason": CorruptFile(entry.path.name, f"it cannot be understood ({type(error).__name__})").message}
     title = _legible(checkpoint.metadata.get("modelspec.title", "")).strip()[:80]
     return {**row, "label": title or entry.name, "family": family.title, "width": side, "height": side, "state": "ready"}
+
+
+def unread_row(entry: ModelEntry) -> dict[str, Any]:
+    """A model of which nothing but the name is known; no family, no size."""
+    row: dict[str, Any] = {"value": entry.name, "label": entry.name, "family": "", "width": 0, "height": 0, "state": "ready", "reason": entry.reason}
+    return row | {"path": _legible(str(entry.path))}
 
 
 def _legible(text: str) -> str:

@@ -207,9 +207,9 @@ class LocalInference:
         assert process.stdin is not None
         assert process.stdout is not None
         self._heard = time.monotonic()
+        executor = _ChildExecutor(wire.WordWriter(process.stdin.fileno()))
         with self._lock:
-            self._process = process
-            self._executor = _ChildExecutor(wire.WordWriter(process.stdin.fileno()))
+            self._process, self._executor = process, executor
         if self._closing:  # close() may have come between the birth and its registration
             process.kill()
         try:
@@ -223,9 +223,8 @@ class LocalInference:
             process.kill()
         code = process.wait()
         with self._lock:
-            executor, self._process, self._executor = self._executor, None, None
-        if executor is not None:
-            executor.hang_up()
+            self._process = self._executor = None
+        executor.hang_up()
         process.stdout.close()
         with contextlib.suppress(OSError):
             process.stdin.close()
