@@ -1,7 +1,13 @@
-"""`python -m sfumato`."""
+"""`python -m sfumato`: the command line."""
+
+from __future__ import annotations
 
 import sys
 
-from sfumato.cli import main
+try:
+    from sfumato.cli import main
+except KeyboardInterrupt:  # pressed while the modules were read
+    sys.exit(130)
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
