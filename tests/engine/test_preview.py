@@ -171,3 +171,14 @@ def test_an_overflow_in_half_precision_is_decoded_again_in_float32(model: Model)
     # Then it is a picture, and the VAE stays as it had to become
     assert pixels.std() > 0
     assert vae.dtype == torch.float32
+
+
+def test_a_preview_that_finds_no_memory_costs_no_picture(caplog: pytest.LogCaptureFixture) -> None:
+    def colours(latents: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("no memory for a preview")
+
+    with Previewer(colours) as previewer:
+        previewer.offer(torch.zeros(1, 4, 8, 8))
+        assert previewer.take(wait_s=10) == ()
+    assert "a preview could not be made" in caplog.text
+    caplog.clear()

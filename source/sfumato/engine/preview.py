@@ -7,6 +7,7 @@ is busy, and more often than ten times a second, nothing is made. They cannot ch
 from __future__ import annotations
 
 import io
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,8 @@ from torch.nn import functional
 
 from sfumato.engine.decoding import to_pixels
 from sfumato.engine.family import Model, PreviewFactors
+
+log = logging.getLogger(__name__)
 
 SIDE_LIMIT_PX = 512
 JPEG_QUALITY = 80
@@ -137,7 +140,11 @@ class Previewer:
         if not self._running.done():
             return ()
         finished, self._running = self._running, None
-        return finished.result()
+        try:
+            return finished.result()
+        except (RuntimeError, MemoryError):  # torch's out of memory is a RuntimeError; a picture never fails for its preview
+            log.warning("a preview could not be made", exc_info=True)
+            return ()
 
     @staticmethod
     def _mark(denoised: Tensor) -> torch.cuda.Event | None:
