@@ -84,7 +84,7 @@ def read_header(path: Path, name: str = "") -> Header:
     """
     name = name or path.name
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):
             raise _Breach("it is no ordinary file")  # opening a pipe would wait for its other end for ever
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
