@@ -57,6 +57,15 @@ def test_a_seed_of_63_bits_passes_through_exactly(form: ParameterForm) -> None:
     assert form.cell("seed", "text") == str(SEED_MAX)
 
 
+def test_the_size_of_a_model_nobody_looked_at_yet_is_left_open() -> None:
+    made = ParameterForm(specs(Generate))
+    made.describe(specs(Generate), {**CHOICES, "models": [{"value": "new", "label": "new", "family": "", "width": 0, "height": 0, "state": "ready"}]})
+    made.commit("model", "new")
+    assert made.cell("width", "text") == ""
+    assert made.cell("width", "placeholder") == "Model's size"
+    assert "width" not in made.request()
+
+
 @pytest.mark.rule("D51")
 def test_an_unset_size_follows_the_model_until_it_is_set_and_again_after_reset(form: ParameterForm) -> None:
     assert form.cell("width", "text") == "64"

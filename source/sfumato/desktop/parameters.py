@@ -255,8 +255,8 @@ class ParameterForm(QAbstractListModel):
         return next((row for row in rows if row.get("value") == self.value(name)), {})
 
     def _followed(self, spec: ParamSpec) -> Any:
-        """What an unset value will be, where that is known: the chosen model's own size."""
-        return self._chosen("model").get(spec.name) if spec.optional else None
+        """What an unset value will be, where that is known: the chosen model's own size; 0 in the catalog is a model nobody looked at yet."""
+        return (self._chosen("model").get(spec.name) or None) if spec.optional else None
 
     def _acts(self, spec: ParamSpec) -> bool:
         """False for a parameter that some samplers use, and the chosen one does not."""
