@@ -35,7 +35,7 @@ def _child() -> list[Row]:
         name = random_checkpoint.write_sd15_size(Path(scratch))
         request = Generate(prompt="a red circle", model=name, steps=3, sampler="Euler", seed=1, width=64, height=64)
         large = engine_loop.Subject(engine_loop.SD15, steps=3, latent_px=8)
-        rows.append(child_process.sampling_row("SD 1.5 size, 3 steps: through LocalInference / bare UNet calls", Path(scratch), request, large.bare, 1.02, 3))
+        rows.append(child_process.sampling_row("SD 1.5 size, 3 steps: through LocalInference / bare UNet calls", Path(scratch), request, large.bare, 1.02, 7))
     return rows
 
 

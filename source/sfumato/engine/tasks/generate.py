@@ -144,7 +144,9 @@ class _Job:
                 colours = vae_colours(model)
             case _:
                 colours = None
-        return Previewer(colours, self.request.preview_every)
+        # The VAE on the processor would fight the denoising loop for it.
+        beside = self.request.preview != "full" or model.device.torch.type != "cpu"
+        return Previewer(colours, self.request.preview_every, beside=beside)
 
     def _denoise(self, model: Model, plan: Plan, number: int, seeds: tuple[int, ...], contexts: tuple[Tensor, Tensor], previewer: Previewer) -> Tensor:
         steps, total = self.request.steps, self.request.steps * len(plan.batches)
