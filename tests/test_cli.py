@@ -120,7 +120,6 @@ def test_a_model_that_is_not_there_is_one_sentence_with_the_closest_name(tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.rule("E118")
 def test_ctrl_c_stops_the_job_keeps_what_was_finished_and_leaves_no_process(tmp_path: Path) -> None:
     words = command("generate", "a blue star", "--batch-count", "500", "--steps", "5", data=tmp_path)
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment()) as process:

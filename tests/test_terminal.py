@@ -44,7 +44,7 @@ def artifact(seq: int) -> Artifact:
     return Artifact(job="x", seq=seq, name=f"image-{seq}", media_type="image/png", data=bytes([seq]) * 10)
 
 
-def generate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: list[Event | State], destination: Destination) -> int:
+def generate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: list[Event | State], destination: Destination) -> bool:
     monkeypatch.setattr("sfumato.terminal.LocalInference", ScriptedInference(script))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -149,6 +149,6 @@ def test_ctrl_c_never_tears_a_picture_that_is_being_written(tmp_path: Path, monk
 
     monkeypatch.setattr("sfumato.terminal.save_picture", save)
     before = signal.getsignal(signal.SIGINT)
-    assert generate(monkeypatch, tmp_path, [artifact(1), Finished(job="x", seq=2)], Destination(None, False)) == 0
+    assert generate(monkeypatch, tmp_path, [artifact(1), Finished(job="x", seq=2)], Destination(None, False)) is True
     assert saved == [b"\x01" * 10]
     assert signal.getsignal(signal.SIGINT) is before

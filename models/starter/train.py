@@ -37,8 +37,11 @@ sys.path.insert(0, str(HERE.parent.parent / "source"))
 
 import world
 
-LATENT_SCALE = 0.18215
-TRAINING_STEPS = 1000
+from sfumato.engine.families import sd1
+from sfumato.engine.noise_table import TRAINING_STEPS, NoiseTable
+from sfumato.prompts.tokenizer import END, START, clip_tokenizer
+
+LATENT_SCALE = sd1.FAMILY.latent.scale
 TOKENS = 77
 # Share of captions left out, so that guidance has a side without words.
 EMPTY_SHARE = 0.1
@@ -79,9 +82,9 @@ def build_text_encoder() -> CLIPTextModel:
             num_attention_heads=1,
             hidden_act="quick_gelu",
             max_position_embeddings=TOKENS,
-            bos_token_id=49406,
-            eos_token_id=49407,
-            pad_token_id=49407,
+            bos_token_id=START,
+            eos_token_id=END,
+            pad_token_id=END,
         )
     )
 
@@ -300,13 +303,11 @@ class Painter(nn.Module):
 
 def tokenise(captions: list[str]) -> Tensor:
     """Captions -> (N, 77) token ids, by the engine's own tokenizer."""
-    from sfumato.prompts.tokenizer import clip_tokenizer  # late: the package is only needed for this stage
-
     tokenizer = clip_tokenizer()
-    rows = torch.full((len(captions), TOKENS), 49407)
+    rows = torch.full((len(captions), TOKENS), END)
     for row, caption in zip(rows, captions, strict=True):
         ids = tokenizer.encode(caption)
-        row[0] = 49406
+        row[0] = START
         row[1 : 1 + len(ids)] = torch.tensor(ids)
     return rows
 
@@ -314,13 +315,12 @@ def tokenise(captions: list[str]) -> Tensor:
 def single_tokens(names: Iterable[str]) -> Tensor:
     """The ids of those names that are one token each ("cyan" is two)."""
     rows = tokenise(list(names))
-    return rows[rows[:, 2] == 49407][:, 1]
+    return rows[rows[:, 2] == END][:, 1].contiguous()
 
 
 def alphas() -> Tensor:
-    """Cumulative alphas of the scaled-linear schedule, float32, (1000,)."""
-    betas = torch.linspace(0.00085**0.5, 0.012**0.5, TRAINING_STEPS, dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, 0).float()
+    """Cumulative alphas of the engine's own noise table, float32, (1000,)."""
+    return torch.from_numpy(NoiseTable().alphas).float()
 
 
 def misspoken(rows: Tensor, family: Tensor, generator: torch.Generator) -> Tensor:

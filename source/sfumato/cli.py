@@ -118,7 +118,7 @@ def _generate(options: argparse.Namespace, places: Places) -> int:
 
     given = {spec.name: getattr(options, spec.name) for spec in specs(Generate) if hasattr(options, spec.name)}
     request = validate(Generate, given)
-    return run_generate(request, places, Destination(options.output, options.replace))
+    return DONE if run_generate(request, places, Destination(options.output, options.replace)) else STOPPED
 
 
 def _models(options: argparse.Namespace, places: Places) -> int:

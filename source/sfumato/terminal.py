@@ -29,8 +29,6 @@ from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed
 from sfumato.protocol.requests.generate import Generate
 from sfumato.transport.local import LocalInference, State
 
-DONE, STOPPED = 0, 130
-
 
 @dataclass(frozen=True)
 class Destination:
@@ -125,8 +123,8 @@ def _unavailable(state: State) -> SfumatoError:
     return retold(EngineUnavailable.code, state.sentence)
 
 
-def run_generate(request: Generate, places: Places, destination: Destination) -> int:
-    """Make the pictures of `request`; returns the exit status, raises what the job failed with.
+def run_generate(request: Generate, places: Places, destination: Destination) -> bool:
+    """Make the pictures of `request`; False if Ctrl+C ended it early, raises what the job failed with.
 
     Ctrl+C cancels the job and keeps the pictures that were finished; a second one ends at once.
     """
@@ -143,8 +141,8 @@ def run_generate(request: Generate, places: Places, destination: Destination) ->
         try:
             watch.until_ended(listener, stop)
         except Stopped:
-            return STOPPED
-    return DONE
+            return False
+    return True
 
 
 @contextmanager

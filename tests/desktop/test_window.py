@@ -226,7 +226,6 @@ def test_a_machine_without_a_model_says_what_to_do(open_window: Open) -> None:
     assert window.item("Generate").property("enabled") is False
 
 
-@pytest.mark.rule("D172")
 def test_a_dead_engine_is_told_and_the_queue_goes_on(shown: OpenWindow) -> None:
     generate(shown)
     shown.key(Qt.Key_Return, CTRL)

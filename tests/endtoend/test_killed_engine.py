@@ -18,7 +18,7 @@ PATIENCE_S = 100
 
 
 @pytest.mark.slow
-@pytest.mark.rule("D172", "R75")
+@pytest.mark.rule("R75")
 @pytest.mark.skipif(sys.platform != "linux", reason="the virtual display is X11")
 def test_sigkill_ends_the_job_with_a_sentence_and_the_next_one_paints(tmp_path: Path) -> None:
     display_of_this_process()

@@ -17,7 +17,7 @@ def test_only_the_latest_progress_keeps_its_pictures() -> None:
     assert [event.seq for event in record.events] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.rule("R86", "R108")
+@pytest.mark.rule("R86")
 def test_memory_stays_bounded_over_ten_thousand_jobs_and_running_jobs_are_never_forgotten() -> None:
     journal = Journal(limit_bytes=1_000_000, limit_jobs=200)
     running = journal.open("running", "me")
@@ -33,7 +33,7 @@ def test_memory_stays_bounded_over_ten_thousand_jobs_and_running_jobs_are_never_
     assert journal.get("running") is running
 
 
-@pytest.mark.rule("R86", "R108")
+@pytest.mark.rule("R86")
 def test_a_job_that_says_more_than_fits_keeps_its_newest_words_in_order() -> None:
     journal = Journal(limit_bytes=1_000_000)
     record = journal.open("long", "me")

@@ -172,7 +172,6 @@ def test_what_a_job_prints_cannot_break_the_stream(endpoint: Endpoint, client: L
         assert [e.seq for e in client.of(f"noisy-{n}")] == list(range(1, len(client.of(f"noisy-{n}")) + 1))
 
 
-@pytest.mark.rule("R33")
 def test_what_a_handler_keeps_lives_as_long_as_the_process(endpoint: Endpoint, client: Listening) -> None:
     for job in ("a", "b"):
         endpoint.send(submit(job))
