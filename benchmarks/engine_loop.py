@@ -67,7 +67,9 @@ class Subject:
             device=self._device,
             unet=self._unet,
             vae=None,  # type: ignore[arg-type]  not used by the loop
-            clip=None,  # type: ignore[arg-type]
+            encoders=(),
+            text=family.text,
+            vector=family.vector,
             prediction="eps",
             table=table,
             latent=family.latent,

@@ -24,17 +24,17 @@ def context(model: Model, text: str, mode: str = "original", layer: int = 1) -> 
 def test_last_layer_equals_the_tower_itself(model: Model) -> None:
     tokens = tokens_of("a red circle, blue background")
     with torch.inference_mode():
-        torch.testing.assert_close(clip_hidden(model.clip, tokens, 1), model.clip(tokens).last_hidden_state, atol=1e-6, rtol=0)
+        torch.testing.assert_close(clip_hidden(model.encoders[0].tower, tokens, 1), model.encoders[0].tower(tokens).last_hidden_state, atol=1e-6, rtol=0)
 
 
 @pytest.mark.rule("E26", "R45")
 def test_clip_skip_reads_an_earlier_layer_with_the_final_norm(model: Model) -> None:
     tokens = tokens_of("a red circle")
     with torch.inference_mode():
-        states = model.clip(tokens, output_hidden_states=True).hidden_states
-        expected = model.clip.final_layer_norm(states[-2])
-        torch.testing.assert_close(clip_hidden(model.clip, tokens, 2), expected, atol=1e-6, rtol=0)
-        assert not torch.allclose(expected, clip_hidden(model.clip, tokens, 1), atol=1e-3)
+        states = model.encoders[0].tower(tokens, output_hidden_states=True).hidden_states
+        expected = model.encoders[0].tower.final_layer_norm(states[-2])
+        torch.testing.assert_close(clip_hidden(model.encoders[0].tower, tokens, 2), expected, atol=1e-6, rtol=0)
+        assert not torch.allclose(expected, clip_hidden(model.encoders[0].tower, tokens, 1), atol=1e-3)
 
 
 @pytest.mark.rule("E28", "P35")
@@ -43,7 +43,7 @@ def test_emphasis_follows_its_formulas(model: Model) -> None:
     tokens, weights = framed(chunk)
     w = torch.tensor(weights)
     with torch.inference_mode():
-        z = clip_hidden(model.clip, torch.tensor([tokens]), 1)
+        z = clip_hidden(model.encoders[0].tower, torch.tensor([tokens]), 1)
     weighted = z * w[None, :, None]
     torch.testing.assert_close(emphasise(z, w, "original").context, weighted * z.mean() / weighted.mean())
     assert float(emphasise(z, w, "original").context.mean()) == pytest.approx(float(z.mean()), rel=1e-4)

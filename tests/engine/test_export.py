@@ -66,7 +66,7 @@ def test_exported_starter_loads_with_equal_outputs(tmp_path: Path, scripts: tupl
     with torch.inference_mode():
         assert torch.equal(model.unet(latent, torch.tensor(5.5), context).sample, unet(latent, torch.tensor(5.5), context).sample)
         assert torch.equal(model.vae.decode(latent).sample, vae.decode(latent).sample)
-        assert torch.equal(model.clip(tokens).last_hidden_state, text(tokens).last_hidden_state)
+        assert torch.equal(model.encoders[0].tower(tokens).last_hidden_state, text(tokens).last_hidden_state)
 
 
 def test_a_model_above_the_limit_is_not_written(tmp_path: Path, scripts: tuple[ModuleType, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def test_order_of_jobs_does_not_matter_and_weights_stay(bench: Bench) -> None:
         first.append(pixels(bench.pictures[0]))
     model = bench.kept.get(Loaded)._model
     assert model is not None
-    parts = (model.unet, model.vae, clip_body(model.clip))
+    parts = (model.unet, model.vae, clip_body(model.encoders[0].tower))
     before = [{name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts]
     for job, expected in reversed(list(zip(jobs, first, strict=True))):
         bench.run(**job)

@@ -25,7 +25,7 @@ SOURCE = Path(__file__).parents[2] / "source"
 
 
 def states(model: Model) -> dict[str, dict[str, torch.Tensor]]:
-    return {"unet": model.unet.state_dict(), "vae": model.vae.state_dict(), "clip": clip_body(model.clip).state_dict()}
+    return {"unet": model.unet.state_dict(), "vae": model.vae.state_dict(), "clip": clip_body(model.encoders[0].tower).state_dict()}
 
 
 @pytest.mark.rule("E9", "E12", "R43")
@@ -49,7 +49,7 @@ def test_every_layout_gives_the_exact_weights(tmp_path: Path, modules: TinyModul
         assert all(torch.equal(tensor, expected[part][name]) and tensor.dtype == torch.float32 for name, tensor in state.items())
     assert model.native_px == 64
     assert not any(parameter.requires_grad or parameter.is_meta for parameter in model.unet.parameters())
-    assert not any(buffer.is_meta for module in (model.unet, model.vae, model.clip) for buffer in module.buffers())
+    assert not any(buffer.is_meta for module in (model.unet, model.vae, model.encoders[0].tower) for buffer in module.buffers())
 
 
 @pytest.mark.rule("E107")

@@ -114,5 +114,5 @@ def encode(model: Model, chunks: Sequence[Chunk], layer: int, mode: str, cache: 
 
 def _encode_chunk(model: Model, tokens: list[int], weights: list[float], layer: int, mode: str) -> Conditioning:
     device = model.device.torch
-    hidden = clip_hidden(model.clip, torch.tensor([tokens], device=device), layer).float()
+    hidden = clip_hidden(model.encoders[0].tower, torch.tensor([tokens], device=device), layer).float()
     return emphasise(hidden, torch.tensor(weights, dtype=torch.float32, device=device), mode)

@@ -16,11 +16,14 @@ from sfumato.protocol.errors import ModelUnsupported
 
 if TYPE_CHECKING:  # the modules' import takes seconds; recognising a file must not
     from diffusers import AutoencoderKL, UNet2DConditionModel
+    from torch import Tensor
     from transformers import CLIPTextModel
 
     from sfumato.engine.device import Device
 
 Prediction = Literal["eps", "v"]
+# What the first convolution takes beside the latent: nothing; mask and masked picture (9 channels); the picture to change (8).
+Variant = Literal["base", "inpainting", "pix2pix"]
 Check = Callable[[], None]
 
 
@@ -34,10 +37,62 @@ class LatentFormat:
 
 
 @dataclass(frozen=True)
-class Defaults:
-    """What a request leaves open."""
+class TextRule:
+    """How a family reads its text encoders.
 
-    clip_layer: int
+    Attributes:
+        layer: read unless the request says otherwise, counted from the end, 1 is the last.
+        final_norm: whether the encoder's last norm is applied to the layer that is read.
+        pooled: part of the encoder whose pooled vector the network wants beside the context, "" if it wants none.
+        zero_empty_negative: whether an empty negative prompt is zeros instead of its encoding.
+    """
+
+    layer: int
+    final_norm: bool
+    pooled: str = ""
+    zero_empty_negative: bool = False
+
+
+# Numbers that a network may want to know of a picture, in pixels, but for the aesthetic score (0..10).
+SizeName = Literal["original_height", "original_width", "crop_top", "crop_left", "target_height", "target_width", "aesthetic"]
+
+
+@dataclass(frozen=True)
+class VectorRule:
+    """The numbers a network takes as `time_ids`, in its order, beside the pooled text vector as `text_embeds`."""
+
+    names: tuple[SizeName, ...]
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """One CLIP text tower of a loaded model.
+
+    Attributes:
+        part: "clip_l" (OpenAI's, SD1 and the first of SDXL), "clip_h" (OpenCLIP, SD2), "clip_g" (OpenCLIP, the second of SDXL).
+        projection: (P, width), pooled vector = projection @ hidden; None if the file has none.
+        padding: the token that fills a chunk.
+        absent: layers at the end that the file leaves out because its family does not read them; layers are counted as if they were there.
+    """
+
+    part: str
+    tower: CLIPTextModel
+    projection: Tensor | None
+    padding: int
+    absent: int = 0
+
+    @property
+    def width(self) -> int:
+        return self.tower.config.hidden_size
+
+    @property
+    def layers(self) -> int:
+        """How many layers the tower was made with."""
+        return self.tower.config.num_hidden_layers + self.absent
+
+    def blocks(self, layer: int) -> int:
+        """How many of its blocks are run for the `layer`-th layer from the end; a layer that is not there counts as the last that is."""
+        return self.layers - max(layer, 1 + self.absent) + 1
 
 
 @dataclass(frozen=True)
@@ -57,16 +112,19 @@ class Model:
     device: Device
     unet: UNet2DConditionModel
     vae: AutoencoderKL
-    clip: CLIPTextModel
+    encoders: tuple[TextEncoder, ...]
+    text: TextRule
+    vector: VectorRule | None
     prediction: Prediction
     table: NoiseTable
     latent: LatentFormat
     native_px: int
+    variant: Variant = "base"
 
     @property
     def clip_layers(self) -> int:
-        """How many layers the text encoder has."""
-        return self.clip.config.num_hidden_layers
+        """How many layers every text encoder has."""
+        return min(encoder.layers for encoder in self.encoders)
 
 
 @dataclass(frozen=True)
@@ -77,6 +135,8 @@ class Family:
         match: whether a checkpoint's header is of this family.
         load: read the networks; calls the check before each tensor.
         native_px: the side length a checkpoint was made for.
+        text: how its text encoders are read.
+        vector: what its network wants to know beside the text.
         preview: standard latent colours; measured from the VAE instead where it is not a standard one.
     """
 
@@ -86,8 +146,9 @@ class Family:
     load: Callable[[Checkpoint, Device, Check], Model]
     native_px: Callable[[Checkpoint], int]
     latent: LatentFormat
-    defaults: Defaults
+    text: TextRule
     preview: PreviewFactors
+    vector: VectorRule | None = None
 
 
 @dataclass(frozen=True)

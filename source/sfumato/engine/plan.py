@@ -86,7 +86,7 @@ def plan_of(request: Generate, methods: Methods, model: Model) -> Plan:
         width=width,
         height=height,
         batches=tuple(tuple(seeds[start : start + size]) for start in range(0, len(seeds), size)),
-        clip_layer=request.clip_skip or model.family.defaults.clip_layer,
+        clip_layer=request.clip_skip or model.text.layer,
         warnings=tuple(warnings),
     )
 

@@ -89,7 +89,7 @@ class Recorder:
             "Size": (plan.width, plan.height),
             "Model hash": self._sha256[:SHORT_DIGITS] if self._sha256 else None,
             "Model": self._model.checkpoint.path.stem if self._model.checkpoint.path.is_file() else self._model.checkpoint.name,
-            "Clip skip": plan.clip_layer if plan.clip_layer != self._model.family.defaults.clip_layer else None,
+            "Clip skip": plan.clip_layer if plan.clip_layer != self._model.text.layer else None,
             "RNG": "CPU",
             "Eta": values.eta if "eta" in acting and values.eta != 1 else None,
             "Sigma churn": values.s_churn if "s_churn" in acting and values.s_churn else None,

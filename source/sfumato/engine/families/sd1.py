@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from sfumato.engine.checkpoint import Checkpoint, Reader
 from sfumato.engine.configuration import clip_configuration, configured, unet_configuration, vae_configuration
-from sfumato.engine.family import Check, Defaults, Family, LatentFormat, Model, PreviewFactors, resolution
+from sfumato.engine.family import Check, Family, LatentFormat, Model, PreviewFactors, TextEncoder, TextRule, resolution
 from sfumato.engine.noise_table import NoiseTable
 from sfumato.engine.prediction import is_zero_terminal, prediction_of
-from sfumato.prompts.chunks import Chunk, framed
+from sfumato.prompts.chunks import CLIP_L_PADDING, Chunk, framed
 from sfumato.prompts.tokenizer import END
 from sfumato.protocol.errors import ModelIncompatible, ModelUnsupported
 
@@ -61,7 +61,9 @@ def _load(checkpoint: Checkpoint, device: Device, check: Check) -> Model:
             device=device,
             unet=load_unet(unet, checkpoint, reader, device.dtype, device.torch),
             vae=load_vae(vae, checkpoint, reader, device.dtype, device.torch),
-            clip=load_clip(clip, checkpoint, "clip_l", reader, device.dtype, device.torch),
+            encoders=(TextEncoder("clip_l", load_clip(clip, checkpoint, "clip_l", reader, device.dtype, device.torch), None, CLIP_L_PADDING),),
+            text=FAMILY.text,
+            vector=None,
             prediction=prediction_of(checkpoint, "eps"),
             table=NoiseTable(is_zero_terminal(checkpoint)),
             latent=LatentFormat(vae.latent_channels, 2 ** (len(vae.widths) - 1), vae.scale),
@@ -76,7 +78,7 @@ FAMILY = Family(
     load=_load,
     native_px=_native_px,
     latent=_LATENT,
-    defaults=Defaults(clip_layer=1),
+    text=TextRule(layer=1, final_norm=True),
     # Least-squares fit of the SD1 VAE's decoder, as the community has used it since 2022.
     preview=PreviewFactors(
         weights=((0.298, 0.187, -0.158, -0.184), (0.207, 0.286, 0.189, -0.271), (0.208, 0.173, 0.264, -0.473)),
