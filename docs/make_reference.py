@@ -21,6 +21,10 @@ def _range(spec: ParamSpec) -> str:
         return ", ".join(spec.choices)
     if spec.choices_from:
         return f"the catalog's {spec.choices_from}"
+    if spec.widget == "image":
+        return "pictures" if spec.kind == "list" else "a picture"
+    if spec.kind == "list":
+        return f"a list of {'numbers' if spec.item in ('int', 'float') else 'texts'}"
     if spec.minimum is None or spec.maximum is None:
         return {"text": "text", "bool": "on, off"}.get(spec.kind, spec.kind)
     top = "2^63-1" if spec.maximum > 1e15 else f"{spec.maximum:g}"
@@ -33,7 +37,7 @@ def _default(spec: ParamSpec) -> str:
 
 def page() -> str:
     """The whole page."""
-    lines = ["# Parameters", "", "Made by `docs/make_reference.py` from the rows in `protocol/params.py`; do not edit by hand.", ""]
+    lines = ["# Parameters", "", "Made by `docs/make_reference.py` from the rows in `protocol/params/`; do not edit by hand.", ""]
     for kind in filled([REGISTRAR]).kinds.values():
         lines += [f"## {kind.title} (`{kind.name}`)", "", "| parameter | flag | range | default | meaning |", "|---|---|---|---|---|"]
         for spec in specs(kind.request):

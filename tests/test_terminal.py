@@ -49,7 +49,7 @@ def generate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: list[Event
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "temporary").mkdir()
-    return run_generate(Generate(batch_count=2), find_places(tmp_path, tmp_path), destination)
+    return run_generate(Generate(batch_count=2), {}, find_places(tmp_path, tmp_path), destination)
 
 
 def test_an_engine_that_stays_down_ends_the_command_instead_of_waiting_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Exit status: 0 done, 1 the job failed, 2 the command was wrong, 130 stopped by C
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from typing import Any
 from sfumato import __version__
 from sfumato.config import Settings, find_places
 from sfumato.jobs.places import Places
-from sfumato.protocol.errors import Invalid, SfumatoError
+from sfumato.protocol.errors import Invalid, Problem, SfumatoError
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs, validate
 
@@ -92,7 +93,7 @@ def _help(spec: ParamSpec) -> str:
     if spec.minimum is not None and spec.maximum is not None and spec.maximum < 1e6:
         limits = f" {spec.minimum:g} to {spec.maximum:g}."
     default = spec.unset.lower() if spec.default is None else json.dumps(spec.default)
-    shown = f" (default: {default})" if spec.default != "" else ""
+    shown = f" (default: {default})" if spec.default not in ("", ()) else ""
     return (spec.description + limits + shown).replace("%", "%%")
 
 
@@ -102,12 +103,14 @@ def _add_flag(parser: argparse.ArgumentParser, spec: ParamSpec) -> None:
         parser.add_argument(spec.flag, dest=spec.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=_help(spec))
         return
     types: dict[str, Any] = {"int": int, "float": float}
+    is_picture = spec.widget == "image"
     parser.add_argument(
         spec.flag,
         dest=spec.name,
-        type=types.get(spec.kind, str),
+        type=Path if is_picture else types.get(spec.item or spec.kind, str),
+        nargs="+" if spec.kind == "list" else None,
         choices=spec.choices or None,
-        metavar=None if spec.choices else spec.name.upper(),
+        metavar=None if spec.choices else "FILE" if is_picture else spec.name.upper(),
         default=argparse.SUPPRESS,
         help=_help(spec),
     )
@@ -116,9 +119,25 @@ def _add_flag(parser: argparse.ArgumentParser, spec: ParamSpec) -> None:
 def _generate(options: argparse.Namespace, places: Places) -> int:
     from sfumato.terminal import Destination, run_generate  # rich and the child are not needed for --help
 
-    given = {spec.name: getattr(options, spec.name) for spec in specs(Generate) if hasattr(options, spec.name)}
+    given: dict[str, Any] = {spec.name: getattr(options, spec.name) for spec in specs(Generate) if hasattr(options, spec.name)}
+    blobs: dict[str, bytes] = {}
+    for spec in specs(Generate):
+        if spec.widget == "image" and spec.name in given:
+            files = given[spec.name]
+            given[spec.name] = tuple(_sent(spec, file, blobs) for file in files) if spec.kind == "list" else _sent(spec, files, blobs)
     request = validate(Generate, given)
-    return DONE if run_generate(request, places, Destination(options.output, options.replace)) else STOPPED
+    return DONE if run_generate(request, blobs, places, Destination(options.output, options.replace)) else STOPPED
+
+
+def _sent(spec: ParamSpec, file: Path, blobs: dict[str, bytes]) -> str:
+    """Put a picture among the blobs of the job; its name there is its SHA-256, so that the request says which picture it was made from."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise Invalid([Problem(spec.name, f"{spec.title}: '{file}' cannot be read ({error.strerror}); name a picture.")]) from error
+    name = hashlib.sha256(data).hexdigest()
+    blobs[name] = data
+    return name
 
 
 def _models(options: argparse.Namespace, places: Places) -> int:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,14 +123,14 @@ def _unavailable(state: State) -> SfumatoError:
     return retold(EngineUnavailable.code, state.sentence)
 
 
-def run_generate(request: Generate, places: Places, destination: Destination) -> bool:
-    """Make the pictures of `request`; False if Ctrl+C ended it early, raises what the job failed with.
+def run_generate(request: Generate, blobs: Mapping[str, bytes], places: Places, destination: Destination) -> bool:
+    """Make the pictures of `request`, starting from those in `blobs`; False if Ctrl+C ended it early, raises what the job failed with.
 
     Ctrl+C cancels the job and keeps the pictures that were finished; a second one ends at once.
     """
     destination.check(request.batch_size * request.batch_count, places)
     with _local_inference(places) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
-        submit = Submit(job=uuid.uuid4().hex, kind="generate", params=request.model_dump())
+        submit = Submit(job=uuid.uuid4().hex, kind="generate", params=request.model_dump(), blobs=dict(blobs))
         endpoint.send(submit)
         watch = _Watch(destination, places, bars)
 

@@ -19,7 +19,7 @@ def test_every_bad_field_is_named_at_once() -> None:
     assert set(caught.value.path.split(",")) == {"steps", "guidance", "width", "batch_size", "seed", "emphasis", "colour", "prompt"}
     sentences = {problem.path: problem.sentence for problem in caught.value.problems}
     assert sentences["steps"] == "Steps must be between 1 and 150."
-    assert sentences["emphasis"] == "Emphasis must be one of original, no_norm, ignore, none."
+    assert sentences["emphasis"] == "Emphasis must be one of original, no_norm, ignore, none, interpolate."
     assert sentences["colour"] == "'colour' is not a parameter of this job."
     assert sentences["prompt"] == "Prompt must be a text."
 

@@ -12,7 +12,7 @@ from typing import Any
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterProxyModel, Qt, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.numbers import NotANumber, OutOfRange, parse, shown, snap_step
-from sfumato.protocol.specs import ParamSpec
+from sfumato.protocol.specs import ParamSpec, acts
 
 GROUPS = ("model", "size", "sampling", "batch", "operation")
 PROMPTS = "prompt"
@@ -260,6 +260,9 @@ class ParameterForm(QAbstractListModel):
 
     def _acts(self, spec: ParamSpec) -> bool:
         """False for a parameter that some samplers use, and the chosen one does not."""
+        # Lists and pictures have no control yet, and what needs them cannot act.
+        if spec.kind == "list" or spec.widget == "image" or not acts(self._all, spec.name, self._set):
+            return False
         rows = self._choices.get("samplers", [])
         owned = {name for row in rows for name in row.get("parameters", ())}
         return spec.name not in owned or spec.name in self._chosen("sampler").get("parameters", ())

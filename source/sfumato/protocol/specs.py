@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from sfumato.protocol.params import Ui
 from sfumato.protocol.requests import Request
 
 R = TypeVar("R", bound=Request)
-Kind = Literal["text", "int", "float", "bool", "choice"]
+Kind = Literal["text", "int", "float", "bool", "choice", "list"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class ParamSpec:
     """Everything a control needs to know about one parameter.
 
     `minimum` and `maximum` are refusals, `slider_minimum` and `slider_maximum` the reach of the slider. A `choice` has fixed `choices` or takes them
-    from the catalog list `choices_from`. `optional` parameters may be unset (None); `unset` says how that reads.
+    from the catalog list `choices_from`. `optional` parameters may be unset (None); `unset` says how that reads. A `list` holds many values of kind
+    `item`. `needs`: when the parameter acts at all (see `acts`).
     """
 
     name: str
@@ -47,10 +49,12 @@ class ParamSpec:
     label: str
     widget: str
     unset: str
+    item: Kind | None = None
+    needs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain data for the catalog; choices become a list."""
-        return asdict(self) | {"choices": list(self.choices)}
+        return asdict(self) | {"choices": list(self.choices), "needs": list(self.needs)}
 
     @property
     def flag(self) -> str:
@@ -73,12 +77,14 @@ def _spec(name: str, field: FieldInfo) -> ParamSpec:
     minimum: Any = next((extra.ge for extra in field.metadata if isinstance(extra, Ge)), None)
     maximum: Any = next((extra.le for extra in field.metadata if isinstance(extra, Le)), None)
     low, high = ui.slider or (minimum, maximum)
+    item = _item(annotation)
+    kind: Kind = "list" if item else _kind(annotation, bool(get_origin(annotation) is Literal or ui.choices_from))
     choices = tuple(str(choice) for choice in get_args(annotation)) if get_origin(annotation) is Literal else ()
     return ParamSpec(
         name=name,
         title=field.title,
         description=field.description,
-        kind=_kind(annotation, bool(choices or ui.choices_from)),
+        kind=kind,
         default=field.default,
         optional=optional,
         minimum=minimum,
@@ -95,7 +101,31 @@ def _spec(name: str, field: FieldInfo) -> ParamSpec:
         label=ui.label,
         widget=ui.widget,
         unset=ui.unset,
+        item=item,
+        needs=ui.needs,
     )
+
+
+def _item(annotation: Any) -> Kind | None:
+    """The kind of a list's values, None for what is no list."""
+    if get_origin(annotation) is not tuple:
+        return None
+    inner = get_args(annotation)[0]
+    return _kind(get_args(inner)[0] if get_origin(inner) is Annotated else inner, False)
+
+
+def acts(rows: Mapping[str, ParamSpec], name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a parameter matters with these values (absent ones are defaults): one of the things it needs is given, and that one acts itself."""
+    spec = rows[name]
+    return not spec.needs or any(_holds(rows, need, values) for need in spec.needs)
+
+
+def _holds(rows: Mapping[str, ParamSpec], need: str, values: Mapping[str, Any]) -> bool:
+    name, _, wanted = need.partition("=")
+    if name not in rows or not acts(rows, name, values):
+        return False
+    value = values.get(name, rows[name].default)
+    return str(value) == wanted if wanted else value != rows[name].default
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:
@@ -148,5 +178,5 @@ def _problem(rows: dict[str, ParamSpec], item: Any, request: type[Request]) -> P
         return Problem(path, f"{spec.title} may have at most {spec.max_length} characters.")
     if kind == "literal_error":
         return Problem(path, f"{spec.title} must be one of {', '.join(spec.choices)}.")
-    wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "text": "a text", "choice": "a text"}[spec.kind]
+    wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "text": "a text", "choice": "a text", "list": "a list"}[spec.kind]
     return Problem(path, f"{spec.title} must be {wanted}.")

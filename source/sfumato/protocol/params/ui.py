@@ -1,0 +1,34 @@
+"""How a person meets a parameter: where its control stands, how it moves, what it is called in a picture's text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ui:
+    """How a parameter is shown.
+
+    Attributes:
+        group: section of the panel ("prompt", "model", "size", "sampling", "seed", "guidance", "image", "mask", "highres" ... "operation").
+        step: increment of the control; 0 = free.
+        slider: ends of the slider where they are narrower than the limits; typing reaches the limits.
+        choices_from: name of a catalog list that fills the choices at run time.
+        advanced: shown only among the advanced parameters.
+        unit: shown behind the number.
+        label: key in the picture's infotext, "" if it has none.
+        widget: a hint where the type does not tell ("prompt", "seed", "image": a picture sent beside the request, named by the value).
+        unset: what an unset value (None) is called in the control.
+        needs: the parameter acts only while one of these holds: "name" differs from its default, or "name=value". Empty = always.
+    """
+
+    group: str
+    step: float = 0
+    slider: tuple[float, float] | None = None
+    choices_from: str = ""
+    advanced: bool = False
+    unit: str = ""
+    label: str = ""
+    widget: str = ""
+    unset: str = ""
+    needs: tuple[str, ...] = ()
