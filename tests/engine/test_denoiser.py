@@ -13,7 +13,6 @@ from torch import Tensor
 from sfumato.engine.denoiser import Sides, UNetNetwork, join_sides
 from sfumato.engine.family import Model
 from sfumato.engine.guidance import guided
-from sfumato.engine.noise import DRAWN_LIMIT, SEED_LIMIT, NoiseSource, image_seeds, resolve_seed
 
 CPU = torch.device("cpu")
 
@@ -73,30 +72,6 @@ def test_guidance_of_one_does_not_evaluate_the_negative_side() -> None:
     for scale in (0.0, 0.5, 7.0):
         result = guided(network, positive, negative, scale, 1, torch.float32, CPU)(x, 1.0)
         torch.testing.assert_close(result, torch.full_like(x, 1 + scale))
-
-
-@pytest.mark.rule("E34", "R42", "E39")
-def test_noise_of_an_image_does_not_depend_on_its_batch() -> None:
-    batch = NoiseSource([10, 11, 12], (4, 8, 8), CPU)
-    draws = [batch() for _ in range(3)]
-    for index, seed in enumerate((10, 11, 12)):
-        alone = NoiseSource([seed], (4, 8, 8), CPU)
-        for draw in draws:
-            assert torch.equal(alone()[0], draw[index])
-    assert draws[0].dtype == torch.float32
-    assert torch.equal(draws[0][0], torch.randn((4, 8, 8), generator=torch.Generator("cpu").manual_seed(10)))
-    assert not torch.equal(draws[0][0], draws[1][0])
-
-
-@pytest.mark.rule("E33")
-def test_seeds() -> None:
-    assert image_seeds(5, 3) == [5, 6, 7]
-    assert image_seeds(SEED_LIMIT - 1, 2) == [SEED_LIMIT - 1, 0]
-    assert resolve_seed(0) == 0
-    drawn = {resolve_seed(-1) for _ in range(200)}
-    assert len(drawn) > 190
-    assert all(0 <= seed < DRAWN_LIMIT for seed in drawn)
-    assert NoiseSource([SEED_LIMIT - 1], (1, 2, 2), CPU)().shape == (1, 1, 2, 2)
 
 
 @pytest.mark.rule("E113")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sfumato.engine.noise import NoiseSource
+from sfumato.engine.noise import ImageSeed, NoiseSource
 from sfumato.engine.preview import Previewer
 from sfumato.engine.samplers import Denoiser, SamplerParameters, SamplerRow
 from sfumato.protocol.errors import NumbersInvalid
@@ -55,7 +55,8 @@ def sample(
 
     `check` is called before every evaluation of the denoiser and may raise to stop. Raises `NumbersInvalid`.
     """
-    noise = NoiseSource(seeds, plan.latent_shape, device)
+    noise = NoiseSource([ImageSeed(seed) for seed in seeds], plan.latent_shape, device)
+    noise.cover(plan.sigmas)
     rate = Rate()
 
     def checked(x: Tensor, sigma: float) -> Tensor:
