@@ -82,7 +82,7 @@ def plan_of(request: Generate, methods: Methods, model: Model) -> Plan:
     return Plan(
         methods=methods,
         sigmas=levels(methods.schedule, request.steps, model.table),
-        parameters=SamplerParameters(**acting),
+        parameters=SamplerParameters(**acting, table=model.table),
         width=width,
         height=height,
         batches=tuple(tuple(seeds[start : start + size]) for start in range(0, len(seeds), size)),

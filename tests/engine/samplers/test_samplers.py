@@ -13,7 +13,9 @@ from diffusers import DPMSolverMultistepScheduler, EulerAncestralDiscreteSchedul
 from torch import Tensor
 
 from sfumato.engine.noise_table import NoiseTable
-from sfumato.engine.samplers import SAMPLERS, SamplerParameters, SamplerRow, dpmpp_2m, euler, euler_ancestral, find_sampler
+from sfumato.engine.samplers import SAMPLERS, SamplerParameters, SamplerRow, find_sampler
+from sfumato.engine.samplers.dpmpp import dpmpp_2m
+from sfumato.engine.samplers.euler import euler, euler_ancestral
 from sfumato.engine.schedules import find_schedule, levels
 
 MEAN, VARIANCE = 0.7, 0.25
