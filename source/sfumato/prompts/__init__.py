@@ -9,6 +9,11 @@ from typing import Literal, TypedDict
 
 from sfumato.prompts.attention import Break, Piece, Segment, Span, SpecialToken, read_emphasis, without_emphasis
 from sfumato.prompts.chunks import BACKTRACK, CLIP_L_PADDING, OPEN_CLIP_PADDING, Chunk, framed, lay_out
+from sfumato.prompts.names import EmptyLibrary, Library
+from sfumato.prompts.networks import Network
+from sfumato.prompts.options import Emphasis, PromptOptions, foreign_switches
+from sfumato.prompts.reader import Part, Phase, Prompt, Reader, Wording, plain_text, read_prompt
+from sfumato.prompts.schedules import PassSpan
 from sfumato.prompts.tokenizer import END, START, ClipTokenizer, clip_tokenizer
 
 __all__ = [
@@ -21,18 +26,30 @@ __all__ = [
     "Chunk",
     "ClipTokenizer",
     "Emphasis",
+    "EmptyLibrary",
+    "Library",
+    "Network",
+    "Part",
+    "PassSpan",
+    "Phase",
     "Piece",
     "Plan",
     "PlanDocument",
+    "Prompt",
+    "PromptOptions",
+    "Reader",
     "Segment",
     "Span",
     "SpecialToken",
+    "Wording",
     "clip_tokenizer",
+    "foreign_switches",
     "framed",
+    "lay_out",
+    "plain_text",
+    "read_prompt",
     "understand",
 ]
-
-Emphasis = Literal["original", "no_norm", "ignore", "none", "interpolate"]
 
 
 class PieceDocument(TypedDict):

@@ -89,7 +89,8 @@ class _Bracket(NamedTuple):
 class _Scan:
     """One pass over a text: what was cut out, in order, before the weights are known (a bracket tells its weight only where it closes)."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, special_words: bool = True) -> None:
+        self._special_words = special_words
         self.items: list[Segment | Break | SpecialToken | _Bracket] = []
         self.spans: list[Span] = []
         self._open: dict[str, list[tuple[int, int]]] = {"(": [], "[": []}  # place among the items, place in the text
@@ -120,7 +121,7 @@ class _Scan:
                 self.items.append(Break(*cut.span("break")))
                 self.spans.append(Span(*cut.span("break"), "word"))
                 self._stands_alone = True
-            case "special" if self._stands_alone:
+            case "special" if self._special_words and self._stands_alone:
                 self.items.append(SpecialToken("START" if cut[0] == "START" else "END", 1.0, *cut.span()))
                 self.spans.append(Span(*cut.span(), "word"))
                 self._stands_alone = False
@@ -181,13 +182,13 @@ class _Scan:
         self.spans.append(Span(start, end, kind, message))
 
 
-def read_emphasis(text: str) -> Emphasis:
-    """Cut the text of one call into pieces of one weight.
+def read_emphasis(text: str, *, special_words: bool = True) -> Emphasis:
+    """Cut the text of one call into pieces of one weight; `special_words` tells whether START and END are tokens of the encoder.
 
     Weights multiply where brackets nest and are any finite numbers, zero and negative ones included; they are rounded to 12 significant digits so that equal
     weights reached by different brackets are equal. An empty text, and one of brackets only, has no pieces.
     """
-    scan = _Scan(text)
+    scan = _Scan(text, special_words)
     pieces = tuple(_joined(_weighed(scan.items)))
     spans = scan.spans
     for piece in pieces:
