@@ -12,6 +12,8 @@ TRAINING_STEPS = 1000
 BETA_FIRST, BETA_LAST = 0.00085, 0.012
 # The last cumulative alpha of a zero-terminal table is set a little above zero: sigma stays finite (4518.764).
 _LAST_ALPHA = 4.8973451890853435e-08
+# Levels for ten steps that were optimised on Stable Diffusion 1.5: Sabour et al. 2024, "Align Your Steps". A family may declare its own.
+ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 
 FloatArray = NDArray[np.float64]
 
@@ -21,11 +23,20 @@ class NoiseTable:
 
     Args:
         zero_terminal: rescale so that the last level is (nearly) pure noise (Lin et al. 2023, algorithm 1).
+        downcast_alphas: round the cumulative alphas to half precision first, as programs did that kept them beside a half-precision model.
+        quantize_t: tell the network whole times only.
+        aligned: falling levels that were optimised for the family of the network.
     """
 
-    def __init__(self, zero_terminal: bool = False) -> None:
+    def __init__(self, zero_terminal: bool = False, downcast_alphas: bool = False, quantize_t: bool = False, aligned: tuple[float, ...] = ALIGNED) -> None:
+        self.zero_terminal = zero_terminal
+        self.downcast_alphas = downcast_alphas
+        self.quantize_t = quantize_t
+        self.aligned = aligned
         betas = np.linspace(BETA_FIRST**0.5, BETA_LAST**0.5, TRAINING_STEPS, dtype=np.float64) ** 2
         alphas = np.cumprod(1.0 - betas)
+        if downcast_alphas:
+            alphas = alphas.astype(np.float16).astype(np.float64)
         if zero_terminal:
             root = np.sqrt(alphas)
             alphas = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
@@ -44,9 +55,21 @@ class NoiseTable:
         return float(self.sigmas[-1])
 
     def t(self, sigma: float) -> float:
-        """The fractional time of a level, linear in ln sigma; clamped to 0..999."""
+        """The time of a level that the network is told: fractional, or whole if the table says so."""
+        time = self.fractional_t(sigma)
+        return float(round(time)) if self.quantize_t else time
+
+    def fractional_t(self, sigma: float) -> float:
+        """The time of a level between the trained ones, whatever the network is told; linear in ln sigma, clamped to 0..999."""
         return float(np.interp(np.log(max(sigma, 1e-10)), self._logs, self._times))
 
     def sigma(self, t: FloatArray) -> FloatArray:
         """The levels at fractional times, linear in ln sigma."""
         return np.exp(np.interp(t, self._times, self._logs))
+
+    def changed(self, zero_terminal: bool | None = None, downcast_alphas: bool = False, quantize_t: bool = False) -> NoiseTable:
+        """The table a request asks for instead: None keeps what the file says. The same object where nothing differs."""
+        zero_terminal = self.zero_terminal if zero_terminal is None else zero_terminal
+        if (zero_terminal, downcast_alphas, quantize_t) == (self.zero_terminal, self.downcast_alphas, self.quantize_t):
+            return self
+        return NoiseTable(zero_terminal, downcast_alphas, quantize_t, self.aligned)
