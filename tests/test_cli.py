@@ -145,3 +145,14 @@ def test_a_broken_settings_file_is_named_and_the_program_goes_on(tmp_path: Path)
     done = run("prompt", "x", data=tmp_path)
     assert done.returncode == 0
     assert "settings.json is not JSON (line 1" in done.stderr
+
+
+@pytest.mark.rule("E11", "X4")
+def test_a_pickled_model_is_converted_beside_itself(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"state_dict": {"w": torch.ones(3)}, "epoch": 1}, tmp_path / "old.ckpt")
+    done = run("convert", str(tmp_path / "old.ckpt"), data=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, str(tmp_path / "old.safetensors"))
+    assert "left out: epoch" in done.stderr
+    again = run("convert", str(tmp_path / "old.ckpt"), data=tmp_path)
+    assert again.returncode == 2 and "exists already" in again.stderr

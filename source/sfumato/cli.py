@@ -70,6 +70,13 @@ def build_parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true", help="print JSON")
     models.set_defaults(run=_models)
 
+    convert = commands.add_parser(
+        "convert", help="write a pickled model anew as safetensors", description="Write a pickled model (.ckpt, .pt, .pth, .bin) anew as .safetensors."
+    )
+    convert.add_argument("files", metavar="FILE", type=Path, nargs="+", help="the pickled model; it is read by a process that can run nothing, and stays")
+    convert.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write it (default: beside it); for one FILE only")
+    convert.set_defaults(run=_convert)
+
     prompt = commands.add_parser("prompt", help="show how a prompt is understood", description="Show how a prompt is understood, without running anything.")
     prompt.add_argument("text", metavar="PROMPT")
     prompt.add_argument("--steps", type=int, default=Generate().steps, help="steps the prompt is planned for (default: %(default)s)")
@@ -157,6 +164,21 @@ def _models(options: argparse.Namespace, places: Places) -> int:
         known = f"{model['family']}  {model['width']}x{model['height']}{title}" if model["family"] else "not looked at yet"
         state = model["reason"] or known
         print(f"{_plain(model['value']):<{width}}  {_plain(state)}")
+    return DONE
+
+
+def _convert(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.library.pickles.conversion import convert
+
+    del places
+    if options.output is not None and len(options.files) > 1:
+        raise Invalid([Problem("output", "With --output only one file can be converted at a time.")])
+    for file in options.files:
+        converted = convert(file, options.output)
+        print(converted.path)
+        for title, names in (("not weights, left out", converted.left_out), ("could have run, was not", converted.placeholders)):
+            if names:
+                print(f"{_plain(file.name)}: {title}: {_plain(', '.join(names))}", file=sys.stderr)
     return DONE
 
 

@@ -17,6 +17,7 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
         errors.ModelNotFound("checkpoint", "x", ["y"]),
         errors.CorruptFile("x.safetensors", "tensor 'a.b' ends behind the end of the file"),
         errors.PickleRefused("x.ckpt"),
+        errors.ConversionRefused("x.ckpt", "it uses an operation that weights do not need (at byte 7)"),
         errors.ModelUnsupported("x", "a video model"),
         errors.ModelIncomplete("x", "text encoder", ["a", "b"]),
         errors.ModelIncompatible("x", "SD 1.5", "SDXL"),

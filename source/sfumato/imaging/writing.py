@@ -48,6 +48,13 @@ def write_new(path: Path, data: bytes, *, on_step: OnStep = _no_step) -> None:
     _finish(path.parent, on_step)
 
 
+def publish_new(temporary: Path, path: Path) -> None:
+    """Give a finished temporary file beside `path` its name. Raises `FileExistsError` if the name is taken, `DiskFull`, `NotWritable`."""
+    with _as_sentences(path.parent, 0):
+        _name_without_replacing(temporary, path)
+    _finish(path.parent, _no_step)
+
+
 def save_new(paths: Iterable[Path], data: bytes, *, on_step: OnStep = _no_step) -> Path:
     """Write a file under the first of `paths` that is free, and return it. The bytes are written once, whatever the number of tries.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sfumato.jobs.registry import JobKind, Registry
+from sfumato.protocol.requests.convert import Convert, ConvertResult
 from sfumato.protocol.requests.generate import Generate, GenerateResult
 
 REGISTRAR = "sfumato.jobs.builtin:register"
@@ -10,4 +11,5 @@ REGISTRAR = "sfumato.jobs.builtin:register"
 
 def register(registry: Registry) -> None:
     registry.add(JobKind("generate", "Generate", Generate, GenerateResult, "sfumato.engine.tasks.generate:run", writes=False))
+    registry.add(JobKind("convert", "Convert", Convert, ConvertResult, "sfumato.engine.tasks.convert:run"))
     registry.add_catalog("sfumato.engine.catalog:describe")

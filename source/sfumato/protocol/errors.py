@@ -7,6 +7,7 @@
     ├── FileTrouble
     │   ├── CorruptFile             corrupt_file         422
     │   ├── PickleRefused           pickle_refused       422
+    │   ├── ConversionRefused       conversion_refused   422   a pickle that holds more, or less, than weights
     │   ├── ModelUnsupported        model_unsupported    422
     │   ├── ModelIncomplete         model_incomplete     422
     │   ├── ModelIncompatible       model_incompatible   422
@@ -128,10 +129,16 @@ class PickleRefused(FileTrouble):
     def __init__(self, file: str, *, path: str = "model") -> None:
         super().__init__(
             file,
-            f"'{file}' is a pickle, which can run code when opened, so it was not. "
-            "Convert it to safetensors with a tool you trust, or get the .safetensors version of the model.",
+            f"'{file}' is a pickle, which can run code when opened, so it was not. Convert it to safetensors first: sfumato convert \"{file}\".",
             path=path,
         )
+
+
+class ConversionRefused(FileTrouble):
+    code = "conversion_refused"
+
+    def __init__(self, file: str, reason: str, *, path: str = "file", detail: str = "") -> None:
+        super().__init__(file, f"'{file}' was not converted: {reason}. Get the .safetensors version of the model.", path=path, detail=detail)
 
 
 class ModelUnsupported(FileTrouble):
@@ -160,9 +167,9 @@ class ModelIncompatible(FileTrouble):
 class ImageUnreadable(FileTrouble):
     code = "image_unreadable"
 
-    def __init__(self, what: str, reason: str = "", *, path: str = "") -> None:
+    def __init__(self, what: str, reason: str = "", *, path: str = "", remedy: str = "Use PNG, JPEG or WebP.") -> None:
         tail = f": {reason}" if reason else ""
-        super().__init__(what, f"{what} is not a picture Sfumato can read{tail}. Use PNG, JPEG or WebP.", path=path)
+        super().__init__(what, f"{what} is not a picture Sfumato can read{tail}. {remedy}", path=path)
 
 
 class ChecksumDiffers(FileTrouble):

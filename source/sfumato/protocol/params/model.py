@@ -17,6 +17,11 @@ Model = Annotated[
     Field(max_length=_NAME_LIMIT, title="Model", description="Checkpoint that paints; empty takes the first one found."),
     Ui("model", choices_from="models", label="Model"),
 ]
+PickledFile = Annotated[
+    str,
+    Field(max_length=_NAME_LIMIT, title="Pickled file", description="Model (.ckpt, .pt, .pth, .bin) to write anew as .safetensors, without running it."),
+    Ui("model", choices_from="models"),
+]
 Vae = Annotated[
     str,
     Field(max_length=_NAME_LIMIT, title="VAE", description="File that turns latents into pictures; empty is the checkpoint's own."),
