@@ -5,7 +5,19 @@ A sampler knows a denoiser `(x, sigma) -> denoised` and nothing of models, promp
 """
 
 from sfumato.engine.samplers.euler import ancestral_split
-from sfumato.engine.samplers.seam import Denoiser, Noise, PairDenoiser, Sampler, SamplerParameters, SamplerRow, Step
+from sfumato.engine.samplers.seam import Denoiser, ImageStart, Noise, PairDenoiser, Sampler, SamplerParameters, SamplerRow, Step
 from sfumato.engine.samplers.table import SAMPLERS, find_sampler
 
-__all__ = ["SAMPLERS", "Denoiser", "Noise", "PairDenoiser", "Sampler", "SamplerParameters", "SamplerRow", "Step", "ancestral_split", "find_sampler"]
+__all__ = [
+    "SAMPLERS",
+    "Denoiser",
+    "ImageStart",
+    "Noise",
+    "PairDenoiser",
+    "Sampler",
+    "SamplerParameters",
+    "SamplerRow",
+    "Step",
+    "ancestral_split",
+    "find_sampler",
+]

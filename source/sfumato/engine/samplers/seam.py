@@ -34,6 +34,13 @@ class PairDenoiser(Protocol):
         ...
 
 
+def pair_of(denoise: Denoiser) -> Callable[[Tensor, float], tuple[Tensor, Tensor]]:
+    """The denoiser's `pair`; raises `TypeError` where it has none."""
+    if not isinstance(denoise, PairDenoiser):
+        raise TypeError("this sampler needs a denoiser with `pair`")
+    return denoise.pair
+
+
 class Noise(Protocol):
     """Unit noise (B, C, h, w), each image from a generator of its own."""
 
@@ -103,6 +110,27 @@ Grid = Callable[[int, NoiseTable, SamplerParameters], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
+class ImageStart:
+    """How a sampler begins from a picture by a rule of its own.
+
+    Attributes:
+        sigmas: the levels it walks.
+        noised: the level at which noise is added, which need not be the first of them.
+    """
+
+    sigmas: tuple[float, ...]
+    noised: float
+
+
+# (steps, share of them as `steps.image_steps` tells it, table, parameters) -> start
+ImageGrid = Callable[[int, int, NoiseTable, SamplerParameters], ImageStart]
+
+
+def _once(sigmas: Sequence[float]) -> int:
+    return len(sigmas) - 1
+
+
+@dataclass(frozen=True)
 class SamplerRow:
     """A sampler as requests and people know it.
 
@@ -113,8 +141,9 @@ class SamplerRow:
         parameters: the `SamplerParameters` that act.
         call_factor: calls a step that the prompt language counts.
         grid: its own levels, which replace the schedule.
+        image_grid: how it begins from a picture; None cuts its levels.
         scaled_noise: starts at sqrt(1 + sigma^2) times the noise, not at sigma times.
-        mask_before: variance-preserving kin: image to image starts by their rule, and a mask blends x before the call instead of the result.
+        mask_before: a mask blends x before the call instead of the result, as variance-preserving kin do.
         needs_pair: asks the denoiser for its negative side.
         discard_penultimate: always built for one step more, without the last level above 0.
         guidance_factor: multiplies the guidance a person asks for.
@@ -124,11 +153,12 @@ class SamplerRow:
     name: str
     function: Sampler
     aliases: tuple[str, ...]
-    evaluations: Callable[[Sequence[float]], int]
-    schedule: str
+    evaluations: Callable[[Sequence[float]], int] = _once
+    schedule: str = "uniform"
     parameters: tuple[str, ...] = ()
     call_factor: int = 1
     grid: Grid | None = None
+    image_grid: ImageGrid | None = None
     scaled_noise: bool = False
     mask_before: bool = False
     needs_pair: bool = False
