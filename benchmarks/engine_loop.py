@@ -30,8 +30,8 @@ from sfumato.engine.samplers import SamplerParameters, find_sampler
 from sfumato.engine.sampling import Pass, sample
 from sfumato.engine.schedules import find_schedule, levels
 
-STARTER = UNetConfiguration(4, 4, (32, 64, 64, 64), 2, (1, 1, 1, 0), 1, 64, False, (8, 8, 8, 8), 8)
-SD15 = UNetConfiguration(4, 4, (320, 640, 1280, 1280), 2, (1, 1, 1, 0), 1, 768, False, (8, 8, 8, 8), 32)
+STARTER = UNetConfiguration.regular((32, 64, 64, 64), (1, 1, 1, 0), 64, heads=8, linear_projection=False)
+SD15 = UNetConfiguration.regular((320, 640, 1280, 1280), (1, 1, 1, 0), 768, heads=8, linear_projection=False)
 GUIDANCE = 7.0
 PIPELINE_GOAL = 1.0
 

@@ -19,7 +19,7 @@ from sfumato.engine.tasks.generate import run
 from sfumato.jobs.context import JobContext, Kept
 from sfumato.jobs.places import Places
 from sfumato.protocol.requests.generate import Generate, GenerateResult
-from tests.support.tiny_models import TinyModules, tiny_modules, write_folder, write_single_file
+from tests.support.tiny_models import TinyFiles, TinyModules, tiny_modules, write_folder, write_single_file
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +43,12 @@ def models(tmp_path_factory: pytest.TempPathFactory, modules: TinyModules) -> Pa
     write_single_file(modules, root / "checkpoints" / "tiny.safetensors")
     write_folder(modules, root / "checkpoints" / "tiny-folder")
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_files(models: Path) -> TinyFiles:
+    """Tiny checkpoints of the other families and variants beside the first, written when asked for: `tiny_files.single("sdxl")`."""
+    return TinyFiles(models)
 
 
 @pytest.fixture(scope="session")

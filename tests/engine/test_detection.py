@@ -22,7 +22,7 @@ from tests.support.tiny_models import TinyModules, write_headers_only, write_sin
 Shapes = dict[str, tuple[int, ...]]
 
 # Stable Diffusion 1.5 as published: the numbers of its configuration files.
-SD15_UNET = UNetConfiguration(4, 4, (320, 640, 1280, 1280), 2, (1, 1, 1, 0), 1, 768, False, (8, 8, 8, 8), 32)
+SD15_UNET = UNetConfiguration.regular((320, 640, 1280, 1280), (1, 1, 1, 0), 768, heads=8, linear_projection=False)
 SD15_VAE = VaeConfiguration(4, (128, 256, 512, 512), 2, 32, 0.18215)
 SD15_CLIP = ClipConfiguration(49408, 77, 768, 3072, 12, 12, "quick_gelu")
 
@@ -33,7 +33,7 @@ def sd15_shapes() -> Shapes:
     parts = {"unet": build_unet(SD15_UNET), "vae": build_vae(SD15_VAE), "clip_l": clip_body(build_clip(SD15_CLIP))}
     states = {part: {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()} for part, module in parts.items()}
     spelt = original.spell(states)
-    return {key: states[part][name] for part, table in spelt.items() for name, key in table.items()}
+    return {place.key: states[part][name] for part, table in spelt.items() for name, place in table.items()}
 
 
 def changed(shapes: Shapes, contains: str, dimension: int, size: int) -> Shapes:
@@ -58,7 +58,7 @@ def test_full_size_sd15_is_recognised_and_configured_in_a_moment(tmp_path: Path,
     assert family.native_px(checkpoint) == 512
     assert unet_configuration(checkpoint, 8) == SD15_UNET
     assert vae_configuration(checkpoint, 0.18215) == SD15_VAE
-    assert clip_configuration(checkpoint) == SD15_CLIP
+    assert clip_configuration(checkpoint, "clip_l") == SD15_CLIP
     assert min(times) < 0.05, times
 
 
@@ -72,15 +72,9 @@ def test_novelai_layout_is_the_same_family(tmp_path: Path, sd15_shapes: Shapes) 
 @pytest.mark.parametrize(
     ("what", "looks_like"),
     [
-        ("sd2", "Stable Diffusion 2"),
-        ("sdxl", "Stable Diffusion XL"),
-        ("refiner", "refiner"),
-        ("inpainting", "inpainting"),
-        ("pix2pix", "pix2pix"),
         ("depth", "depth"),
         ("x4", "upscaling"),
         ("vae", "VAE"),
-        ("unet 2.x", "Stable Diffusion 2"),
         ("lora", "LoRA"),
         ("controlnet", "ControlNet"),
         ("flux", "Flux.1"),
@@ -129,10 +123,10 @@ def test_small_models_are_configured_from_their_shapes(single_file: Path, folder
         checkpoint = open_checkpoint(path)
         assert recognise(checkpoint).name == "sd1"
         unet = unet_configuration(checkpoint, 8)
-        assert (unet.widths, unet.depths, unet.middle_depth, unet.groups, unet.layers) == ((32, 64), (1, 0), 1, 8, 2)
+        assert (unet.widths, unet.depths, unet.middle_depth, unet.groups, unet.layers) == ((32, 64), ((1, 1), (0, 0)), 1, 8, (2, 2))
         vae = vae_configuration(checkpoint, 0.18215)
         assert (vae.widths, vae.groups, vae.layers, vae.scale) == ((8, 8, 16, 16), 2, 1, 0.18215)
-        clip = clip_configuration(checkpoint)
+        clip = clip_configuration(checkpoint, "clip_l")
         assert (clip.width, clip.layers, clip.heads, clip.inner_width) == (32, 2, 1, 64)
 
 
@@ -151,7 +145,7 @@ def test_prediction_type_is_read_not_guessed(tmp_path: Path, metadata: dict[str,
     tensors = {marker: torch.zeros(1)} if marker else {"nothing": torch.zeros(1)}
     path = tmp_path / "file.safetensors"
     save_file(tensors, path, metadata=metadata)
-    assert prediction_of(open_checkpoint(path), "eps") == expected
+    assert (prediction_of(open_checkpoint(path)) or "eps") == expected
 
 
 @pytest.mark.rule("E24", "R47")
@@ -160,7 +154,7 @@ def test_folder_tells_prediction_and_terminal_in_its_scheduler(tmp_path: Path) -
     (tmp_path / "model" / "model_index.json").write_text("{}")
     (tmp_path / "model" / "scheduler" / "scheduler_config.json").write_text(json.dumps({"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}))
     checkpoint = open_checkpoint(tmp_path / "model")
-    assert prediction_of(checkpoint, "eps") == "v"
+    assert prediction_of(checkpoint) == "v"
     assert is_zero_terminal(checkpoint)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,7 @@ _MEASURE = """
 import sys
 from pathlib import Path
 from sfumato.engine import modules
-from sfumato.engine.checkpoint import Reader, open_checkpoint
+from sfumato.engine.checkpoint import open_checkpoint
 from sfumato.engine.device import choose
 from sfumato.engine.families import recognise
 def load(path):
@@ -191,7 +192,7 @@ def test_loading_takes_little_more_memory_than_the_file(tmp_path: Path, single_f
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
             cross_attention_dim=32,
         )
-    wide = TinyModules(unet.to_empty(device="cpu"), *_rest())
+    wide = replace(tiny_modules(), unet=unet.to_empty(device="cpu"))
     with torch.no_grad():
         for parameter in wide.unet.parameters():
             parameter.fill_(0.01)
@@ -203,8 +204,3 @@ def test_loading_takes_little_more_memory_than_the_file(tmp_path: Path, single_f
     )
     # Then
     assert 0.9 < float(answer.stdout) < 1.2
-
-
-def _rest() -> tuple[object, object]:
-    tiny = tiny_modules()
-    return tiny.vae, tiny.clip

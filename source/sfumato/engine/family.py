@@ -7,11 +7,11 @@ outside `families/` compares a family's name; what differs is a field here. Rows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sfumato.engine.checkpoint import Checkpoint
-from sfumato.engine.noise_table import NoiseTable
+from sfumato.engine.noise_table import ALIGNED, NoiseTable
 from sfumato.protocol.errors import ModelUnsupported
 
 if TYPE_CHECKING:  # the modules' import takes seconds; recognising a file must not
@@ -105,7 +105,11 @@ class PreviewFactors:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded checkpoint: the networks and what they mean. Shared between jobs, so nobody changes it."""
+    """A loaded checkpoint: the networks and what they mean. Shared between jobs, so nobody changes it.
+
+    Attributes:
+        unused: how many weights of the file belong to nothing that was built.
+    """
 
     family: Family
     checkpoint: Checkpoint
@@ -120,11 +124,17 @@ class Model:
     latent: LatentFormat
     native_px: int
     variant: Variant = "base"
+    unused: int = 0
 
     @property
     def clip_layers(self) -> int:
         """How many layers every text encoder has."""
         return min(encoder.layers for encoder in self.encoders)
+
+    def adapted(self, *, prediction: str = "auto", zero_terminal: str = "auto", downcast_alphas: bool = False, quantize_t: bool = False) -> Model:
+        """This model as a request wants it understood: "auto" keeps what was read from the file."""
+        table = NoiseTable(self.table.zero_terminal if zero_terminal == "auto" else zero_terminal == "on", downcast_alphas, quantize_t, self.family.aligned)
+        return replace(self, prediction=self.prediction if prediction == "auto" else prediction, table=table)
 
 
 @dataclass(frozen=True)
@@ -132,11 +142,13 @@ class Family:
     """One family of models.
 
     Attributes:
-        match: whether a checkpoint's header is of this family.
+        match: whether a checkpoint's header is of this family; of all families at most one says so.
         load: read the networks; calls the check before each tensor.
         native_px: the side length a checkpoint was made for.
         text: how its text encoders are read.
         vector: what its network wants to know beside the text.
+        roles: request field -> part that it replaces or completes.
+        aligned: levels optimised for this family (the schedule `align_your_steps`).
         preview: standard latent colours; measured from the VAE instead where it is not a standard one.
     """
 
@@ -148,7 +160,9 @@ class Family:
     latent: LatentFormat
     text: TextRule
     preview: PreviewFactors
+    roles: Mapping[str, str]
     vector: VectorRule | None = None
+    aligned: tuple[float, ...] = ALIGNED
 
 
 @dataclass(frozen=True)
@@ -166,6 +180,12 @@ def family_of(checkpoint: Checkpoint, families: tuple[Family, ...], foreign: tup
             return family
     looks_like = next((row.title for row in foreign if row.match(checkpoint)), "no kind of model it knows")
     raise ModelUnsupported(checkpoint.name, looks_like)
+
+
+def variant_of(channels: int | None, latent_channels: int) -> Variant | None:
+    """What a network is for, by the input channels of its first convolution; None if it is for something else."""
+    extra = {0: "base", latent_channels + 1: "inpainting", latent_channels: "pix2pix"}
+    return extra.get((channels or 0) - latent_channels)  # type: ignore[return-value]  the literals above
 
 
 def resolution(metadata: Mapping[str, str], default: int) -> int:

@@ -6,44 +6,71 @@ import sfumato.engine.offline  # noqa: F401  first: what follows must never look
 
 # isort: split
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.unets.unet_2d_blocks import UNetMidBlock2DCrossAttn
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from sfumato.engine.checkpoint import Checkpoint, Reader, Stored
-from sfumato.engine.configuration import TITLES, ClipConfiguration, UNetConfiguration, VaeConfiguration
-from sfumato.engine.layouts.clip import WRAPPER
+from sfumato.engine.checkpoint import Checkpoint, Stored
+from sfumato.engine.configuration import TIME_WIDTH, TITLES, ClipConfiguration, UNetConfiguration, VaeConfiguration
+from sfumato.engine.layouts.clip import PROJECTION, WRAPPER
+from sfumato.engine.reading import Reader
 from sfumato.protocol.errors import CorruptFile, ModelIncomplete
+
+_MIDDLES = {"none": None, "residual": "UNetMidBlock2D", "attention": "UNetMidBlock2DCrossAttn"}
 
 
 def build_unet(shape: UNetConfiguration) -> UNet2DConditionModel:
     """An empty UNet (meta device)."""
-    down = tuple("CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in shape.depths)
-    up = tuple("CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(shape.depths))
-    # diffusers takes the middle block's depth from the last level.
-    depths = (*(max(1, depth) for depth in shape.depths[:-1]), shape.depths[-1] or shape.middle_depth)
-    with torch.device("meta"):
-        return UNet2DConditionModel(
+    down = tuple("CrossAttnDownBlock2D" if any(depths) else "DownBlock2D" for depths in shape.depths)
+    up = tuple("CrossAttnUpBlock2D" if any(depths) else "UpBlock2D" for depths in shape.up_depths)
+    # diffusers builds a list of depths for levels without attention, too, where they mean nothing.
+    depths = tuple([max(1, depth) for depth in level] for level in shape.depths)
+    up_depths = tuple([max(1, depth) for depth in level] for level in shape.up_depths)
+    vector = {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": TIME_WIDTH,
+        "projection_class_embeddings_input_dim": shape.vector_width,
+    }
+    with torch.device("meta"), _unfilled():
+        unet = UNet2DConditionModel(
             in_channels=shape.in_channels,
             out_channels=shape.out_channels,
             block_out_channels=shape.widths,
             layers_per_block=shape.layers,
             down_block_types=down,
+            mid_block_type=_MIDDLES[shape.middle],
             up_block_types=up,
             transformer_layers_per_block=depths,
+            reverse_transformer_layers_per_block=up_depths,
             cross_attention_dim=shape.context_width,
             use_linear_projection=shape.linear_projection,
             attention_head_dim=shape.heads,
             norm_num_groups=shape.groups,
+            **(vector if shape.vector_width else {}),
         )
+        if shape.middle == "attention" and shape.middle_depth != depths[-1][0]:
+            # diffusers takes the middle block's depth from the last level.
+            unet.mid_block = UNetMidBlock2DCrossAttn(
+                in_channels=shape.widths[-1],
+                temb_channels=4 * shape.widths[0],
+                transformer_layers_per_block=shape.middle_depth,
+                resnet_eps=unet.config["norm_eps"],
+                resnet_groups=shape.groups,
+                num_attention_heads=shape.heads[-1],
+                cross_attention_dim=shape.context_width,
+                use_linear_projection=shape.linear_projection,
+            )
+    return unet
 
 
 def build_vae(shape: VaeConfiguration) -> AutoencoderKL:
     """An empty KL autoencoder (meta device)."""
     levels = len(shape.widths)
-    with torch.device("meta"):
+    with torch.device("meta"), _unfilled():
         return AutoencoderKL(
             latent_channels=shape.latent_channels,
             block_out_channels=shape.widths,
@@ -67,8 +94,17 @@ def build_clip(shape: ClipConfiguration) -> CLIPTextModel:
         hidden_act=shape.activation,
         attn_implementation="sdpa",
     )
-    with torch.device("meta"):
+    with torch.device("meta"), _unfilled():
         return CLIPTextModel(config)
+
+
+class _unfilled(torch.overrides.TorchFunctionMode):  # noqa: N801  reads as a phrase where it is used
+    """Leaves the initial values of modules out: they are replaced at once, and inventing them for memory that is not there still takes time."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if kwargs and "tensor" in kwargs else args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def clip_body(tower: CLIPTextModel) -> nn.Module:
@@ -76,45 +112,59 @@ def clip_body(tower: CLIPTextModel) -> nn.Module:
     return getattr(tower, WRAPPER.removesuffix("."), tower)
 
 
-def fill(module: nn.Module, table: Mapping[str, Stored], checkpoint: Checkpoint, part: str, reader: Reader, dtype: torch.dtype, device: torch.device) -> None:
-    """Give a meta module the weights of `table` (canonical names), cast one by one to `dtype` on `device`; ends in evaluation mode, without gradients.
+def fill(module: nn.Module, table: Mapping[str, Stored], file: str, part: str, reader: Reader, dtype: torch.dtype, device: torch.device) -> int:
+    """Give a meta module the weights of `table` (canonical names) in `dtype` on `device`; ends in evaluation mode, without gradients.
 
-    Raises `ModelIncomplete` naming what is missing, `CorruptFile` for a tensor of another shape.
+    Returns how many weights of the table the module has no place for. Raises `ModelIncomplete` naming what is missing, `CorruptFile` for a tensor of another
+    shape.
     """
     wanted = module.state_dict()
     missing = [name for name in wanted if name not in table]
     if missing:
-        raise ModelIncomplete(checkpoint.name, TITLES.get(part, part), missing)
-    loaded: dict[str, Tensor] = {}
+        raise ModelIncomplete(file, TITLES.get(part, part), missing)
     for name, empty in wanted.items():
-        tensor = reader.read(table[name], dtype, device)
-        if tensor.shape != empty.shape:
-            # 1x1 convolutions and linear layers are one matrix, spelt differently in the layouts.
-            if tensor.numel() != empty.numel() or tensor.squeeze().shape != empty.squeeze().shape:
-                stored = "x".join(map(str, tensor.shape))
-                raise CorruptFile(checkpoint.name, f"tensor '{table[name].key}' has the shape {stored}, where {'x'.join(map(str, empty.shape))} is needed")
-            tensor = tensor.reshape(empty.shape)
-        loaded[name] = tensor
+        _check_shape(table[name], tuple(empty.shape), file)
+    loaded = reader.read({name: _as_needed(table[name], tuple(empty.shape)) for name, empty in wanted.items()}, dtype, device)
     module.load_state_dict(loaded, assign=True)
     module.requires_grad_(False).eval()
+    return len(table) - len(wanted)
 
 
-def load_unet(shape: UNetConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> UNet2DConditionModel:
+def _check_shape(stored: Stored, needed: tuple[int, ...], file: str) -> None:
+    # 1x1 convolutions and linear layers are one matrix, spelt differently in the layouts.
+    if [side for side in stored.shape if side != 1] != [side for side in needed if side != 1]:
+        told = "x".join(map(str, stored.shape))
+        raise CorruptFile(file, f"tensor '{stored.key}' has the shape {told}, where {'x'.join(map(str, needed))} is needed")
+
+
+def _as_needed(stored: Stored, needed: tuple[int, ...]) -> Stored:
+    return stored if stored.shape == needed else replace(stored, shape=needed)
+
+
+def load_unet(shape: UNetConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> tuple[UNet2DConditionModel, int]:
+    """The UNet, and how many of its part's weights it has no place for."""
     unet = build_unet(shape)
-    fill(unet, checkpoint.parts["unet"], checkpoint, "unet", reader, dtype, device)
-    return unet
+    return unet, fill(unet, checkpoint.parts["unet"], checkpoint.named("unet"), "unet", reader, dtype, device)
 
 
-def load_vae(shape: VaeConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> AutoencoderKL:
+def load_vae(shape: VaeConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> tuple[AutoencoderKL, int]:
+    """The VAE, and how many of its part's weights it has no place for."""
     vae = build_vae(shape)
-    fill(vae, checkpoint.parts["vae"], checkpoint, "vae", reader, dtype, device)
-    return vae
+    return vae, fill(vae, checkpoint.parts["vae"], checkpoint.named("vae"), "vae", reader, dtype, device)
 
 
-def load_clip(shape: ClipConfiguration, checkpoint: Checkpoint, part: str, reader: Reader, dtype: torch.dtype, device: torch.device) -> CLIPTextModel:
+def load_clip(
+    shape: ClipConfiguration, checkpoint: Checkpoint, part: str, reader: Reader, dtype: torch.dtype, device: torch.device
+) -> tuple[CLIPTextModel, Tensor | None, int]:
+    """The text tower, its projection (P, width) if it has one, and how many of its part's weights have no place."""
     tower = build_clip(shape)
     body = clip_body(tower)
-    fill(body, checkpoint.parts[part], checkpoint, part, reader, dtype, device)
+    table = checkpoint.parts[part]
+    unused = fill(body, table, checkpoint.named(part), part, reader, dtype, device)
     # A counter, not a weight: no file needs to hold it, and it was made without memory above.
     body.embeddings.position_ids = torch.arange(shape.positions, device=device).unsqueeze(0)
-    return tower.requires_grad_(False).eval()
+    projection = None
+    if shape.projection_width:
+        projection = reader.read({PROJECTION: table[PROJECTION]}, dtype, device)[PROJECTION]
+        unused -= 1
+    return tower.requires_grad_(False).eval(), projection, unused

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sfumato.engine.checkpoint import Checkpoint
-from sfumato.engine.families import foreign, sd1
+from sfumato.engine.families import foreign, sd1, sd2, sdxl, sdxl_refiner
 from sfumato.engine.family import Family, family_of
 
-FAMILIES: tuple[Family, ...] = (sd1.FAMILY,)
+FAMILIES: tuple[Family, ...] = (sd1.FAMILY, sd2.FAMILY, sdxl.FAMILY, sdxl_refiner.FAMILY)
 
 
 def recognise(checkpoint: Checkpoint) -> Family:

@@ -1,6 +1,8 @@
-"""Sorts the keys of a single checkpoint file of the original layout into parts with canonical (diffusers) names, and back.
+"""Sorts the keys of a single file into parts with canonical names, and back.
 
-Parts: `unet`, `vae`, `clip_l`; what belongs to none of them stays in `other` under its own name and is counted, never an error.
+Parts: `unet`, `vae`, `clip_l`, `clip_h`, `clip_g`; `clip` is a text tower on its own, whose role its user decides. What belongs to none of them stays in
+`other` under its own name and is counted, never an error. Prefixes are those of the original layout (CompVis, Stability), of ComfyUI, and none at all, as
+files with a single component have it.
 """
 
 from __future__ import annotations
@@ -8,33 +10,104 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sfumato.engine.layouts import clip, unet, vae
+from sfumato.engine.layouts.place import Place
 
-UNET = "model.diffusion_model."
-VAE = "first_stage_model."
-CLIP_L = "cond_stage_model.transformer."
+UNET = "unet"
+VAE = "vae"
+CLIP = "clip"
 OTHER = "other"
 
+# Prefix -> part. Of a file's spellings the longest counts.
+_PREFIXES = {
+    "model.diffusion_model.": UNET,
+    "diffusion_model.": UNET,
+    "first_stage_model.": VAE,
+    "vae.": VAE,
+    "cond_stage_model.transformer.": "clip_l",
+    "cond_stage_model.model.": "clip_h",
+    "conditioner.embedders.0.transformer.": "clip_l",
+    "conditioner.embedders.0.model.": "clip_g",
+    "conditioner.embedders.1.model.": "clip_g",
+    "clip_l.": "clip_l",
+    "clip_h.": "clip_h",
+    "clip_g.": "clip_g",
+}
+_FIRST_WORDS = {prefix.partition(".")[0] for prefix in _PREFIXES}
+# Keys that together say what a file without prefixes holds.
+_BARE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (UNET, ("input_blocks.0.0.weight", "time_embed.0.weight", "out.2.weight")),
+    (UNET, ("conv_in.weight", "time_embedding.linear_1.weight", "conv_out.weight", "conv_norm_out.weight")),
+    (VAE, ("encoder.conv_in.weight", "decoder.conv_in.weight")),
+    (CLIP, ("text_model.embeddings.token_embedding.weight",)),
+    (CLIP, ("transformer.text_model.embeddings.token_embedding.weight",)),
+    (CLIP, ("embeddings.token_embedding.weight", "final_layer_norm.weight")),
+    (CLIP, ("token_embedding.weight", "transformer.resblocks.0.ln_1.weight")),
+)
+# Which towers a file has -> where they are in the original layout.
+TOWERS: Mapping[tuple[str, ...], Mapping[str, str]] = {
+    ("clip_l",): {"clip_l": "cond_stage_model.transformer."},
+    ("clip_h",): {"clip_h": "cond_stage_model.model."},
+    ("clip_g", "clip_l"): {"clip_l": "conditioner.embedders.0.transformer.", "clip_g": "conditioner.embedders.1.model."},
+    ("clip_g",): {"clip_g": "conditioner.embedders.0.model."},
+}
 
-def sort_keys(keys: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Part -> {canonical name: stored key}."""
-    groups: dict[str, list[str]] = {UNET: [], VAE: [], CLIP_L: [], OTHER: []}
+
+def sort_keys(keys: Iterable[str]) -> dict[str, dict[str, Place]]:
+    """Part -> {canonical name: where it is stored}."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for key in keys:
-        prefix = next((prefix for prefix in (UNET, VAE, CLIP_L) if key.startswith(prefix)), OTHER)
-        groups[prefix].append(key if prefix == OTHER else key[len(prefix) :])
-    translated = {
-        "unet": (UNET, unet.to_diffusers(groups[UNET])),
-        "vae": (VAE, vae.to_diffusers(groups[VAE])),
-        "clip_l": (CLIP_L, clip.canonical(groups[CLIP_L])),
-        OTHER: ("", {key: key for key in groups[OTHER]}),
-    }
-    return {part: {name: prefix + key for key, name in table.items()} for part, (prefix, table) in translated.items() if table}
+        prefix = _prefix(key)
+        groups.setdefault((_PREFIXES.get(prefix, OTHER), prefix), []).append(key[len(prefix) :])
+    rest = groups.get((OTHER, ""), [])
+    bare = _bare(rest) if all(part == OTHER for part, _ in groups) else ""
+    sorted_parts: dict[str, dict[str, Place]] = {}
+    for (part, prefix), members in groups.items():
+        for name, place in canonical(bare or part, members).items():
+            sorted_parts.setdefault(bare or part, {})[name] = place.under(prefix)
+    return sorted_parts
 
 
-def spell(names: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
-    """Part -> {canonical name: key in a file of the original layout}, for writing one."""
-    writers = {
-        "unet": lambda part: {name: UNET + key for name, key in unet.to_original(part).items()},
-        "vae": lambda part: {name: VAE + key for name, key in vae.to_original(part).items()},
-        "clip_l": lambda part: {name: CLIP_L + clip.WRAPPER + name for name in part},
-    }
-    return {part: writers[part](list(table)) for part, table in names.items()}
+def canonical(part: str, keys: Iterable[str]) -> dict[str, Place]:
+    """Canonical name -> place, for one part's keys without prefix in any of the spellings there are."""
+    keys = list(keys)
+    if part == UNET:
+        return _plain(unet.to_diffusers(keys) if unet.is_original(keys) else {key: key for key in keys})
+    if part == VAE:
+        return _plain(vae.to_diffusers(keys))
+    if part.startswith(CLIP):
+        return clip.from_open_clip(keys) if clip.is_open_clip(keys) else _plain(clip.canonical(keys))
+    return {key: Place(key) for key in keys}
+
+
+def spell(names: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Place]]:
+    """Part -> {canonical name: its place in a file of the original layout}, for writing one."""
+    prefixes = {UNET: "model.diffusion_model.", VAE: "first_stage_model.", **TOWERS.get(tuple(sorted(part for part in names if part.startswith(CLIP))), {})}
+    spelt: dict[str, dict[str, Place]] = {}
+    for part, table in names.items():
+        if part == UNET:
+            places = {name: Place(key) for name, key in unet.to_original(table).items()}
+        elif part == VAE:
+            places = {name: Place(key) for name, key in vae.to_original(table).items()}
+        elif part == "clip_l":
+            places = {name: Place(name if name == clip.PROJECTION else clip.WRAPPER + name) for name in table}
+        else:
+            places = clip.to_open_clip(table)
+        spelt[part] = {name: place.under(prefixes[part]) for name, place in places.items()}
+    return spelt
+
+
+def _prefix(key: str) -> str:
+    """The longest known prefix of a key, "" if none."""
+    if key.partition(".")[0] not in _FIRST_WORDS:
+        return ""
+    return max((prefix for prefix in _PREFIXES if key.startswith(prefix)), key=len, default="")
+
+
+def _bare(keys: Iterable[str]) -> str:
+    """The part that a file without prefixes holds, "" if it is none."""
+    present = set(keys)
+    return next((part for part, evidence in _BARE if present.issuperset(evidence)), "")
+
+
+def _plain(keys_to_names: Mapping[str, str]) -> dict[str, Place]:
+    return {name: Place(key) for key, name in keys_to_names.items()}

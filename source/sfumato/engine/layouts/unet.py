@@ -1,13 +1,14 @@
 """Names of a UNet's weights: original layout (`input_blocks.4.1.proj_in.weight`) <-> diffusers (`down_blocks.1.attentions.0.proj_in.weight`).
 
-In the original layout every residual block and every down- or upsampling has a running number; diffusers counts level and layer. With L layers
-per block, level i's layer j is input block 1 + i (L + 1) + j and, on the way up, output block i (L + 1) + j.
+In the original layout every residual block and every down- or upsampling has a running number; diffusers counts level and layer. A level ends with its
+down- or upsampling, so both are found by walking the numbers: models with other numbers of layers, also different ones per level, need no table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 _RESNET = {
     "in_layers.0": "norm1",
@@ -33,36 +34,67 @@ _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
 _MIDDLE = re.compile(r"middle_block\.([012])\.(.+)")
 _NEW_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)")
 _NEW_MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)")
-_UPSAMPLER = re.compile(r"up_blocks\.(\d+)\.attentions\.")
+_SAMPLERS = {"input": "op.", "output": "conv."}
 
 
-def layers_per_block(keys: Iterable[str]) -> int:
-    """Residual blocks per level, from the keys of the original layout: the first downsampling is input block L + 1. One level: all of them."""
-    highest, first_down = 0, 0
-    for key in keys:
-        match = _BLOCK.fullmatch(key)
-        if match is None or match[1] == "output":
-            continue
-        number = int(match[2])
-        highest = max(highest, number)
-        if match[4].startswith("op."):
-            first_down = min(first_down or number, number)
-    return first_down - 1 if first_down else highest
+class _Place(NamedTuple):
+    level: int
+    layer: int
+
+
+def is_original(keys: Iterable[str]) -> bool:
+    """Whether the keys (without prefix) are of the original layout."""
+    return any(key.startswith("input_blocks.") for key in keys)
 
 
 def to_diffusers(keys: Iterable[str]) -> dict[str, str]:
     """Original keys -> diffusers names. A key of no known place keeps its own name, so that nothing is lost silently."""
     keys = list(keys)
-    layers = max(layers_per_block(keys), 1)
-    return {key: _renamed(key, layers) for key in keys}
+    places = {side: _places(keys, side) for side in _SAMPLERS}
+    return {key: _renamed(key, places) for key in keys}
 
 
 def to_original(names: Iterable[str]) -> dict[str, str]:
     """diffusers names -> original keys, the inverse of `to_diffusers`."""
     names = list(names)
-    layers = 1 + max((int(m[4]) for name in names if (m := _NEW_BLOCK.fullmatch(name)) and m[1] == "down" and m[3] == "resnets"), default=0)
-    attentive = {int(m[1]) for name in names if (m := _UPSAMPLER.match(name))}
-    return {name: _renamed_back(name, layers, attentive) for name in names}
+    blocks = [match for name in names if (match := _NEW_BLOCK.fullmatch(name))]
+    starts = {side: _starts(blocks, side) for side in ("down", "up")}
+    attentive = {int(match[2]) for match in blocks if match[1] == "up" and match[3] == "attentions"}
+    return {name: _renamed_back(name, starts, attentive) for name in names}
+
+
+def _places(keys: Iterable[str], side: str) -> dict[int, _Place]:
+    """The running number of each block of a side -> its level and layer; a downsampling is the last "layer" of its level."""
+    numbers: set[int] = set()
+    last_of_level: set[int] = set()
+    for key in keys:
+        match = _BLOCK.fullmatch(key)
+        if match is None or match[1] != side:
+            continue
+        numbers.add(int(match[2]))
+        if match[4].startswith(_SAMPLERS[side]):
+            last_of_level.add(int(match[2]))
+    places: dict[int, _Place] = {}
+    level = layer = 0
+    for number in sorted(numbers - ({0} if side == "input" else set())):  # input block 0 is the first convolution
+        places[number] = _Place(level, layer)
+        level, layer = (level + 1, 0) if number in last_of_level else (level, layer + 1)
+    return places
+
+
+def _starts(blocks: Iterable[re.Match[str]], side: str) -> list[int]:
+    """The running number of the first block of each level."""
+    layers: dict[int, int] = {}
+    for match in blocks:
+        if match[1] == side and match[3] == "resnets":
+            layers[int(match[2])] = max(layers.get(int(match[2]), 0), int(match[4]) + 1)
+    start = 1 if side == "down" else 0
+    starts = []
+    for level in range(max(layers, default=-1) + 1):
+        starts.append(start)
+        # Going down, the sampling is a block of its own; going up, it is part of the level's last block.
+        start += layers.get(level, 0) + (1 if side == "down" else 0)
+    return [*starts, start]
 
 
 def _split(key: str, table: dict[str, str]) -> str | None:
@@ -70,33 +102,28 @@ def _split(key: str, table: dict[str, str]) -> str | None:
     return f"{table[stem]}.{leaf}" if stem in table else None
 
 
-def _renamed(key: str, layers: int) -> str:
+def _renamed(key: str, places: Mapping[str, Mapping[int, _Place]]) -> str:
     single = _split(key, _SINGLE)
     if single is not None:
         return single
     if match := _MIDDLE.fullmatch(key):
-        place = int(match[1])
-        return f"mid_block.attentions.0.{match[2]}" if place == 1 else f"mid_block.resnets.{place // 2}.{_split(match[2], _RESNET) or match[2]}"
+        position = int(match[1])
+        return f"mid_block.attentions.0.{match[2]}" if position == 1 else f"mid_block.resnets.{position // 2}.{_split(match[2], _RESNET) or match[2]}"
     match = _BLOCK.fullmatch(key)
-    if match is None:
+    if match is None or int(match[2]) not in places[match[1]]:
         return key
-    side, number, place, rest = match[1], int(match[2]), int(match[3]), match[4]
-    if side == "input":
-        level, layer = divmod(number - 1, layers + 1)
-        if rest.startswith("op."):
-            return f"down_blocks.{level}.downsamplers.0.conv.{rest[3:]}"
-        stem = f"down_blocks.{level}"
-    else:
-        level, layer = divmod(number, layers + 1)
-        if place and rest.startswith("conv."):
-            return f"up_blocks.{level}.upsamplers.0.{rest}"
-        stem = f"up_blocks.{level}"
-    if place == 0:
+    side, (level, layer), position, rest = match[1], places[match[1]][int(match[2])], int(match[3]), match[4]
+    stem = f"{'down' if side == 'input' else 'up'}_blocks.{level}"
+    if side == "input" and rest.startswith("op."):
+        return f"{stem}.downsamplers.0.conv.{rest[3:]}"
+    if side == "output" and position and rest.startswith("conv."):
+        return f"{stem}.upsamplers.0.{rest}"
+    if position == 0:
         return f"{stem}.resnets.{layer}.{_split(rest, _RESNET) or rest}"
     return f"{stem}.attentions.{layer}.{rest}"
 
 
-def _renamed_back(name: str, layers: int, attentive: set[int]) -> str:
+def _renamed_back(name: str, starts: Mapping[str, list[int]], attentive: set[int]) -> str:
     single = _split(name, _SINGLE_BACK)
     if single is not None:
         return single
@@ -107,12 +134,12 @@ def _renamed_back(name: str, layers: int, attentive: set[int]) -> str:
     if match is None:
         return name
     side, level, kind, index, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
+    next_start = starts[side][level + 1]
     if kind == "downsamplers":
-        return f"input_blocks.{(level + 1) * (layers + 1)}.0.op.{rest.removeprefix('conv.')}"
+        return f"input_blocks.{next_start - 1}.0.op.{rest.removeprefix('conv.')}"
     if kind == "upsamplers":
-        return f"output_blocks.{level * (layers + 1) + layers}.{2 if level in attentive else 1}.{rest}"
-    number = level * (layers + 1) + index + (1 if side == "down" else 0)
-    stem = f"{'input' if side == 'down' else 'output'}_blocks.{number}"
+        return f"output_blocks.{next_start - 1}.{2 if level in attentive else 1}.{rest}"
+    stem = f"{'input' if side == 'down' else 'output'}_blocks.{starts[side][level] + index}"
     if kind == "attentions":
         return f"{stem}.1.{rest}"
     return f"{stem}.0.{_split(rest, _RESNET_BACK) or rest}"
