@@ -10,6 +10,7 @@ import bson
 import pytest
 
 from sfumato.engine.catalog import describe
+from sfumato.engine.schedules import SCHEDULES
 from sfumato.jobs.places import Places
 
 
@@ -30,7 +31,9 @@ def test_catalog_names_models_samplers_schedules_and_devices(tmp_path: Path, sin
     samplers = {row["value"]: row for row in catalog["choices"]["samplers"]}
     assert samplers["Euler a"]["parameters"] == ["eta", "s_noise"]
     assert samplers["DPM++ 2M"]["default_schedule"] == "karras"
-    assert [row["value"] for row in catalog["choices"]["schedules"]] == ["automatic", "uniform", "karras"]
+    schedules = {row["value"]: row for row in catalog["choices"]["schedules"]}
+    assert list(schedules) == ["automatic", *(row.name for row in SCHEDULES)]
+    assert schedules["custom"]["parameters"] == ["sigmas"]
     assert catalog["device"]["kind"] in ("cpu", "cuda", "mps")
     assert catalog["versions"].keys() == {"sfumato", "torch", "diffusers", "transformers"}
 

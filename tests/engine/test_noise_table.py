@@ -75,15 +75,3 @@ def test_zero_terminal_alphas_follow_the_formula() -> None:
     first, last = math.sqrt(alphas[0]), math.sqrt(alphas[-1])
     expected = [((math.sqrt(alpha) - last) * first / (first - last)) ** 2 for alpha in alphas[:-1]]
     np.testing.assert_allclose(NoiseTable(zero_terminal=True).alphas, [*expected, 4.8973451890853435e-08], rtol=1e-10)
-
-
-@pytest.mark.rule("E3", "E4")
-def test_a_request_may_ask_for_another_table_of_the_same_family() -> None:
-    table = NoiseTable(aligned=(3.0, 1.0))
-    assert table.changed() is table
-    assert table.changed(zero_terminal=False) is table
-    assert table.changed(zero_terminal=True).sigma_max == pytest.approx(4518.764, abs=5e-4)
-    assert table.changed(zero_terminal=True).changed(zero_terminal=False).sigma_max == table.sigma_max
-    assert NoiseTable(zero_terminal=True).changed(downcast_alphas=True).zero_terminal
-    assert table.changed(quantize_t=True).t(1.0) == round(table.t(1.0))
-    assert table.changed(downcast_alphas=True).aligned == (3.0, 1.0)

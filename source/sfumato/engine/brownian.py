@@ -82,7 +82,7 @@ class BrownianPath:
         middle = round(0.5 * (node.start + node.end), _DIGITS)
         left, right, whole = middle - node.start, node.end - middle, node.end - node.start
         noise = self._noise(_word(self._seed, node.key, node.depth))
-        value = node.low + (node.high - node.low) * (left / whole) + noise.double() * math.sqrt(left * right / whole)
+        value = node.low.lerp(node.high, left / whole).add_(noise, alpha=math.sqrt(left * right / whole))
         if level <= middle:
             return _Node(node.depth + 1, 2 * node.key, node.start, middle, node.low, value)
         return _Node(node.depth + 1, 2 * node.key + 1, middle, node.end, value, node.high)

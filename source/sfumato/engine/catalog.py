@@ -36,7 +36,7 @@ def describe(places: Places) -> dict[str, Any]:
             ],
             "schedules": [
                 {"value": AUTOMATIC, "label": "Automatic"},
-                *({"value": row.name, "label": row.title, "aliases": list(row.aliases)} for row in SCHEDULES),
+                *({"value": row.name, "label": row.title, "aliases": list(row.aliases), "parameters": list(row.parameters)} for row in SCHEDULES),
             ],
             "devices": [{"value": kind, "label": devices.name_of(kind)}],
         },

@@ -154,7 +154,8 @@ class NoiseSource:
         return GENERATORS[self._settings.rng](seed % _GENERATOR_LIMIT, self._device)
 
     def _from_seed(self, seed: int) -> Tensor:
-        return self._generator(seed)(self._shape)
+        noise = self._generator(seed)(self._shape)
+        return noise.cpu() if noise.device.type == "mps" else noise  # paths are float64, which Apple's devices do not have
 
     def _stacked(self, rows: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(rows)).to(self._device)

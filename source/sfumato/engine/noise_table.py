@@ -66,10 +66,3 @@ class NoiseTable:
     def sigma(self, t: FloatArray) -> FloatArray:
         """The levels at fractional times, linear in ln sigma."""
         return np.exp(np.interp(t, self._times, self._logs))
-
-    def changed(self, zero_terminal: bool | None = None, downcast_alphas: bool = False, quantize_t: bool = False) -> NoiseTable:
-        """The table a request asks for instead: None keeps what the file says. The same object where nothing differs."""
-        zero_terminal = self.zero_terminal if zero_terminal is None else zero_terminal
-        if (zero_terminal, downcast_alphas, quantize_t) == (self.zero_terminal, self.downcast_alphas, self.quantize_t):
-            return self
-        return NoiseTable(zero_terminal, downcast_alphas, quantize_t, self.aligned)
