@@ -81,27 +81,30 @@ def _rounded_up(length: int, before: int, after: int) -> tuple[int, int]:
 
 
 def _stretched_edges(picture: Image.Image, plane: Box) -> Image.Image:
-    values: NDArray[np.generic] = np.asarray(extended(picture, plane))
     kernel = gaussian_kernel(_STREAK_SIGMA)
-    values = convolved(convolved(values, kernel, 1), kernel, 0)
-    return _to_image(values)
+    # One colour at a time: a large canvas takes gigabytes in float64.
+    channels = [_to_image(convolved(convolved(np.asarray(channel), kernel, 1), kernel, 0)) for channel in extended(picture, plane).split()]
+    return Image.merge("RGB", channels)
 
 
 def _texture(picture: Image.Image, plane: Box) -> Image.Image:
     """White noise times the picture's amplitude at each frequency, then with the picture's histogram in each channel. The same for the same picture."""
-    pixels = np.asarray(picture).astype(np.float64)
     width, height = plane.size
-    noise = np.random.default_rng(_SEED).standard_normal((height, width, 4))
-    white = (1 - _COLOUR) * noise[..., 3:] + _COLOUR * noise[..., :3]
     # The picture fades out towards its edges, or these would be the strongest texture in it.
-    window = np.outer(_fading(pixels.shape[0]), _fading(pixels.shape[1]))[..., None]
-    amplitude = np.abs(np.fft.rfft2((pixels - pixels.mean((0, 1))) * window, (height, width), axes=(0, 1)))
-    texture = np.fft.irfft2(np.fft.rfft2(white, axes=(0, 1)) * amplitude, (height, width), axes=(0, 1))
+    window = np.outer(_fading(picture.height), _fading(picture.width))
     band = np.ones((height, width), bool)
     band[-plane.top : picture.height - plane.top, -plane.left : picture.width - plane.left] = False
-    for channel in range(3):
-        texture[band, channel] = match_histogram(texture[band, channel], pixels[..., channel])
-    return _to_image(texture)
+    grey, *colours = np.random.default_rng(_SEED).spawn(4)
+    shared = grey.standard_normal((height, width))
+    channels: list[Image.Image] = []
+    for own, channel in zip(colours, picture.split()):
+        pixels = np.asarray(channel).astype(np.float64)
+        amplitude = np.abs(np.fft.rfft2((pixels - pixels.mean()) * window, (height, width)))
+        noise = (1 - _COLOUR) * shared + _COLOUR * own.standard_normal((height, width))
+        texture = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, (height, width))
+        texture[band] = match_histogram(texture[band], pixels)
+        channels.append(_to_image(texture))
+    return Image.merge("RGB", channels)
 
 
 _FILLS = {"edges": _stretched_edges, "texture": _texture, "noise": _stretched_edges}
