@@ -1,98 +1,267 @@
-"""What a finished picture remembers: the infotext other programs read and our own document, written into its PNG."""
+"""What a finished picture remembers: the infotext other programs read and our own record, written into its file. Rules: M1-M5, M10, M19, M20, M23, M24.
+
+The caller says what it settled (`Settled`), what it used (`UsedModel`, `UsedInput`) and what came out (`Made`); nothing is looked up here but checksums that
+are known already, since a picture never waits for one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.decoding import Pixels
-from sfumato.engine.family import Model
-from sfumato.engine.plan import Plan
-from sfumato.imaging.infotext import Value, write_infotext
-from sfumato.imaging.picture import encode_png, from_rgb, own_document
+from sfumato.engine.device import Device
+from sfumato.imaging.document import own_document
+from sfumato.imaging.encoding import Encoded, encode
+from sfumato.imaging.infotext import write_infotext
+from sfumato.imaging.labels import Facts, pairs_of
+from sfumato.imaging.picture import from_rgb
 from sfumato.library.hashes import SHORT_DIGITS, Hashes
+from sfumato.protocol.params.text import PROMPT_LIMIT
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.specs import specs
 
-# AUTOMATIC1111's words.
-_EMPHASIS = {"no_norm": "No norm", "ignore": "Ignore", "none": "None"}
+PENDING = "pending"
+# Fields that name pictures, by blob or checksum.
+_PICTURES = tuple(spec.name for spec in specs(Generate) if spec.widget == "image")
+_PROMPTS = tuple(spec.name for spec in specs(Generate) if spec.max_length == PROMPT_LIMIT)
+# A model's field in the request; roles without one have no key in an infotext.
+_FIELD_OF_ROLE = {"checkpoint": "model", "vae": "vae", "refiner": "refiner", "hr_model": "hr_model"}
 
 
+@dataclass(frozen=True)
+class UsedModel:
+    """A file or folder that took part.
+
+    Attributes:
+        role: "checkpoint", "vae", "clip", "clip_2", "refiner", "hr_model", "lora", "embedding" ...
+        name: as a request names it.
+        title: as other programs name it: the file without folder and ending.
+        path: where it is; never written.
+    """
+
+    role: str
+    name: str
+    title: str
+    path: Path
+    family: str
+    bytes: int
+
+    @staticmethod
+    def of(role: str, checkpoint: Checkpoint, family: str) -> UsedModel:
+        """A checkpoint in a role; with parts from other files it counts by its own."""
+        path = checkpoint.path
+        own = [size for file, size, _ in checkpoint.identity if Path(file) == path or path in Path(file).parents]
+        return UsedModel(role, checkpoint.name, path.stem if path.is_file() else checkpoint.name, path, family, sum(own))
+
+
+@dataclass(frozen=True)
+class UsedInput:
+    """A picture that was given: its field, its blob's name in the request, and what is told of it instead of its content."""
+
+    role: str
+    blob: str
+    sha256: str
+    width: int
+    height: int
+    name: str = ""
+
+    @staticmethod
+    def of(role: str, blob: str, data: bytes, width: int, height: int) -> UsedInput:
+        """A blob of the job, measured in pixels by whoever opened it."""
+        return UsedInput(role, blob, hashlib.sha256(data).hexdigest(), width, height)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a plan made definite for all pictures of a job.
+
+    Attributes:
+        sampler, schedule: titles, the schedule "Automatic" if it is the sampler's own choice.
+        acting: the sampler parameters that the sampler reads.
+        width, height: of the first pass, in pixels.
+        clip_skip: layer counted from the end, 0 if it is the family's own.
+        strength: of image to image, None without an image.
+        hr_sampler, hr_schedule: titles where they differ from the first pass.
+        brownian: "own" if SDE noise was drawn and it is not torchsde's.
+        notes: sentences for the record about how it was computed.
+    """
+
+    sampler: str
+    schedule: str
+    acting: frozenset[str]
+    width: int
+    height: int
+    clip_skip: int = 0
+    strength: float | None = None
+    hr_sampler: str = ""
+    hr_schedule: str = ""
+    brownian: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """One picture.
+
+    Attributes:
+        index: among the pictures of the job.
+        seed, variation_seed: of this picture.
+        prompt ... hr_negative: as they were understood: styles applied, choices made, comments removed, network tags kept.
+        networks: name, kind and weights of each network that was used.
+        stage: "final", or what an intermediate picture shows.
+        incomplete: calls done and planned, of a picture cut short.
+    """
+
+    index: int
+    seed: int
+    variation_seed: int = -1
+    prompt: str = ""
+    negative: str = ""
+    hr_prompt: str = ""
+    hr_negative: str = ""
+    networks: tuple[Mapping[str, Any], ...] = ()
+    stage: str = "final"
+    incomplete: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Recorder:
-    """Writes the pictures of one job."""
+    """Writes the pictures of one job; `record` is the one call for each."""
 
-    def __init__(self, request: Generate, model: Model, plan: Plan, hashes: Hashes) -> None:
-        # A picture never waits for a checksum.
-        self._sha256 = hashes.known(model.checkpoint.path)
-        self._request = request
-        self._model = model
-        self._plan = plan
-        self._engine: dict[str, Any] = {
-            "torch": torch.__version__,
-            "diffusers": version("diffusers"),
-            "device": model.device.name,
-            "dtype": model.device.dtype_name,
-            "attention": model.device.attention,
-            "rng": "cpu",
-            "deterministic": request.deterministic,
-            "notes": [],
-        }
-        self._models = [
-            {
-                "role": "checkpoint",
-                "name": model.checkpoint.name,
-                "family": model.family.name,
-                "sha256": self._sha256 or "pending",
-                "bytes": sum(size for _, size, _ in model.checkpoint.identity),
-            }
-        ]
+    request: Generate
+    settled: Settled
+    models: Sequence[UsedModel]
+    device: Device
+    hashes: Hashes
+    inputs: Sequence[UsedInput] = ()
 
-    def png(self, pixels: Pixels, index: int, seed: int, warnings: Sequence[JobWarning]) -> tuple[bytes, str]:
-        """The PNG of picture `index` and its infotext, which is empty (and nothing is in the file) if the request wants no metadata."""
+    def record(self, pixels: Pixels, made: Made, warnings: Sequence[JobWarning] = ()) -> tuple[Encoded, str]:
+        """The file of a picture (H, W, 3 bytes) and its infotext, which is empty (and nothing is in the file) if the request wants no metadata."""
         height, width, _ = pixels.shape
-        image = from_rgb(width, height, pixels.tobytes())
-        if self._request.metadata == "none":
-            return encode_png(image), ""
-        infotext = write_infotext(self._request.prompt, self._request.negative, self._pairs(seed))
+        image = from_rgb(width, height, np.ascontiguousarray(pixels).tobytes())
+        options: dict[str, Any] = {"form": self.request.format, "quality": self.request.quality}
+        if self.request.metadata == "none":
+            return encode(image, **options), ""
+        is_free = self.request.metadata == "prompt_free"
+        infotext = self.infotext(made)
         own = own_document(
             "generate",
             self._request.model_dump(mode="json"),
-            {"index": index, "seed": seed, "width": width, "height": height, "stage": "final", "incomplete": False},
-            datetime.now(UTC).astimezone(),
-            resolved={
-                "prompt": self._request.prompt,
-                "negative": self._request.negative,
-                "networks": [],
-                "sampler": self._plan.methods.sampler.name,
-                "schedule": self._plan.methods.schedule.name,
+            {
+                "index": made.index,
+                "seed": made.seed,
+                "variation_seed": made.variation_seed,
+                "width": width,
+                "height": height,
+                "stage": made.stage,
+                "incomplete": list(made.incomplete) if made.incomplete else False,
             },
+            datetime.now(UTC).astimezone(),
+            resolved=self._resolved(made, is_free),
             models=self._models,
+            inputs=[{key: value for key, value in asdict(used).items() if key != "blob"} for used in self.inputs],
             engine=self._engine,
-            warnings=[warning.model_dump(mode="json") for warning in warnings],
+            # A sentence may quote the prompt.
+            warnings=[warning.model_dump(mode="json", exclude={"message"} if is_free else None) for warning in warnings],
         )
-        return encode_png(image, infotext, own), infotext
+        return encode(image, infotext, own, **options), infotext
 
-    def _pairs(self, seed: int) -> dict[str, Value]:
-        request, plan, methods = self._request, self._plan, self._plan.methods
-        acting, values = methods.sampler.parameters, plan.parameters
-        churns = "s_churn" not in acting or values.s_churn > 0
+    def infotext(self, made: Made) -> str:
+        """The text other programs read."""
+        made = self._shown(made)
+        settled = self.settled
+        facts = Facts(
+            sampler=settled.sampler,
+            schedule=settled.schedule,
+            width=settled.width,
+            height=settled.height,
+            seed=made.seed,
+            variation_seed=made.variation_seed,
+            strength=settled.strength,
+            clip_skip=settled.clip_skip,
+            acting=settled.acting,
+            names={_FIELD_OF_ROLE[used.role]: used.title for used in self.models if used.role in _FIELD_OF_ROLE},
+            hashes={_FIELD_OF_ROLE[used.role]: digest[:SHORT_DIGITS] for used, digest in self._digests if used.role in _FIELD_OF_ROLE and digest},
+            prompt=made.prompt,
+            negative=made.negative,
+            hr_prompt=made.hr_prompt,
+            hr_negative=made.hr_negative,
+            hr_sampler=settled.hr_sampler,
+            hr_schedule=settled.hr_schedule,
+            incomplete=made.incomplete,
+            brownian=settled.brownian,
+        )
+        return write_infotext(made.prompt, made.negative, pairs_of(self._request, facts))
+
+    # -- what is the same for all pictures of the job ----------------------------------------------
+
+    @cached_property
+    def _request(self) -> Generate:
+        """The request as it is written: pictures by their checksums, prompts by theirs if the level wants it so."""
+        checksums = {used.blob: used.sha256 for used in self.inputs}
+        changes: dict[str, Any] = {}
+        for name in _PICTURES:
+            value = getattr(self.request, name)
+            changes[name] = tuple(checksums.get(item, item) for item in value) if isinstance(value, tuple) else checksums.get(value, value)
+        if self.request.metadata == "prompt_free":
+            changes |= {name: hidden(getattr(self.request, name)) for name in _PROMPTS}
+            changes["styles"] = tuple(hidden(name) for name in self.request.styles)
+        return self.request.model_copy(update=changes)
+
+    @cached_property
+    def _digests(self) -> list[tuple[UsedModel, str | None]]:
+        return [(used, self.hashes.known(used.path)) for used in self.models]
+
+    @cached_property
+    def _models(self) -> list[dict[str, Any]]:
+        return [
+            {"role": used.role, "name": used.name, "family": used.family, "sha256": digest or PENDING, "bytes": used.bytes} for used, digest in self._digests
+        ]
+
+    @cached_property
+    def _engine(self) -> dict[str, Any]:
         return {
-            "Steps": request.steps,
-            "Sampler": methods.sampler.name,
-            "Schedule type": "Automatic" if methods.is_automatic else methods.schedule.title,
-            "CFG scale": request.guidance,
-            "Seed": seed,
-            "Size": (plan.width, plan.height),
-            "Model hash": self._sha256[:SHORT_DIGITS] if self._sha256 else None,
-            "Model": self._model.checkpoint.path.stem if self._model.checkpoint.path.is_file() else self._model.checkpoint.name,
-            "Clip skip": plan.clip_layer if plan.clip_layer != self._model.text.layer else None,
-            "RNG": "CPU",
-            "Eta": values.eta if "eta" in acting and values.eta != 1 else None,
-            "Sigma churn": values.s_churn if "s_churn" in acting and values.s_churn else None,
-            "Sigma noise": values.s_noise if "s_noise" in acting and churns and values.s_noise != 1 else None,
-            "Emphasis": _EMPHASIS.get(request.emphasis),
+            "torch": torch.__version__,
+            "diffusers": version("diffusers"),
+            "device": self.device.name,
+            "dtype": self.device.dtype_name,
+            "attention": self.device.attention,
+            "rng": self.request.rng,
+            "deterministic": self.request.deterministic,
+            "notes": list(self.settled.notes),
         }
+
+    def _resolved(self, made: Made, is_free: bool) -> dict[str, Any]:
+        shown = self._shown(made)
+        return {
+            "prompt": shown.prompt,
+            "negative": shown.negative,
+            "hr_prompt": shown.hr_prompt,
+            "hr_negative": shown.hr_negative,
+            # Their tags are a part of the prompt.
+            "networks": [] if is_free else [dict(network) for network in made.networks],
+            "sampler": self.settled.sampler,
+            "schedule": self.settled.schedule,
+        }
+
+    def _shown(self, made: Made) -> Made:
+        if self.request.metadata != "prompt_free":
+            return made
+        return replace(made, prompt=hidden(made.prompt), negative=hidden(made.negative), hr_prompt=hidden(made.hr_prompt), hr_negative=hidden(made.hr_negative))
+
+
+def hidden(text: str) -> str:
+    """A text's SHA-256 in its place (rule M4); nothing is nothing."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""

@@ -21,14 +21,18 @@ VERSION = f"Sfumato {__version__}"
 _ORDER = (
     "Steps", "Sampler", "Schedule type", "CFG scale", "Image CFG scale", "Seed", "Face restoration", "Size", "Model hash", "Model", "FP8 weight",
     "Cache FP16 weight for LoRA", "VAE hash", "VAE", "Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength",
-    "Conditional mask weight", "Clip skip", "ENSD", "Token merging ratio", "Token merging ratio hr", "Init image hash", "RNG", "Tiling", "Hires upscale",
-    "Hires resize", "Hires steps", "Hires upscaler", "Hires checkpoint", "Hires sampler", "Hires schedule type", "Hires CFG Scale", "Hires prompt",
-    "Hires negative prompt", "Refiner", "Refiner switch at", "Refiner switch by sampling steps", "Hires refiner", "Mask blur", "Mask mode", "Inpaint area",
-    "Masked area padding", "Masked content", "Noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn", "Sigma tmin", "Sigma tmax", "Sigma noise",
-    "Schedule min sigma", "Schedule max sigma", "Schedule rho", "Discard penultimate sigma", "SGM noise multiplier", "UniPC variant", "UniPC skip type",
-    "UniPC order", "UniPC lower order final", "Beta schedule alpha", "Beta schedule beta", "NGMS", "NGMS all steps", "Skip Early CFG", "Pad conds",
-    "Pad conds v0", "CFG rescale", "CFG interval", "Guidance rule", "PAG scale", "Distilled CFG Scale", "Emphasis", "Old prompt editing timelines",
-    "Noise Schedule", "VAE Encoder", "VAE Decoder", "Lora hashes", "TI hashes", "Prediction type", "Prompt switches", "Template", "Negative Template",
+    "Conditional mask weight", "Clip skip", "ENSD", "Token merging ratio", "Token merging ratio hr", "Init image hash", "RNG", "Tiling", "Tiling axes",
+    "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Hires checkpoint", "Hires sampler", "Hires schedule type", "Hires CFG Scale",
+    "Hires prompt", "Hires negative prompt", "Hires denoising strength", "Hires only", "Refiner", "Refiner switch at", "Refiner switch by sampling steps",
+    "Hires refiner", "Mask blur", "Mask grow", "Mask mode", "Mask blending", "Mask rounding", "Inpaint area", "Masked area padding", "Masked content",
+    "Soft inpainting enabled", "Soft inpainting schedule bias", "Soft inpainting preservation strength", "Soft inpainting transition contrast boost",
+    "Soft inpainting mask influence", "Soft inpainting difference threshold", "Soft inpainting difference contrast", "Noise multiplier", "Extra noise",
+    "Eta", "Eta DDIM", "Sigma churn", "Sigma tmin", "Sigma tmax", "Sigma noise", "Schedule min sigma", "Schedule max sigma", "Schedule rho",
+    "Discard penultimate sigma", "SGM noise multiplier", "UniPC variant", "UniPC skip type", "UniPC order", "UniPC lower order final",
+    "Beta schedule alpha", "Beta schedule beta", "NGMS", "NGMS all steps", "Skip Early CFG", "Pad conds", "Pad conds v0", "CFG rescale", "CFG interval",
+    "Guidance rule", "PAG scale", "Distilled CFG Scale", "Emphasis", "Old prompt editing timelines", "Noise Schedule", "VAE Encoder", "VAE Decoder",
+    "Lora hashes", "TI hashes", "Prediction type", "Prompt switches", "Template", "Negative Template", "Script", "X Type", "X Values", "Fixed X Values",
+    "Y Type", "Y Values", "Fixed Y Values", "Z Type", "Z Values", "Fixed Z Values", "Upscaler", "Brownian", "Incomplete",
 )
 # fmt: on
 _RANK = {key: rank for rank, key in enumerate(_ORDER)}
@@ -41,7 +45,7 @@ _RUN = re.compile(r"(?P<run>[\w \-/]++)(?P<colon>:?)|[^\w \-/]++")
 _BLANKS = re.compile(r"\s*+")
 _QUOTED = re.compile(r'"(?:[^\\"]++|\\.)++(?P<closed>"?)(?P<ends>,|$)?')
 _BARE = re.compile(r"[^,]*+,?")
-_SIZE = re.compile(r"([0-9]{1,9})x([0-9]{1,9})")
+_SIZE = re.compile(r"(0|[1-9][0-9]{0,8})x(0|[1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def write_infotext(prompt: str, negative: str, pairs: Mapping[str, Value]) -> st
         ValueError: a key that readers would not recognise.
     """
     written = []
-    for key in sorted(pairs.keys() - {"Version"}, key=lambda key: (_RANK.get(key, len(_RANK)), list(pairs).index(key))):
+    # Sorting keeps the order of what has the same rank.
+    for key in sorted([key for key in pairs if key != "Version"], key=lambda key: _RANK.get(key, len(_RANK))):
         if not _KEY.fullmatch(key) or key != key.strip():
             raise ValueError(f"{key!r} cannot be a key of an infotext.")
         if (value := pairs[key]) is not None:

@@ -1,30 +1,40 @@
-"""A finished picture as the bytes of a file, with what is needed to make it again, and back.
+"""What a picture tells about itself, as a request to be sent again. Rules: M15, M16, M18, M20 of metadata, X11 of security.
 
-A picture is encoded once, in the process that made it; the window, the web and the disk get these bytes. Rules: M1, M4, M15, M18-M21 and M30 of metadata.
+Start at `read_picture`. Trust goes to our own record first, then to what only one program writes, then to the infotext, then to texts hidden in the pixels and
+to a `.txt` beside the file. The formats are read in `texts`, the programs in `origins`; `encoding` writes.
 """
 
-import io
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from sfumato.imaging.infotext import VERSION, Infotext, read_infotext
-from sfumato.imaging.png_text import is_unmistakable_latin_1, read_png_text
+from sfumato.imaging.bounded_json import NotJson, read_object
+from sfumato.imaging.claims import Claims, judged
+from sfumato.imaging.document import Document, NotOurs, read_document, unpacked
+from sfumato.imaging.exif import IMAGE_DESCRIPTION, USER_COMMENT
+from sfumato.imaging.infotext import Infotext, read_infotext
+from sfumato.imaging.labels import rows
+from sfumato.imaging.origins import ORIGINS
+from sfumato.imaging.origins.automatic1111 import read_infotext_claims
+from sfumato.imaging.stealth import read_stealth
+from sfumato.imaging.texts import Texts, read_texts
+from sfumato.protocol.errors import ImageUnreadable
+from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.specs import validate
 
-FORMAT = 1
 INFOTEXT_KEYWORD = "parameters"
 OWN_KEYWORD = "sfumato"
-PNG_LEVEL = 4
+POSTPROCESSING_KEYWORD = "postprocessing"
+FILE_LIMIT_BYTES = 1 << 30
 
-_DEFLATED_ABOVE_BYTES = 1024
-_DEPTH_LIMIT = 64
-
-Document = Mapping[str, Any]
+_SIDECAR_LIMIT_BYTES = 16 << 20
+_WARNINGS_AT_MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,64 +42,40 @@ class Reading:
     """What a picture tells about itself.
 
     Attributes:
-        source: whose word `own` or `infotext` is; the own document is trusted first.
-        own: our document (see `own_document`), None if there is none or it is of a newer format.
-        infotext: what other programs read, None if there is none.
-        width, height: in pixels, 0 if the file is no PNG.
+        source: whose word it is: "sfumato", "automatic1111", "forge", "sdnext", "comfyui", "invokeai", "novelai", "fooocus", "qdiffusion", "swarmui",
+            "draw_things", or "none".
+        fields: values of a Generate request, each valid; what is absent is left to the defaults.
+        switches: those of `fields` that say how the origin reads prompts (P66).
+        unknown: pairs for which there is no field, in any form; shown to the person, never dropped.
+        hashes: digits by which models can be found here, by field (`model`, `vae`, `refiner`, `hr_model`) or `lora:name`, `ti:name`.
+        own: our record (see `document.own_document`), None if there is none.
+        infotext: what most programs read, None if there is none.
+        format, width, height: of the file; "" and 0 if it is no picture.
         warnings: sentences about what could not be read.
     """
 
-    source: Literal["sfumato", "infotext", "none"]
-    own: Document | None
-    infotext: Infotext | None
-    width: int
-    height: int
-    warnings: tuple[str, ...]
+    source: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    switches: frozenset[str] = frozenset()
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    own: Document | None = None
+    infotext: Infotext | None = None
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    warnings: tuple[str, ...] = ()
 
+    def request(self) -> Generate:
+        """The request as it was sent, as far as the picture tells: our own one exactly."""
+        return validate(Generate, dict(self.fields))
 
-def own_document(
-    kind: str,
-    request: Document,
-    image: Document,
-    created: datetime,
-    *,
-    resolved: Document | None = None,
-    models: Sequence[Document] = (),
-    inputs: Sequence[Document] = (),
-    engine: Document | None = None,
-    warnings: Sequence[Document] = (),
-) -> dict[str, Any]:
-    """Our own lossless record of a picture, from plain dictionaries.
-
-    Args:
-        kind: of the job, such as "generate".
-        request: the validated request with all defaults filled in, as JSON.
-        image: index, seed, width, height ... of this picture.
-        created: with its time zone.
-        resolved: the prompts as understood and the networks in them.
-        models: role, name, family, sha256, bytes of each.
-        inputs: role, sha256, width, height, name of each input picture.
-        engine: versions, device, dtype, rng ...
-        warnings: those of the job.
-
-    Raises:
-        ValueError: `created` has no time zone.
-    """
-    if created.utcoffset() is None:
-        raise ValueError("The time of a picture needs its zone.")
-    return {
-        "format": FORMAT,
-        "app": VERSION,
-        "kind": kind,
-        "request": dict(request),
-        "image": dict(image),
-        "resolved": dict(resolved or {}),
-        "models": [dict(model) for model in models],
-        "inputs": [dict(item) for item in inputs],
-        "engine": dict(engine or {}),
-        "warnings": [dict(warning) for warning in warnings],
-        "created": created.isoformat(timespec="seconds"),
-    }
+    def repeated(self) -> Generate:
+        """The request that makes this very picture: its own seeds, and it alone (M20)."""
+        image = self.own.get("image") if self.own else None
+        seeds = {name: image.get(key) for name, key in (("seed", "seed"), ("variation_seed", "variation_seed"))} if isinstance(image, dict) else {}
+        given, _ = judged({name: value for name, value in seeds.items() if type(value) is int})
+        return validate(Generate, {**self.fields, **given, "batch_size": 1, "batch_count": 1})
 
 
 def from_rgb(width: int, height: int, pixels: bytes) -> Image.Image:
@@ -99,63 +85,144 @@ def from_rgb(width: int, height: int, pixels: bytes) -> Image.Image:
     return Image.frombytes("RGB", (width, height), pixels)
 
 
-def encode_png(image: Image.Image, infotext: str = "", own: Document | None = None) -> bytes:
-    """The picture as PNG, with the texts given and no others. An empty infotext and no document write no text at all (level "none").
+def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading:
+    """What a picture tells. Nothing in it can make this fail; what is damaged is left out with a warning.
 
-    Lone surrogates, which no file can hold, are replaced by U+FFFD.
+    Args:
+        picture: the bytes of a file, or its path; then the `.json` and `.txt` beside it count too.
+        seek_hidden: trust texts hidden in the pixels before the infotext; without it they are only sought when nothing else was found.
 
     Raises:
-        ValueError: the document holds something that is not JSON.
+        ImageUnreadable: the file of a path cannot be opened. Bytes never raise.
     """
-    texts = PngInfo()
-    if infotext:
-        text = _writable(infotext).replace("\0", " ")  # a zero byte ends a text for many readers
-        if is_unmistakable_latin_1(text):
-            texts.add_text(INFOTEXT_KEYWORD, text)
-        else:
-            texts.add_itxt(INFOTEXT_KEYWORD, text)
-    if own is not None:
-        text = _writable(json.dumps(own, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
-        texts.add_itxt(OWN_KEYWORD, text, zip=len(text.encode()) > _DEFLATED_ABOVE_BYTES)
-    file = io.BytesIO()
-    image.save(file, "PNG", pnginfo=texts, compress_level=PNG_LEVEL)
-    return file.getvalue()
+    data, sidecars = (_opened(picture), _sidecars(picture)) if isinstance(picture, Path) else (picture, {})
+    texts = read_texts(data)
+    warnings = list(texts.warnings)
+    infotext = _infotext(texts)
+    own, said = _own(texts, sidecars, warnings)
+    claims = said
+    if claims is None:
+        claims = _foreign(texts) if not seek_hidden else None
+        if claims is None and infotext is not None and not seek_hidden:
+            claims = read_infotext_claims(infotext)
+        if claims is None:
+            hidden, found = read_stealth(data)
+            warnings += found
+            claims, infotext = _hidden(hidden, infotext, warnings)
+        if claims is None and seek_hidden:
+            claims = _foreign(texts) or (read_infotext_claims(infotext) if infotext else None)
+        if claims is None and (text := sidecars.get(".txt", "")).strip():
+            infotext = read_infotext(text)
+            claims = read_infotext_claims(infotext)
+    if claims is None:
+        return Reading("none", infotext=infotext, format=texts.format, width=texts.width, height=texts.height, warnings=_few(warnings))
+    if postprocessing := texts.keywords.get(POSTPROCESSING_KEYWORD):
+        claims.keep({POSTPROCESSING_KEYWORD: postprocessing})
+    fields, refused = judged(claims.fields)
+    return Reading(
+        source=claims.source,
+        fields=fields,
+        switches=frozenset(claims.switches & fields.keys()),
+        unknown=claims.unknown,
+        hashes=claims.hashes,
+        own=own,
+        infotext=infotext,
+        format=texts.format,
+        width=texts.width,
+        height=texts.height,
+        warnings=_few([*warnings, *claims.warnings, *refused]),
+    )
 
 
-def read_picture(data: bytes) -> Reading:
-    """What the bytes of a picture file tell. Never fails; what is damaged is left out with a warning."""
-    found = read_png_text(data)
-    warnings = list(found.warnings)
-    own = _read_own(found.texts[OWN_KEYWORD], warnings) if OWN_KEYWORD in found.texts else None
-    infotext = read_infotext(found.texts[INFOTEXT_KEYWORD]) if INFOTEXT_KEYWORD in found.texts else None
-    source = "sfumato" if own is not None else "infotext" if infotext is not None else "none"
-    return Reading(source, own, infotext, found.width, found.height, tuple(warnings))
-
-
-def _read_own(text: str, warnings: list[str]) -> Document | None:
+def _opened(path: Path) -> bytes:
     try:
-        own = json.loads(text)
-    except (ValueError, RecursionError):
-        warnings.append("Sfumato's own record in this picture is damaged; its infotext is used.")
-        return None
-    if not isinstance(own, dict) or type(own.get("format")) is not int or _is_deeper(own, _DEPTH_LIMIT):
-        warnings.append("Sfumato's own record in this picture has an unknown form; its infotext is used.")
-        return None
-    if own["format"] > FORMAT:
-        warnings.append(f"This picture was made by a newer version ({str(own.get('app', 'unknown'))[:40]}); its infotext is used.")
-        return None
-    return own
+        if path.stat().st_size > FILE_LIMIT_BYTES:
+            raise ImageUnreadable(f"'{path.name}'", f"it has more than {FILE_LIMIT_BYTES >> 20} MiB")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name no system can hold
+        raise ImageUnreadable(f"'{path.name}'", getattr(error, "strerror", None) or str(error)) from error
 
 
-def _is_deeper(value: object, limit: int) -> bool:
-    """Whether lists and objects nest deeper than `limit`; level by level, without recursion."""
-    level = [value]
-    for _ in range(limit + 1):
-        level = [child for item in level if isinstance(item, dict | list) for child in (item.values() if isinstance(item, dict) else item)]
-        if not level:
-            return False
-    return any(isinstance(item, dict | list) for item in level)
+def _sidecars(path: Path) -> dict[str, str]:
+    """The texts beside a picture, by their endings; what cannot be read is not there."""
+    found = {}
+    for suffix in (".json", ".txt"):
+        try:
+            beside = path.with_suffix(suffix)
+            if beside != path and beside.stat().st_size <= _SIDECAR_LIMIT_BYTES:
+                found[suffix] = beside.read_text(encoding="utf-8-sig", errors="replace")
+        except (OSError, ValueError):
+            continue
+    return found
 
 
-def _writable(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _infotext(texts: Texts) -> Infotext | None:
+    """The text that most programs write, from wherever the format keeps it."""
+    for text in (texts.keywords.get(INFOTEXT_KEYWORD, ""), texts.exif.get(USER_COMMENT, ""), texts.keywords.get("Comment", ""), texts.comment):
+        # JSON is the business of the programs that write it.
+        if text.strip() and not (text.lstrip().startswith("{") and text.rstrip().endswith("}")):
+            return read_infotext(text)
+    return None
+
+
+def _own(texts: Texts, sidecars: Mapping[str, str], warnings: list[str]) -> tuple[Document | None, Claims | None]:
+    """Our own record, from the first place that has a sound one, and what it claims."""
+    for place in (texts.keywords.get(OWN_KEYWORD, ""), texts.exif.get(IMAGE_DESCRIPTION, ""), texts.comment, sidecars.get(".json", "")):
+        try:
+            text = place if place.lstrip().startswith("{") else unpacked(place)
+            if not text or (place is sidecars.get(".json") and '"sfumato' not in text[:400].casefold()):
+                continue
+            own, remarks = read_document(text)
+        except NotOurs as reason:
+            warnings.append(str(reason))
+            continue
+        warnings += remarks
+        claims = Claims("sfumato")
+        request = own["request"]
+        claims.fields = {key: value for key, value in request.items() if key in rows()}
+        if strange := sorted(key[:40] for key in request.keys() - rows().keys()):
+            warnings.append(f"Parameters of a newer version were ignored: {', '.join(strange[:10])}.")
+            claims.keep({key: request[key] for key in request.keys() - rows().keys()})
+        for model in own["models"] if isinstance(own.get("models"), list) else ():
+            if isinstance(model, dict) and isinstance(model.get("sha256"), str) and len(model["sha256"]) == 64:
+                claims.hashes[_FIELD_OF_ROLE.get(str(model.get("role")), f"{model.get('role')}:{model.get('name')}")] = model["sha256"]
+        return own, claims
+    return None, None
+
+
+_FIELD_OF_ROLE = {"checkpoint": "model", "vae": "vae", "clip": "clip", "clip_2": "clip_2", "refiner": "refiner", "hr_model": "hr_model"}
+
+
+def _foreign(texts: Texts) -> Claims | None:
+    """What a program's own texts claim."""
+    for read in ORIGINS:
+        if (claims := read(texts)) is not None:
+            return claims
+    return None
+
+
+def _hidden(text: str, infotext: Infotext | None, warnings: list[str]) -> tuple[Claims | None, Infotext | None]:
+    """What a hidden text claims: the texts of a PNG as one JSON object, or an infotext."""
+    if not text.strip():
+        return None, infotext
+    if text.lstrip().startswith("{"):
+        try:
+            found = read_object(text)
+        except NotJson as reason:
+            warnings.append(f"The text hidden in the picture was left out: {reason}.")
+            return None, infotext
+        # Some write as an object what others pack into a text.
+        texts = Texts(keywords={key: value if isinstance(value, str) else json.dumps(value) for key, value in found.items()})
+        claims = _foreign(texts)
+        inner = _infotext(texts)
+        if claims is None and inner is not None:
+            claims = read_infotext_claims(inner)
+        return claims, infotext or inner
+    read = read_infotext(text)
+    return read_infotext_claims(read), infotext or read
+
+
+def _few(warnings: list[str]) -> tuple[str, ...]:
+    """No picture fills a window with its faults."""
+    rest = len(warnings) - _WARNINGS_AT_MOST
+    return tuple(warnings) if rest <= 0 else (*warnings[:_WARNINGS_AT_MOST], f"{rest} more faults were found.")

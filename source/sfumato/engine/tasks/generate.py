@@ -80,7 +80,9 @@ class _Job:
         self.warnings += plan.warnings
         positive, negative = self._encode(model, plan)
         hashes = Hashes(self.context.places.data)
-        pictures = record.Recorder(self.request, model, plan, hashes)
+        pictures = record.Recorder(
+            self.request, self._settled(model, plan), [record.UsedModel.of("checkpoint", model.checkpoint, model.family.name)], model.device, hashes
+        )
         # Read when this job has ended: these pictures do without, later ones carry it.
         self.context.shared(IdleHashing).want(model.checkpoint.path, hashes)
         with self._previewer(model) as previewer, deterministic(model.device.torch, self.request.deterministic):
@@ -88,6 +90,17 @@ class _Job:
                 latents = self._denoise(model, plan, number, seeds, (positive, negative), previewer)
                 self._finish(model, plan, seeds, latents, pictures)
         return self._result(model, methods)
+
+    def _settled(self, model: Model, plan: Plan) -> record.Settled:
+        methods = plan.methods
+        return record.Settled(
+            sampler=methods.sampler.name,
+            schedule="Automatic" if methods.is_automatic else methods.schedule.title,
+            acting=frozenset(methods.sampler.parameters),
+            width=plan.width,
+            height=plan.height,
+            clip_skip=plan.clip_layer if plan.clip_layer != model.text.layer else 0,
+        )
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -175,10 +188,12 @@ class _Job:
                 self.context.check()
                 self.context.progress("decode", index + 1, plan.images)
             with self._stage("save"):
-                png, infotext = pictures.png(pixels, index, seed, self.warnings)
+                made = record.Made(index, seed, prompt=self.request.prompt, negative=self.request.negative)
+                encoded, infotext = pictures.record(pixels, made, self.warnings)
                 name = f"image-{index}"
-                info = {"seed": seed, "width": plan.width, "height": plan.height, "infotext": infotext, "index": index}
-                self.context.artifact(name, "image/png", png, info)
+                self.warnings += [JobWarning(code="format", message=sentence, path="format") for sentence in encoded.warnings]
+                info = {"seed": seed, "width": plan.width, "height": plan.height, "infotext": infotext, "index": index, "sidecars": dict(encoded.sidecars)}
+                self.context.artifact(name, encoded.mime, encoded.data, info)
                 self.images.append(ImageRecord(artifact=name, seed=seed, width=plan.width, height=plan.height, infotext=infotext))
                 self.context.progress("save", index + 1, plan.images)
 

@@ -1,0 +1,446 @@
+"""What each field of a request is called in an infotext, and how its value is said there: one table, read in both directions.
+
+A field with a label and no row below is said plainly: its value, when it acts and is not the default. The rows are the cases where AUTOMATIC1111 has words of
+its own (v1.10.1: `modules/processing.py`, `infotext_utils.py`, `shared_options.py`), or where one key holds several fields. Rules: M10, M11, M14 of metadata.
+Start at `pairs_of` and `claims_of`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sfumato.imaging.infotext import Value, quoted, read_pairs
+from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.specs import ParamSpec, acts, specs
+
+Said = str | tuple[int, int]
+Fields = dict[str, Any]
+
+SWITCHES = "Prompt switches"
+TEMPLATES = {"prompt": "Template", "negative": "Negative Template"}
+# Written by the engine about a picture, or by others; there is no field to fill, and nothing is lost without them.
+REMARKS = frozenset({"Version", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Incomplete", "Brownian"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the engine made definite of a request, for one picture.
+
+    Attributes:
+        sampler, schedule: titles; the schedule is "Automatic" if it is the sampler's own choice.
+        width, height: of the first pass, in pixels.
+        seed, variation_seed: of this picture.
+        strength: of image to image, None without an image.
+        clip_skip: layer counted from the end; 0 if it is the family's own.
+        acting: names of the sampler parameters that the sampler reads.
+        names: titles of models by field ("model", "vae", "refiner", "hr_model") where the request leaves them open or names a path.
+        hashes: first digits by the same fields.
+        loras, embeddings: their hashes by name.
+        prompt, negative, hr_prompt, hr_negative: as they were understood: styles applied, choices made, comments removed, network tags kept.
+        hr_sampler, hr_schedule: titles, if they differ from the first pass.
+        incomplete: calls done and planned, of a picture cut short.
+        brownian: "own" if the SDE noise is not torchsde's.
+    """
+
+    sampler: str
+    width: int
+    height: int
+    seed: int
+    schedule: str = "Automatic"
+    variation_seed: int = -1
+    strength: float | None = None
+    clip_skip: int = 0
+    acting: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    loras: Mapping[str, str] = field(default_factory=dict)
+    embeddings: Mapping[str, str] = field(default_factory=dict)
+    prompt: str = ""
+    negative: str = ""
+    hr_prompt: str = ""
+    hr_negative: str = ""
+    hr_sampler: str = ""
+    hr_schedule: str = ""
+    incomplete: tuple[int, int] | None = None
+    brownian: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """A request and its facts while they are put into words. `values` are the fields as they count."""
+
+    values: Fields
+    facts: Facts
+
+    def acts(self, name: str) -> bool:
+        return acts(rows(), name, self.values)
+
+    @property
+    def is_highres(self) -> bool:
+        return any(self.values[name] != rows()[name].default for name in ("hr_scale", "hr_width", "hr_height"))
+
+
+Write = Callable[[_Telling], Value]
+Read = Callable[[Said], Fields]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One key. `read` raises ValueError for what it does not know; None where the key is never read."""
+
+    write: Write
+    read: Read
+
+
+@cache
+def rows() -> dict[str, ParamSpec]:
+    """The parameters of a Generate request by name."""
+    return {spec.name: spec for spec in specs(Generate)}
+
+
+# -- how values are said ---------------------------------------------------------------------------
+
+
+def _text(said: Said) -> str:
+    if isinstance(said, tuple):
+        return f"{said[0]}x{said[1]}"
+    return said
+
+
+def _plain(spec: ParamSpec) -> _Row:
+    """A field under its own label: its value if it acts and is not the default."""
+
+    def write(told: _Telling) -> Value:
+        value = told.values[spec.name]
+        if value == spec.default or not told.acts(spec.name) or (spec.group == "sampler" and spec.name not in told.facts.acting):
+            return None
+        return json.dumps(list(value), ensure_ascii=False) if spec.kind == "list" else value
+
+    def read(said: Said) -> Fields:
+        return {spec.name: json.loads(_text(said)) if spec.kind == "list" else _text(said)}
+
+    return _Row(write, read)
+
+
+def _always(name: str, when: Callable[[_Telling], bool] = lambda told: True) -> _Row:
+    """A field that is written at its default too."""
+    return _Row(lambda told: told.values[name] if when(told) else None, lambda said: {name: _text(said)})
+
+
+def _pair(first: str, second: str, when: Callable[[_Telling], bool] = lambda told: True) -> _Row:
+    """Two numbers as WxH, if one of them is set."""
+
+    def write(told: _Telling) -> Value:
+        values = (told.values[first], told.values[second])
+        if values == (rows()[first].default, rows()[second].default) or not when(told):
+            return None
+        return (values[0] or 0, values[1] or 0)
+
+    def read(said: Said) -> Fields:
+        if not isinstance(said, tuple):
+            raise ValueError(said)
+        return {first: said[0] or rows()[first].default, second: said[1] or rows()[second].default}
+
+    return _Row(write, read)
+
+
+def _words(name: str, words: Mapping[Any, Value], also: Mapping[str, Any] = {}) -> _Row:  # never changed
+    """A choice in words of their own; None: not written. `also` are further words that are understood."""
+    known = {str(word).casefold(): value for value, word in words.items() if word is not None} | {word.casefold(): value for word, value in also.items()}
+
+    def write(told: _Telling) -> Value:
+        return words.get(told.values[name]) if told.acts(name) else None
+
+    def read(said: Said) -> Fields:
+        if (word := _text(said).strip().casefold()) not in known:
+            raise ValueError(said)
+        return {name: known[word]}
+
+    return _Row(write, read)
+
+
+def _is_true(said: Said) -> bool:
+    return _text(said).strip().casefold() in ("true", "1", "yes", "on")
+
+
+def _flag(name: str, value: Any) -> _Row:
+    """True where a choice has one value."""
+    return _Row(lambda told: True if told.values[name] == value and told.acts(name) else None, lambda said: {name: value} if _is_true(said) else {})
+
+
+# -- samplers and schedules ------------------------------------------------------------------------
+
+_HEUN = re.compile(r"(dpm\+\+ 2m sde) heun\b", re.IGNORECASE)
+_SCHEDULE_ENDING = re.compile(r"^(.+?)[ _](karras|exponential|polyexponential|sgm uniform)$", re.IGNORECASE)
+_SCHEDULES = {"ddim": "ddim_uniform", "normal": "uniform", "": "automatic", "use_same_scheduler": "same"}
+
+
+def schedule_name(title: str) -> str:
+    """The name by which a request calls a schedule that others title "SGM Uniform"."""
+    name = re.sub(r"[\s\-]+", "_", title.strip().casefold())
+    return _SCHEDULES.get(name, name)
+
+
+def sampler_fields(title: str, prefix: str = "") -> Fields:
+    """The fields of a sampler's title: a schedule at its end ("DPM++ 2M Karras") and the solver in its middle are fields of their own.
+
+    Args:
+        prefix: "hr_" for the highres pass.
+    """
+    found: Fields = {}
+    title = title.strip()
+    if ending := _SCHEDULE_ENDING.match(title):
+        title = ending[1]
+        found[f"{prefix}schedule"] = schedule_name(ending[2])
+    if heun := _HEUN.search(title):
+        title = title[: heun.start()] + heun[1] + title[heun.end() :]
+        if not prefix:
+            found["solver"] = "heun"
+    found[f"{prefix}sampler"] = "same" if prefix and title.casefold() in ("use same sampler", "same") else title
+    return found
+
+
+def _write_sampler(told: _Telling) -> Value:
+    is_heun = "solver" in told.facts.acting and told.values["solver"] == "heun"
+    return f"{told.facts.sampler} Heun" if is_heun and not _HEUN.search(told.facts.sampler) else told.facts.sampler
+
+
+# -- the rows --------------------------------------------------------------------------------------
+
+_INTERVAL = re.compile(r"\s*([0-9.eE+\-]+)\s+to\s+([0-9.eE+\-]+)\s*")
+
+
+def _write_interval(told: _Telling) -> Value:
+    start, end = told.values["cfg_start"], told.values["cfg_end"]
+    return None if (start, end) == (0, 1) else f"{start:g} to {end:g}"
+
+
+def _read_interval(said: Said) -> Fields:
+    if not (found := _INTERVAL.fullmatch(_text(said))):
+        raise ValueError(said)
+    return {"cfg_start": found[1], "cfg_end": found[2]}
+
+
+def _write_tiling(told: _Telling) -> Value:
+    return told.values["tiling"] if told.values["tiling"] in ("x", "y") else None
+
+
+def _read_axes(said: Said) -> Fields:
+    return {"tiling": _text(said)}
+
+
+def _seed_size(told: _Telling) -> tuple[int, int]:
+    return told.values["seed_resize_width"], told.values["seed_resize_height"]
+
+
+def _read_size(said: Said) -> Fields:
+    if not isinstance(said, tuple):
+        raise ValueError(said)
+    return {"width": said[0], "height": said[1]}
+
+
+def _write_named(name: str) -> Write:
+    """A second checkpoint as "title [hash]"."""
+
+    def write(told: _Telling) -> Value:
+        if not told.values[name] or not told.acts(name):
+            return None
+        title, digits = told.facts.names.get(name, told.values[name]), told.facts.hashes.get(name)
+        return f"{title} [{digits}]" if digits else title
+
+    return write
+
+
+def _read_named(name: str) -> Read:
+    return lambda said: {name: re.sub(r"\s*\[[0-9a-fA-F]{6,64}\]\s*$", "", _text(said))}
+
+
+def _write_noise(told: _Telling) -> Value:
+    """s_noise, where it scales anything: with churn only if there is churn."""
+    values, acting = told.values, told.facts.acting
+    churns = "s_churn" not in acting or values["s_churn"] > 0
+    return values["s_noise"] if "s_noise" in acting and churns and values["s_noise"] != 1 else None
+
+
+def _write_strength(told: _Telling) -> Value:
+    return told.facts.strength if told.facts.strength is not None else told.values["hr_strength"] if told.is_highres else None
+
+
+def _write_padding(told: _Telling) -> Value:
+    return told.values["mask_padding"] if told.acts("mask_padding") else None
+
+
+def _read_area(said: Said) -> Fields:
+    """Whether only the masked part is painted; how much is around it stands under a key of its own, unless it is the usual 32 pixels."""
+    areas: dict[str, Fields] = {"only masked": {"mask_padding": 32}, "whole picture": {}}
+    if (area := _text(said).casefold()) not in areas:
+        raise ValueError(said)
+    return areas[area]
+
+
+def _is_soft(told: _Telling) -> bool:
+    return told.values["mask_mode"] == "soft" and told.acts("mask_mode")
+
+
+def _soft_row(name: str) -> _Row:
+    return _always(name, _is_soft)
+
+
+def _switch_specs() -> list[ParamSpec]:
+    """The switches that have no key of their own."""
+    return [spec for spec in rows().values() if spec.group == "text" and not spec.label]
+
+
+def _write_switches(told: _Telling) -> Value:
+    """All of them in one value: "and_default: 0.8, dynamic: False"."""
+    changed = [f"{spec.name}: {quoted(str(told.values[spec.name]))}" for spec in _switch_specs() if told.values[spec.name] != spec.default]
+    return ", ".join(changed) or None
+
+
+def _read_switches(said: Said) -> Fields:
+    known = {spec.name for spec in _switch_specs()}
+    found = read_pairs(_text(said))
+    if not found or found.keys() - known:
+        raise ValueError(said)
+    return dict(found)
+
+
+def _template(name: str) -> Write:
+    """The text as it was typed, where that is not what was understood (styles added, choices made)."""
+
+    def write(told: _Telling) -> Value:
+        typed = told.values[name]
+        return typed if typed != getattr(told.facts, name) else None
+
+    return write
+
+
+def _written(value: Callable[[_Telling], Value]) -> _Row:
+    """A key that is written, and read elsewhere or not at all."""
+    return _Row(value, lambda said: {})
+
+
+def _hash_list(hashes: Mapping[str, str]) -> Value:
+    """`name: hash, name: hash`, names without the signs that part them."""
+    return ", ".join(f"{re.sub('[:,]', '', name)}: {digits}" for name, digits in hashes.items()) or None
+
+
+_EMPHASIS = {"original": None, "no_norm": "No norm", "ignore": "Ignore", "none": "None", "interpolate": "Interpolate"}
+_CONTENT = {"original": None, "fill": "fill", "noise": "latent noise", "nothing": "latent nothing"}
+_REFINER_PASS = {"second": None, "first": "first pass", "both": "both passes"}
+_SOFT = {
+    "Soft inpainting schedule bias": "soft_power",
+    "Soft inpainting preservation strength": "soft_scale",
+    "Soft inpainting transition contrast boost": "soft_contrast",
+    "Soft inpainting mask influence": "soft_influence",
+    "Soft inpainting difference threshold": "soft_threshold",
+    "Soft inpainting difference contrast": "soft_difference",
+}
+
+_SPECIAL: dict[str, _Row] = {
+    "Steps": _always("steps"),
+    "Sampler": _Row(_write_sampler, lambda said: sampler_fields(_text(said))),
+    "Schedule type": _Row(lambda told: told.facts.schedule, lambda said: {"schedule": schedule_name(_text(said))}),
+    "CFG scale": _always("guidance"),
+    "Seed": _Row(lambda told: told.facts.seed, lambda said: {"seed": _text(said)}),
+    "Size": _Row(lambda told: (told.facts.width, told.facts.height), _read_size),
+    "Model": _Row(lambda told: told.facts.names.get("model", told.values["model"]) or None, lambda said: {"model": _text(said)}),
+    "Model hash": _written(lambda told: told.facts.hashes.get("model")),
+    "VAE": _Row(lambda told: told.facts.names.get("vae", told.values["vae"]) if told.values["vae"] else None, lambda said: {"vae": _text(said)}),
+    "VAE hash": _written(lambda told: told.facts.hashes.get("vae") if told.values["vae"] else None),
+    "Clip skip": _Row(lambda told: told.facts.clip_skip or None, lambda said: {"clip_skip": _text(said)}),
+    "Noise Schedule": _words("zero_terminal_snr", {"auto": None, "on": "Zero Terminal SNR", "off": "Default"}),
+    "Tiling": _flag("tiling", "both"),
+    "Tiling axes": _Row(_write_tiling, _read_axes),
+    "Original size": _pair("original_width", "original_height"),
+    "Crop": _pair("crop_left", "crop_top"),
+    "Target size": _pair("target_width", "target_height"),
+    "Variation seed": _Row(lambda told: told.facts.variation_seed if told.values["variation_strength"] else None, lambda said: {"variation_seed": _text(said)}),
+    "Seed resize from": _pair("seed_resize_width", "seed_resize_height", lambda told: min(_seed_size(told)) > 0),
+    "RNG": _words("rng", {"cpu": "CPU", "nv": "NV", "gpu": None}, {"GPU": "nv"}),
+    "Denoising strength": _Row(_write_strength, lambda said: {"strength": _text(said)}),
+    "Hires denoising strength": _Row(
+        lambda told: told.values["hr_strength"] if told.is_highres and told.facts.strength is not None else None, lambda said: {"hr_strength": _text(said)}
+    ),
+    "Hires upscale": _Row(
+        lambda told: told.values["hr_scale"] if told.is_highres and not (told.values["hr_width"] or told.values["hr_height"]) else None,
+        lambda said: {"hr_scale": _text(said)},
+    ),
+    "Hires resize": _pair("hr_width", "hr_height"),
+    "Hires upscaler": _always("hr_upscaler", lambda told: told.is_highres),
+    "Hires sampler": _Row(lambda told: told.facts.hr_sampler or None if told.is_highres else None, lambda said: sampler_fields(_text(said), "hr_")),
+    "Hires schedule type": _Row(
+        lambda told: told.facts.hr_schedule or None if told.is_highres else None, lambda said: {"hr_schedule": schedule_name(_text(said))}
+    ),
+    "Hires prompt": _Row(lambda told: told.facts.hr_prompt or None if told.is_highres else None, lambda said: {"hr_prompt": _text(said)}),
+    "Hires negative prompt": _Row(lambda told: told.facts.hr_negative or None if told.is_highres else None, lambda said: {"hr_negative": _text(said)}),
+    "Hires checkpoint": _Row(_write_named("hr_model"), _read_named("hr_model")),
+    "Refiner": _Row(_write_named("refiner"), _read_named("refiner")),
+    "Refiner switch at": _always("refiner_switch_at", lambda told: bool(told.values["refiner"])),
+    "Hires refiner": _words("refiner_pass", _REFINER_PASS, {"second pass": "second"}),
+    "Mask mode": _words("mask_invert", {False: None, True: "Inpaint not masked"}, {"Inpaint masked": False}),
+    "Mask blending": _words("mask_mode", {"hard": None, "soft": None, "differential": "differential"}),
+    "Soft inpainting enabled": _flag("mask_mode", "soft"),
+    **{label: _soft_row(name) for label, name in _SOFT.items()},
+    "Inpaint area": _Row(lambda told: "Only masked" if _write_padding(told) is not None else None, _read_area),
+    "Masked area padding": _Row(_write_padding, lambda said: {"mask_padding": _text(said)}),
+    "Masked content": _words("mask_fill", _CONTENT, {"original": "original"}),
+    "Sigma noise": _Row(_write_noise, lambda said: {"s_noise": _text(said)}),
+    # AUTOMATIC1111 has no such key: the solver is a part of the sampler's name.
+    "Solver": _Row(lambda told: None, lambda said: {"solver": _text(said)}),
+    "CFG interval": _Row(_write_interval, _read_interval),
+    "Emphasis": _words("emphasis", _EMPHASIS, {"Original": "original"}),
+    "Old prompt editing timelines": _flag("timelines", "old"),
+    "Pad conds": _flag("pad_conds", "on"),
+    "Pad conds v0": _flag("pad_conds", "v0"),
+    # Where a mask acts is in the own document only: pictures are never named in a text for others.
+    "Areas": _written(lambda told: None),
+    SWITCHES: _Row(_write_switches, _read_switches),
+    "Template": _written(_template("prompt")),
+    "Negative Template": _written(_template("negative")),
+    "Lora hashes": _written(lambda told: _hash_list(told.facts.loras)),
+    "TI hashes": _written(lambda told: _hash_list(told.facts.embeddings)),
+    "Brownian": _written(lambda told: told.facts.brownian or None),
+    "Incomplete": _written(lambda told: "{}/{}".format(*told.facts.incomplete) if told.facts.incomplete else None),
+}
+
+
+@cache
+def _table() -> dict[str, _Row]:
+    plain = {spec.label: _plain(spec) for spec in rows().values() if spec.label and spec.label not in _SPECIAL and spec.name != "negative"}
+    return _SPECIAL | plain
+
+
+def labels() -> Iterator[str]:
+    """Every key that is written or read."""
+    yield from _table()
+
+
+def pairs_of(request: Generate, facts: Facts) -> dict[str, Value]:
+    """The pairs of an infotext; what does not act is None (rule M10: each only when it acts)."""
+    told = _Telling({name: getattr(request, name) for name in rows()}, facts)
+    return {label: row.write(told) for label, row in _table().items()}
+
+
+def claims_of(pairs: Mapping[str, Said]) -> tuple[Fields, dict[str, Said]]:
+    """The fields that pairs name, still as text, and the pairs that name none. Values are not judged here."""
+    fields: Fields = {}
+    unknown: dict[str, Said] = {}
+    for label, said in pairs.items():
+        row = _table().get(label)
+        try:
+            if row is None:
+                raise ValueError(label)
+            for name, value in row.read(said).items():
+                # What one key says of another's field (the schedule in a sampler's name) gives way to that key itself, unless that says nothing.
+                is_own_word = rows()[name].label == label and value != rows()[name].default
+                if is_own_word or fields.get(name, rows()[name].default) == rows()[name].default:
+                    fields[name] = value
+        except (ValueError, TypeError, RecursionError):
+            unknown[label] = said
+    return fields, unknown
