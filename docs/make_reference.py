@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "source"))
 
 from sfumato.jobs.builtin import REGISTRAR
 from sfumato.jobs.registry import filled
+from sfumato.protocol.params import GROUPS
 from sfumato.protocol.specs import ParamSpec, specs
 
 PAGE = ROOT / "docs" / "parameters.md"
@@ -35,15 +36,20 @@ def _default(spec: ParamSpec) -> str:
     return spec.unset.lower() if spec.default is None else json.dumps(spec.default)
 
 
+def _row(spec: ParamSpec) -> str:
+    return f"| {spec.title} | `{spec.name}` | {_range(spec)} | {_default(spec)} | {spec.description} |"
+
+
 def page() -> str:
     """The whole page."""
     lines = ["# Parameters", "", "Made by `docs/make_reference.py` from the rows in `protocol/params/`; do not edit by hand.", ""]
+    lines += ["On the command line each is a flag: `hr_scale` is `--hr-scale`. Only the prompt stands without one.", ""]
     for kind in filled([REGISTRAR]).kinds.values():
-        lines += [f"## {kind.title} (`{kind.name}`)", "", "| parameter | flag | range | default | meaning |", "|---|---|---|---|---|"]
-        for spec in specs(kind.request):
-            flag = "the text itself" if spec.name == "prompt" else f"`{spec.flag}`"
-            lines.append(f"| {spec.title} | {flag} | {_range(spec)} | {_default(spec)} | {spec.description} |")
-        lines.append("")
+        lines += [f"## {kind.title} (`{kind.name}`)", ""]
+        for group, title in GROUPS.items():
+            rows = [spec for spec in specs(kind.request) if spec.group == group]
+            if rows:
+                lines += [f"### {title}", "", "| parameter | name | range | default | meaning |", "|---|---|---|---|---|", *map(_row, rows), ""]
     return "\n".join(lines)
 
 

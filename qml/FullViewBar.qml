@@ -28,6 +28,7 @@ Rectangle {
         Button { quiet: true; glyph: "chevron-right"; hint: studio.hint("view_next"); enabled: studio.outputs.current < studio.outputs.count - 1; onClicked: bar.view.step(1) }
         Button { quiet: true; text: Math.round(bar.view.factor * 100) + " %"; hint: studio.hint("view_fit"); width: 72; onClicked: bar.view.toggleZoom() }
         Button { quiet: true; glyph: "copy"; hint: studio.hint("view_copy"); enabled: bar.shown.painting === false; onClicked: studio.outputs.copy(studio.outputs.current) }
+        Button { quiet: true; glyph: "image"; hint: studio.hint("use_image"); enabled: bar.shown.state === "saved"; onClicked: studio.act("use_image") }
         Button { quiet: true; glyph: "x"; hint: studio.hint("view_close"); onClicked: bar.view.close() }
     }
 }

@@ -7,7 +7,7 @@ FocusScope {
     id: workspace
     property bool parametersLeft: false
     property alias prompts: prompts
-    property real sideWidth: Math.max(300, Math.min(480, studio.recall("parametersWidth", 328)))
+    property real sideWidth: Math.max(300, Math.min(480, studio.recall("parametersWidth", 344)))
     property real promptHeight: Math.max(108, Math.min(480, studio.recall("promptHeight", 112)))
     property real stripHeight: Math.max(80, Math.min(400, studio.recall("stripHeight", 104)))
     signal openAsked()

@@ -37,6 +37,7 @@ Item {
         visible: caption.finished
         Button { visible: caption.shown.state === "unsaved"; glyph: "save"; text: "Save elsewhere"; onClicked: saver.open() }
         Button { quiet: true; glyph: "copy"; hint: studio.hint("view_copy"); onClicked: studio.outputs.copy(studio.outputs.current) }
+        Button { quiet: true; visible: caption.shown.state === "saved"; glyph: "image"; hint: studio.hint("use_image"); onClicked: studio.act("use_image") }
         Button { quiet: true; visible: caption.shown.state === "saved"; glyph: "folder-open"; hint: "Show in folder"; onClicked: studio.outputs.visit(studio.outputs.current) }
         Button { quiet: true; glyph: "maximize-2"; hint: studio.hint("view_open"); onClicked: caption.openAsked() }
     }

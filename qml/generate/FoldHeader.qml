@@ -9,10 +9,11 @@ Item {
     property string title
     property bool open: false
     property int changes: 0
+    property bool inner: false
     signal toggled()
     signal resetAsked()
     implicitHeight: Theme.control + Theme.u1
-    Rectangle { width: parent.width; height: 1; color: Theme.line }
+    Rectangle { visible: !header.inner; width: parent.width; height: 1; color: Theme.line }
     T.Button {
         id: fold
         y: Theme.u1
@@ -24,8 +25,8 @@ Item {
         onClicked: header.toggled()
         Keys.onReturnPressed: event => event.modifiers & Qt.ControlModifier ? event.accepted = false : header.toggled()
         contentItem: Item {
-            Icon { id: arrow; anchors.verticalCenter: parent.verticalCenter; glyph: header.open ? "chevron-down" : "chevron-right" }
-            Label { x: 24; height: parent.height; text: header.title; color: fold.hovered ? Theme.text : Theme.soft; Accessible.ignored: true }
+            Icon { id: arrow; x: header.inner ? Theme.u3 : 0; anchors.verticalCenter: parent.verticalCenter; glyph: header.open ? "chevron-down" : "chevron-right" }
+            Label { x: 24 + arrow.x; height: parent.height; text: header.title; color: fold.hovered ? Theme.text : Theme.soft; Accessible.ignored: true }
             Label {
                 anchors.right: parent.right
                 height: parent.height
@@ -45,7 +46,7 @@ Item {
         y: Theme.u1
         quiet: true
         glyph: "rotate-ccw"
-        hint: "Reset the advanced parameters"
+        hint: header.inner ? "Reset " + header.title.toLowerCase() : "Reset the advanced parameters"
         onClicked: header.resetAsked()
     }
 }

@@ -43,7 +43,7 @@ FocusScope {
             }
             Repeater {
                 model: panel.open ? studio.parameters.advanced : null
-                delegate: ParameterRow { width: column.width; onFocused: item => panel.reveal(item) }
+                delegate: ParameterGroup { width: column.width; onFocused: item => panel.reveal(item) }
             }
         }
     }

@@ -20,10 +20,11 @@ FocusScope {
     required property var choices
     required property string problem
     required property string placeholder
+    required property string source
     required property bool opensGroup
     readonly property int lift: opensGroup ? 17 : 0
     property Item first: loader.item ? loader.item.first : null
-    readonly property int wordWidth: 104
+    readonly property int wordWidth: 120
     signal focused(Item item)
     onActiveFocusChanged: if (activeFocus) focused(cell)
     function commit(typed) { return studio.parameters.commit(name, typed) }
@@ -59,7 +60,7 @@ FocusScope {
         anchors.right: parent.right
         y: cell.lift
         height: Theme.control
-        sourceComponent: ({ number: number, seed: seed, choice: choice, bool: toggle })[cell.control] || line
+        sourceComponent: ({ number: number, seed: seed, choice: choice, bool: toggle, image: picture })[cell.control] || line
     }
     Label {
         id: complaint
@@ -75,6 +76,7 @@ FocusScope {
     }
     Component { id: number; NumberControl { row: cell } }
     Component { id: seed; SeedControl { row: cell } }
+    Component { id: picture; PictureControl { row: cell } }
     Component {
         id: choice
         Choice {

@@ -9,7 +9,7 @@ from PyQt5.QtQuick import QQuickItem
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication
 
-from sfumato.desktop.parameters import ParameterForm
+from sfumato.desktop.parameters import ParameterForm, Section
 from sfumato.protocol.params import SEED_MAX
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import specs, validate
@@ -82,7 +82,7 @@ def test_parameters_a_sampler_does_not_use_are_neither_shown_nor_sent_and_come_b
     form.commit("eta", "0.5")
     assert form.request()["eta"] == 0.5
     form.commit("sampler", "DPM++ 2M")
-    shown = {form.advanced.data(form.advanced.index(row, 0), 257) for row in range(form.advanced.rowCount())}
+    shown = {section.data(section.index(row, 0), 257) for section in form.advanced for row in range(section.rowCount())}
     assert "eta" not in form.request() and "eta" not in shown and "clip_skip" in shown
     form.commit("sampler", "Euler a")
     assert form.request()["eta"] == 0.5
@@ -102,6 +102,27 @@ def test_an_unusable_model_is_shown_with_its_reason_and_is_not_taken_by_default(
     assert form.value("model") == "landscape-v2"
     row = form.cell("model", "choices")[0]
     assert not row["enabled"] and "pickle" in row["reason"]
+
+
+def test_rows_come_with_what_they_need_and_groups_count_and_reset_their_own(form: ParameterForm) -> None:
+    def rows(section: Section) -> set[str]:
+        return {section.data(section.index(row, 0), 257) for row in range(section.rowCount())}
+
+    groups = {section.name: section for section in form.advanced}
+    assert "strength" not in rows(form.everyday) and groups["loopback"].count == 0
+    form.commit("image", "/pictures/a.png")
+    assert {"strength", "resize_mode", "mask"} <= rows(form.everyday) and "loops" in rows(groups["loopback"])
+    assert "mask_blur" not in rows(form.everyday) and "mask_blur" not in form.request()
+    form.commit("mask", "file:///pictures/a%20mask.png")
+    assert "mask_blur" in rows(form.everyday)
+    assert form.pictures() == {"image": "/pictures/a.png", "mask": "/pictures/a mask.png"}
+    form.commit("rng", "nv")
+    form.commit("clip_skip", "2")
+    assert (groups["seed"].changes, groups["model"].changes, form.property("advancedSet")) == (1, 1, 2)
+    groups["seed"].reset()
+    assert (groups["seed"].changes, groups["model"].changes) == (0, 1)
+    form.reset("image")
+    assert form.pictures() == {} and "mask" not in form.request()
 
 
 @pytest.mark.rule("D43")

@@ -29,6 +29,8 @@ def fill(window: OpenWindow) -> None:
     window.painter.fail("internal", "Something went wrong.", detail="trace")
     until(lambda: window.studio.outputs.property("shown").get("state") == "saved")
     window.studio.act("advanced")
+    for section in window.studio.parameters.advanced:
+        window.studio.remember(f"group:{section.name}", True)
     until(lambda: "Deterministic" in [accessible(item, "name") for item in items(window.window.contentItem())])
 
 

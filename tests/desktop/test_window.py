@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from pathlib import Path
 
@@ -361,3 +362,25 @@ def test_a_menu_is_opened_and_used_by_keys(shown: OpenWindow) -> None:
     shown.key(Qt.Key_Return)
     assert shown.studio.property("theme") == "light"
     until(lambda: accessible(shown.window.activeFocusItem(), "name") == "Prompt", "the focus in the prompt again")
+
+
+def test_a_finished_picture_becomes_the_start_of_the_next_and_travels_beside_the_request(shown: OpenWindow) -> None:
+    data = encoded(scene("blue", "star"))
+    shown.studio.act("generate")
+    until(lambda: shown.painter.submits)
+    shown.painter.picture(data)
+    shown.painter.finish()
+    until(lambda: shown.studio.outputs.property("shown").get("state") == "saved")
+    shown.key(Qt.Key_I, Qt.ControlModifier)
+    until(lambda: shown.item("Image", "Field").property("text").endswith(".png"), "the picture's file in its field")
+    shown.key(Qt.Key_Return, Qt.ControlModifier)
+    until(lambda: len(shown.painter.submits) == 2, "the second job")
+    second = shown.painter.submits[1]
+    assert second.blobs == {second.params["image"]: data}
+    assert second.params["image"] == hashlib.sha256(data).hexdigest()
+    shown.painter.finish()
+
+    shown.studio.parameters.commit("image", "/nowhere/at all.png")
+    shown.key(Qt.Key_Return, Qt.ControlModifier)
+    until(lambda: "cannot be read" in str(shown.studio.parameters.cell("image", "problem")), "the reason at the field")
+    assert len(shown.painter.submits) == 2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from PyQt5.QtCore import QCoreApplication, QObject, QPoint, QPointF, Qt
+from PyQt5.QtGui import QGuiApplication
 from PyQt5.QtQml import QQmlEngine, QQmlProperty
 from PyQt5.QtQuick import QQuickItem, QQuickWindow
 from PyQt5.QtTest import QTest
@@ -27,12 +29,18 @@ def until(true: Callable[[], object], what: str = "it", patience_s: float = PATI
         QTest.qWait(2)
 
 
+@cache
+def application_of_this_process() -> QGuiApplication:
+    """One application for every window, held until the process ends: Qt draws with what the first one chose."""
+    return application(PROGRAM / "qml")
+
+
 class OpenWindow:
     """A started program in this process."""
 
     def __init__(self, data: Path, painter: Painter | None = None, real_engine: bool = False) -> None:
         self.painter = painter or Painter()
-        self.application = application(PROGRAM / "qml")
+        self.application = application_of_this_process()
         self.launch = Launch(PROGRAM, str(data), None if real_engine else lambda on_state: self.painter)
         self.launch.start()
         until(lambda: self.launch.window is not None or self.launch.failure is not None, "the window")

@@ -27,6 +27,7 @@ class Job:
     id: str
     kind: str
     params: dict[str, Any]
+    blobs: dict[str, bytes] = field(default_factory=dict)
     state: str = "waiting"
     stage: str = ""
     note: str = ""
@@ -93,9 +94,9 @@ class JobQueue(QObject):
 
     # -- what the window asks --------------------------------------------------------------------
 
-    def submit(self, kind: str, params: dict[str, Any]) -> Job:
-        """Queue a job at the end."""
-        job = Job(uuid.uuid4().hex, kind, dict(params))
+    def submit(self, kind: str, params: dict[str, Any], blobs: dict[str, bytes] | None = None) -> Job:
+        """Queue a job at the end; `blobs` are the pictures its parameters name."""
+        job = Job(uuid.uuid4().hex, kind, dict(params), dict(blobs or {}))
         self._waiting.append(job)
         self._advance()
         return job
@@ -129,7 +130,7 @@ class JobQueue(QObject):
             job = self._running = self._waiting.popleft()
             self._cancelling = False
             job.state = "running"
-            self._link.send(Submit(job=job.id, kind=job.kind, params=job.params))
+            self._link.send(Submit(job=job.id, kind=job.kind, params=job.params, blobs=job.blobs))
             self.started.emit(job)
         self.changed.emit()
 

@@ -6,35 +6,66 @@ the same values the rows show, so the two cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterProxyModel, Qt, pyqtProperty, pyqtSignal, pyqtSlot
+from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterProxyModel, Qt, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
 
+from sfumato.desktop.images import address
 from sfumato.desktop.numbers import NotANumber, OutOfRange, parse, shown, snap_step
+from sfumato.protocol.params import GROUPS
 from sfumato.protocol.specs import ParamSpec, acts
 
-GROUPS = ("model", "size", "sampling", "batch", "operation")
 PROMPTS = "prompt"
+PICTURE = "image"
 Choice = dict[str, Any]
 
 ROLES = (
     "name", "title", "description", "control", "text", "value", "isSet", "minimum", "maximum", "step", "snap", "unit", "choices",
-    "group", "opensGroup", "problem", "placeholder",
+    "group", "opensGroup", "problem", "placeholder", "source",
 )  # fmt: skip
+_SET_ROLE = Qt.ItemDataRole.UserRole + 1 + ROLES.index("isSet")
 
 
 class Section(QSortFilterProxyModel):
-    """The rows of the form that act now: the everyday ones, or the advanced ones."""
+    """The rows of the form that act now: the everyday ones (`group` empty), or the advanced ones of a group."""
 
-    def __init__(self, form: ParameterForm, advanced: bool) -> None:
+    counted = pyqtSignal()
+
+    def __init__(self, form: ParameterForm, group: str = "") -> None:
         super().__init__(form)
         self._form = form
-        self._advanced = advanced
+        self._group = group
         self.setSourceModel(form)
+        form.changed.connect(self.counted)
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
-        return self._form.is_shown(row, self._advanced)
+        return self._form.is_shown(row, self._group)
+
+    @pyqtProperty(str, constant=True)
+    def name(self) -> str:
+        return self._group
+
+    @pyqtProperty(str, constant=True)
+    def title(self) -> str:
+        return GROUPS.get(self._group, "")
+
+    @pyqtProperty(int, notify=counted)
+    def count(self) -> int:
+        """Rows that act."""
+        return self.rowCount()
+
+    @pyqtProperty(int, notify=counted)
+    def changes(self) -> int:
+        """Rows in force with a value of the user's."""
+        return sum(bool(self.index(row, 0).data(_SET_ROLE)) for row in range(self.rowCount()))
+
+    @pyqtSlot()
+    def reset(self) -> None:
+        """Give every advanced row of the group its default."""
+        self._form.reset_group(self._group)
 
 
 class ParameterForm(QAbstractListModel):
@@ -52,7 +83,8 @@ class ParameterForm(QAbstractListModel):
         self._choices: dict[str, list[Choice]] = {}
         self._roles = {Qt.ItemDataRole.UserRole + 1 + index: name for index, name in enumerate(ROLES)}
         self.describe(specs, {})
-        self._sections = Section(self, False), Section(self, True)
+        self._everyday = Section(self)
+        self._groups = [Section(self, group) for group in GROUPS if group != PROMPTS]
 
     def describe(self, specs: Iterable[ParamSpec], choices: Mapping[str, list[Choice]]) -> None:
         """Take the rows and choice lists an engine offers; values that were set stay, even those the lists lack."""
@@ -97,8 +129,12 @@ class ParameterForm(QAbstractListModel):
         self._touch()
         return refused
 
+    def pictures(self) -> dict[str, str]:
+        """Parameter -> file of each picture the job starts from."""
+        return {name: str(value) for name, value in self._set.items() if self._all[name].widget == PICTURE and self._acts(self._all[name])}
+
     def request(self) -> dict[str, Any]:
-        """The parameters of the job, exactly as shown; what is hidden because it cannot act is left out."""
+        """The parameters of the job, exactly as shown, pictures by their files; what is hidden because it cannot act is left out."""
         values = {name: self.value(name) for name, spec in self._all.items() if self._acts(spec)}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -121,6 +157,8 @@ class ParameterForm(QAbstractListModel):
                 value: Any = parse(spec, text) if text else spec.default
             elif spec.kind == "bool":
                 value = text == "true"
+            elif spec.widget == PICTURE:
+                value = _file(text)
             else:
                 value = text
         except (NotANumber, OutOfRange) as error:
@@ -139,12 +177,20 @@ class ParameterForm(QAbstractListModel):
         self._touch()
         self.edited.emit()
 
+    def reset_group(self, group: str) -> None:
+        """Give every advanced parameter of a group its default."""
+        self._reset(lambda spec: spec.group == group)
+
     @pyqtSlot()
     def resetHidden(self) -> None:
         """Give every advanced parameter its default."""
+        self._reset(lambda spec: True)
+
+    def _reset(self, chosen: Callable[[ParamSpec], bool]) -> None:
         for spec in self._specs:
-            if spec.advanced:
+            if spec.advanced and chosen(spec):
                 self._set.pop(spec.name, None)
+                self._problems.pop(spec.name, None)
         self._touch()
         self.edited.emit()
 
@@ -177,15 +223,17 @@ class ParameterForm(QAbstractListModel):
 
     @pyqtProperty(QObject, constant=True)
     def everyday(self) -> Section:
-        return self._sections[0]
+        return self._everyday
 
-    @pyqtProperty(QObject, constant=True)
-    def advanced(self) -> Section:
-        return self._sections[1]
+    @pyqtProperty("QVariantList", constant=True)
+    def advanced(self) -> list[Section]:
+        """One section for each group, in order; those without a row that acts are empty."""
+        return self._groups
 
-    def is_shown(self, row: int, advanced: bool) -> bool:
+    def is_shown(self, row: int, group: str) -> bool:
+        """Whether a row stands among the everyday ones (no group), or the advanced ones of a group."""
         spec = self._specs[row]
-        return spec.advanced == advanced and self._acts(spec)
+        return (spec.group if spec.advanced else "") == group and self._acts(spec)
 
     # -- the model QML reads ---------------------------------------------------------------------
 
@@ -223,6 +271,7 @@ class ParameterForm(QAbstractListModel):
             "opensGroup": lambda: self._opens_group(spec),
             "problem": lambda: problem,
             "placeholder": lambda: spec.unset,
+            "source": lambda: address(Path(str(value))) if spec.widget == PICTURE and value and Path(str(value)).is_file() else "",
         }
         return cells[role]()
 
@@ -260,8 +309,8 @@ class ParameterForm(QAbstractListModel):
 
     def _acts(self, spec: ParamSpec) -> bool:
         """False for a parameter that some samplers use, and the chosen one does not."""
-        # Lists and pictures have no control yet, and what needs them cannot act.
-        if spec.kind == "list" or spec.widget == "image" or not acts(self._all, spec.name, self._set):
+        # Lists have no control yet.
+        if spec.kind == "list" or not acts(self._all, spec.name, self._set):
             return False
         rows = self._choices.get("samplers", [])
         owned = {name for row in rows for name in row.get("parameters", ())}
@@ -282,6 +331,12 @@ def _choice(row: Mapping[str, Any]) -> Choice:
         "enabled": state == "ready",
         "reason": str(row.get("reason") or ""),
     }
+
+
+def _file(text: str) -> str:
+    """The path in what was typed, pasted or dropped: quotes and file: addresses are taken off."""
+    text = text.strip().strip("\"'")
+    return QUrl(text).toLocalFile() if text.startswith("file:") else os.path.expanduser(text)
 
 
 def _words(value: str) -> str:

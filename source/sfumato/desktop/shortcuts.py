@@ -28,6 +28,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("cancel", "Cancel", "Cancel the running job.", ("Shift+Esc", "Alt+`"), icon="stop"),
     Action("cancel_all", "Cancel all", "Cancel the running job and everything that waits.", icon="stop"),
+    Action("use_image", "Use as image", "Start the next picture from the one that is shown.", ("Ctrl+I",), icon="image"),
     Action("open_outputs", "Open outputs folder", "Show the folder of finished pictures.", (), menu="File", icon="folder-open"),
     Action("reload", "Reload engine", "End the engine and start it again; nothing is lost.", ("Ctrl+R",), menu="File", icon="refresh-cw"),
     Action("quit", "Quit", "Close the window and the engine.", ("Ctrl+Q", "Ctrl+Shift+Q"), menu="File", icon="log-out"),

@@ -5,6 +5,7 @@ QML knows this object and its parts as `studio`, holds no rule of its own, and n
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ from sfumato.desktop.session import Session
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of
 from sfumato.library.outputs import save_picture as save
-from sfumato.protocol.errors import SfumatoError
+from sfumato.protocol.errors import Invalid, Problem, SfumatoError
 from sfumato.protocol.messages import Artifact, Event, Failed, Finished
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs
@@ -47,6 +48,24 @@ PIXELS_AT_MOST = 100_000
 def save_picture(folder: Path, data: bytes) -> Path:
     """Write a finished picture into `folder`; raises `DiskFull` or `NotWritable`."""
     return save(folder, "", data, ".png")
+
+
+def read_pictures(files: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Parameter -> name, and name -> bytes, of pictures given by their files; a name is the SHA-256. Raises `Invalid` naming every file that fails."""
+    names: dict[str, str] = {}
+    blobs: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for parameter, file in files.items():
+        try:
+            data = Path(file).read_bytes()
+        except OSError as error:
+            problems.append(Problem(parameter, f"'{file}' cannot be read ({error.strerror}); choose another picture."))
+            continue
+        names[parameter] = hashlib.sha256(data).hexdigest()
+        blobs[names[parameter]] = data
+    if problems:
+        raise Invalid(problems)
+    return names, blobs
 
 
 @dataclass
@@ -211,6 +230,7 @@ class Studio(QObject):
             "generate": self._generate,
             "cancel": self._jobs.cancel,
             "cancel_all": self._jobs.cancelAll,
+            "use_image": self._use_image,
             "open_outputs": self._open_outputs,
             "reload": self._reload,
             "quit": self._quit,
@@ -234,8 +254,27 @@ class Studio(QObject):
             # Drawn when the job is queued, so that the job repeats itself whatever becomes of it.
             params["seed"] = secrets.randbelow(SEED_DRAWS)
         self._last_seed = params["seed"]
-        self._jobs.submit(KIND, params)
         self.changed.emit()
+        pictures = self._parameters.pictures()
+        if not pictures:
+            self._jobs.submit(KIND, params)
+            return
+        # Read away from the GUI thread, in the order of the clicks; what is read now is painted, whatever becomes of the file.
+        self.disk.run(partial(read_pictures, pictures), partial(self._submit_with, params), self._refuse)
+
+    def _submit_with(self, params: dict[str, Any], read: tuple[dict[str, str], dict[str, bytes]]) -> None:
+        names, blobs = read
+        self._jobs.submit(KIND, params | names, blobs)
+
+    def _refuse(self, error: SfumatoError) -> None:
+        self._complain(error)
+        if isinstance(error, Invalid):
+            self._parameters.mark({problem.path: problem.sentence for problem in error.problems})
+
+    def _use_image(self) -> None:
+        path = str(self._outputs.property("shown").get("path") or "")
+        if path:
+            self._parameters.commit("image", path)
 
     def _open_outputs(self) -> None:
         self.disk.run(lambda: self._places.outputs.mkdir(parents=True, exist_ok=True), lambda _: self._show_outputs(), self._complain)
@@ -287,7 +326,7 @@ class Studio(QObject):
 
     def _greeted(self, catalog: Mapping[str, Any]) -> None:
         kind = (catalog.get("kinds") or {}).get(KIND) or {}
-        offered = [ParamSpec(**row | {"choices": tuple(row["choices"])}) for row in kind.get("specs", ())]
+        offered = [ParamSpec.from_json(row) for row in kind.get("specs", ())]
         self._parameters.describe(offered or specs(Generate), catalog.get("choices") or {})
         if not self._parameters.property("obstacle"):
             self._notices.withdraw("obstacle")

@@ -151,10 +151,14 @@ class ModelUnsupported(FileTrouble):
 class ModelIncomplete(FileTrouble):
     code = "model_incomplete"
 
-    def __init__(self, file: str, missing: str, names: Sequence[str] = (), *, path: str = "model") -> None:
-        super().__init__(
-            file, f"'{file}' has no complete {missing}. Choose another checkpoint or download it again.", path=path, detail=", ".join(list(names)[:5])
+    def __init__(self, file: str, missing: str, names: Sequence[str] = (), *, path: str = "model", chooser: str = "") -> None:
+        """`chooser`: the field in which the part that is not there at all can be chosen from another file."""
+        sentence = (
+            f"'{file}' has no {missing}. Choose one under Model, {chooser}."
+            if chooser
+            else f"'{file}' has no complete {missing}. Choose another checkpoint or download it again."
         )
+        super().__init__(file, sentence, path=path, detail=", ".join(list(names)[:5]))
 
 
 class ModelIncompatible(FileTrouble):

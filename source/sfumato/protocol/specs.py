@@ -56,6 +56,11 @@ class ParamSpec:
         """As plain data for the catalog; choices become a list."""
         return asdict(self) | {"choices": list(self.choices), "needs": list(self.needs)}
 
+    @staticmethod
+    def from_json(row: Mapping[str, Any]) -> ParamSpec:
+        """A row of a catalog."""
+        return ParamSpec(**{**row, "choices": tuple(row["choices"]), "needs": tuple(row.get("needs", ()))})
+
     @property
     def flag(self) -> str:
         """The command-line spelling."""

@@ -7,6 +7,6 @@ catalog and the generated reference are all drawn from the lines in this package
 from sfumato.protocol.params import guidance, highres, model, operation, pictures, sampling, text
 from sfumato.protocol.params.model import SIZE_STEP_PX
 from sfumato.protocol.params.sampling import SEED_MAX
-from sfumato.protocol.params.ui import Ui
+from sfumato.protocol.params.ui import GROUPS, Ui
 
-__all__ = ["SEED_MAX", "SIZE_STEP_PX", "Ui", "guidance", "highres", "model", "operation", "pictures", "sampling", "text"]
+__all__ = ["GROUPS", "SEED_MAX", "SIZE_STEP_PX", "Ui", "guidance", "highres", "model", "operation", "pictures", "sampling", "text"]

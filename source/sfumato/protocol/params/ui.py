@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+# Sections of the panel and of the reference, in their order: key in `Ui.group` -> its title.
+GROUPS: Mapping[str, str] = {
+    "prompt": "Prompt",
+    "model": "Model",
+    "size": "Size",
+    "sampling": "Sampling",
+    "batch": "Batch",
+    "image": "Image",
+    "mask": "Mask",
+    "outpaint": "Outpainting",
+    "highres": "Highres pass",
+    "refiner": "Refiner",
+    "seed": "Seeds",
+    "sampler": "Sampler details",
+    "schedule": "Noise levels",
+    "guidance": "Guidance",
+    "text": "Reading of prompts",
+    "told": "Sizes told to SDXL",
+    "loopback": "Loopback",
+    "alternative": "Inverted noise",
+    "operation": "Operation",
+}
 
 
 @dataclass(frozen=True)
@@ -10,7 +34,7 @@ class Ui:
     """How a parameter is shown.
 
     Attributes:
-        group: section of the panel ("prompt", "model", "size", "sampling", "seed", "guidance", "image", "mask", "highres" ... "operation").
+        group: section of the panel, a key of `GROUPS`.
         step: increment of the control; 0 = free.
         slider: ends of the slider where they are narrower than the limits; typing reaches the limits.
         choices_from: name of a catalog list that fills the choices at run time.
