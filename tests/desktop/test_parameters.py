@@ -225,3 +225,17 @@ def test_the_list_of_models_shows_why_one_cannot_be_chosen_and_does_not_choose_i
     shown.key(Qt.Key_Down)
     assert shown.studio.parameters.value("model") == "landscape-v2"
     assert choice.property("currentIndex") == 1
+
+
+def test_a_choice_that_may_stay_open_names_what_happens_then(form: ParameterForm) -> None:
+    form.commit("hr_scale", "2")
+    first = {name: form.cell(name, "choices")[0] for name in ("hr_sampler", "hr_schedule", "hr_model", "vae", "refiner")}
+    assert {name: (row["value"], row["label"]) for name, row in first.items()} == {
+        "hr_sampler": ("same", "Same"),
+        "hr_schedule": ("same", "Same"),
+        "hr_model": ("", "Same"),
+        "vae": ("", "Checkpoint's own"),
+        "refiner": ("", "None"),
+    }
+    assert form.commit("hr_sampler", "Euler") and form.request()["hr_sampler"] == "Euler"
+    assert form.commit("hr_sampler", "same") and form.request()["hr_sampler"] == "same"

@@ -292,6 +292,8 @@ class ParameterForm(QAbstractListModel):
     def _choices_of(self, spec: ParamSpec) -> list[Choice]:
         rows = self._choices.get(spec.choices_from, []) if spec.choices_from else [{"value": value, "label": _words(value)} for value in spec.choices]
         choices = [_choice(row) for row in rows]
+        if spec.choices_from and spec.name != "model" and all(row["value"] != spec.default for row in choices):
+            choices.insert(0, _choice({"value": spec.default, "label": spec.unset or _words(str(spec.default))}))
         chosen = self._set.get(spec.name)
         if chosen and all(row["value"] != chosen for row in choices) and (rows or spec.name == "model"):
             choices.append({"value": chosen, "label": chosen, "note": "missing", "enabled": False, "reason": "it is not in the models folders."})

@@ -58,7 +58,7 @@ HighresNegative = Annotated[
 ]  # fmt: skip
 HighresModel = Annotated[
     str, Field(max_length=1024, title="Highres model", description="Checkpoint of the highres pass; empty is the first pass's."),
-    Ui("highres", choices_from="models", advanced=True, label="Hires checkpoint", needs=_ON),
+    Ui("highres", choices_from="models", advanced=True, unset="Same", label="Hires checkpoint", needs=_ON),
 ]  # fmt: skip
 HighresOnly = Annotated[
     bool, Field(title="Only highres", description="Take the image for the result of the first pass, and run the highres pass alone."),

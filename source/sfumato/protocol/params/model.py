@@ -25,17 +25,17 @@ PickledFile = Annotated[
 Vae = Annotated[
     str,
     Field(max_length=_NAME_LIMIT, title="VAE", description="File that turns latents into pictures; empty is the checkpoint's own."),
-    Ui("model", choices_from="vaes", advanced=True, label="VAE"),
+    Ui("model", choices_from="vaes", advanced=True, unset="Checkpoint's own", label="VAE"),
 ]
 TextEncoder = Annotated[
     str,
     Field(max_length=_NAME_LIMIT, title="Text encoder", description="File of the text encoder; empty is the checkpoint's own."),
-    Ui("model", choices_from="text_encoders", advanced=True, label="Text encoder"),
+    Ui("model", choices_from="text_encoders", advanced=True, unset="Checkpoint's own", label="Text encoder"),
 ]
 SecondTextEncoder = Annotated[
     str,
     Field(max_length=_NAME_LIMIT, title="Second text encoder", description="File of SDXL's second text encoder; empty is the checkpoint's own."),
-    Ui("model", choices_from="text_encoders", advanced=True, label="Text encoder 2"),
+    Ui("model", choices_from="text_encoders", advanced=True, unset="Checkpoint's own", label="Text encoder 2"),
 ]
 ClipSkip = Annotated[
     int,
@@ -104,7 +104,7 @@ ZeroEmptyNegative = Annotated[
 Refiner = Annotated[
     str,
     Field(max_length=_NAME_LIMIT, title="Refiner", description="Checkpoint that takes over for the last steps; empty is none."),
-    Ui("refiner", choices_from="models", advanced=True, label="Refiner"),
+    Ui("refiner", choices_from="models", advanced=True, unset="None", label="Refiner"),
 ]
 RefinerSwitch = Annotated[
     float,

@@ -42,7 +42,7 @@ class Ui:
         unit: shown behind the number.
         label: key in the picture's infotext, "" if it has none.
         widget: a hint where the type does not tell ("prompt", "seed", "image": a picture sent beside the request, named by the value).
-        unset: what an unset value (None) is called in the control.
+        unset: what an unset value (None, or an empty choice) is called in the control.
         needs: the parameter acts only while one of these holds: "name" differs from its default, or "name=value". Empty = always.
     """
 
