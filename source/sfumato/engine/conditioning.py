@@ -1,34 +1,86 @@
-"""Prompts to conditioning: token chunks through a CLIP text tower, weights applied, chunks joined along the tokens.
+"""Wordings to conditioning: chunks through the text encoders of a model, weights applied, encoders joined side by side, chunks one after the other.
 
-The tower is walked layer by layer, only for hidden states; which layer is read, norms, weights and joins are decided here. Each chunk is encoded on
-its own, so that neither neighbours nor the cache can change a picture.
+Each chunk is encoded on its own and kept under everything its hidden state depends on, so neither neighbours nor the cache can change a picture; weights
+act afterwards, so turning one needs no encoder. Used so:
+
+    settings = text_settings(request)
+    conditioner = Conditioner(model, settings, loaded.encodings)
+    conditioning = conditioner.encode(wording)               # or encode(wording, second=wording for the second encoder)
+
+`script.py` does this for all texts of a pass.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
-from transformers import CLIPTextModel
 
-from sfumato.engine.family import Model
-from sfumato.engine.modules import clip_body
-from sfumato.prompts.chunks import Chunk, framed
+from sfumato.engine.family import Model, TextEncoder
+from sfumato.engine.text_encoding import Hidden, clip_hidden, read_chunk
+from sfumato.prompts import Chunk, ClipTokenizer, Emphasis, Wording, clip_tokenizer, framed, lay_out
+from sfumato.protocol.requests import JobWarning
+from sfumato.protocol.requests.generate import Generate
 
 CACHE_LIMIT_BYTES = 256 << 20
 # Below this a mean cannot be restored by a factor.
 _SMALLEST_MEAN = 1e-6
+_EMPTY = Chunk((), ())
+# The request field whose text encoder reads the second texts.
+_SECOND = "clip_2"
+
+Padding = Literal["off", "on", "v0"]
 
 
 @dataclass(frozen=True)
+class TextSettings:
+    """How texts are encoded; names are those of the request.
+
+    Attributes:
+        clip_skip: layer that is read, from the end, 1 is the last; 0 is the family's own.
+        emphasis: how weights act.
+        attention_negative: "value": the size of a weight acts as usual, its sign turns the values of its tokens in cross-attention.
+        comma_padding_backtrack: how far back a comma may be that ends a full chunk, in tokens.
+        pad_conds: how prompt and negative are made equally long.
+        zero_empty_negative: whether families that were trained so get zeros for an empty negative prompt.
+    """
+
+    clip_skip: int = 0
+    emphasis: Emphasis = "original"
+    attention_negative: Literal["embedding", "value"] = "embedding"
+    comma_padding_backtrack: int = 20
+    pad_conds: Padding = "off"
+    zero_empty_negative: bool = True
+
+
+def text_settings(request: Generate) -> TextSettings:
+    """The request's own."""
+    return TextSettings(**{name: getattr(request, name) for name in TextSettings.__dataclass_fields__})
+
+
+@dataclass(frozen=True, eq=False)
 class Conditioning:
-    """`context` (1, 77 * chunks, width), float32. `is_unrestored`: weights cancelled the mean of a chunk, which was left as it is."""
+    """What the network reads of one text.
+
+    Attributes:
+        context: (1, 77 * chunks, width), float32.
+        pooled: (1, P), float32; None where the family wants none.
+        signs: factors of `context` before it becomes values in cross-attention, shaped like it; None where all are 1.
+        is_unrestored: weights cancelled the mean of a chunk, which was left as it is.
+    """
 
     context: Tensor
-    is_unrestored: bool
+    pooled: Tensor | None = None
+    signs: Tensor | None = None
+    is_unrestored: bool = False
+
+    @property
+    def length(self) -> int:
+        return self.context.shape[1]
 
 
 class EncodingCache:
@@ -36,20 +88,20 @@ class EncodingCache:
 
     def __init__(self, limit_bytes: int = CACHE_LIMIT_BYTES) -> None:
         self._limit_bytes = limit_bytes
-        self._held: OrderedDict[Hashable, Conditioning] = OrderedDict()
+        self._held: OrderedDict[Hashable, Hidden] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: Hashable, make: Callable[[], Conditioning]) -> Conditioning:
+    def get(self, key: Hashable, make: Callable[[], Hidden]) -> Hidden:
         """What is held under `key`, else what `make` makes, held from now on."""
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]
         made = make()
         self._held[key] = made
-        self._bytes += made.context.nbytes
+        self._bytes += made.nbytes
         while self._bytes > self._limit_bytes and len(self._held) > 1:
             _, dropped = self._held.popitem(last=False)
-            self._bytes -= dropped.context.nbytes
+            self._bytes -= dropped.nbytes
         return made
 
     def clear(self) -> None:
@@ -60,59 +112,177 @@ class EncodingCache:
         return len(self._held)
 
 
-def clip_hidden(tower: CLIPTextModel, tokens: Tensor, layer: int) -> Tensor:
-    """The hidden state of the `layer`-th layer from the end after the final norm.
+def emphasise(states: Tensor, weights: Tensor, mode: Emphasis, empty: Tensor | None = None) -> tuple[Tensor, bool]:
+    """Apply token weights (77,) to a chunk's hidden state (1, 77, width), float32.
 
-    Args:
-        tokens: (B, 77) ids.
-        layer: 1 is the last layer.
-
-    Returns:
-        (B, 77, width) in the tower's number format.
+    `original` restores the mean that the weights changed; the second value tells that it could not. `interpolate` moves from `empty`, the hidden state of
+    an empty chunk, by the weight towards the state.
     """
-    body = clip_body(tower)
-    hidden = body.embeddings(input_ids=tokens)
-    length = tokens.shape[1]
-    # Every token sees itself and those before it.
-    mask = torch.full((length, length), torch.finfo(hidden.dtype).min, dtype=hidden.dtype, device=hidden.device).triu(1)[None, None]
-    for block in body.encoder.layers[: len(body.encoder.layers) - layer + 1]:
-        hidden = block(hidden, mask)
-        if isinstance(hidden, tuple):  # transformers before 5
-            hidden = hidden[0]
-    return body.final_layer_norm(hidden)
-
-
-def emphasise(hidden: Tensor, weights: Tensor, mode: str) -> Conditioning:
-    """Apply token weights (77,) to a chunk's hidden state (1, 77, width), float32. `original` restores the mean the weights changed."""
     if mode in ("ignore", "none") or bool((weights == 1).all()):
-        return Conditioning(hidden, False)
-    weighted = hidden * weights[None, :, None]
+        return states, False
+    factors = weights[None, :, None]
+    if mode == "interpolate":
+        assert empty is not None
+        return empty + factors * (states - empty), False
+    weighted = states * factors
     if mode == "no_norm":
-        return Conditioning(weighted, False)
+        return weighted, False
     mean = weighted.mean()
     if float(mean.abs()) < _SMALLEST_MEAN:
-        return Conditioning(weighted, True)
-    return Conditioning(weighted * (hidden.mean() / mean), False)
+        return weighted, True
+    return weighted * (states.mean() / mean), False
+
+
+class Conditioner:
+    """Encodes the texts of one model under one set of settings."""
+
+    def __init__(self, model: Model, settings: TextSettings, cache: EncodingCache, tokenizer: ClipTokenizer | None = None) -> None:
+        self.model = model
+        self.settings = settings
+        self._cache = cache
+        self._tokenizer = tokenizer or clip_tokenizer()
+        self._layer = settings.clip_skip or model.text.layer
+        self._second = model.family.roles.get(_SECOND, "")
+        self._chunks: dict[Wording, tuple[Chunk, ...]] = {}
+
+    @property
+    def warnings(self) -> tuple[JobWarning, ...]:
+        """What of the settings this model cannot do."""
+        absent = max((encoder.absent for encoder in self.model.encoders), default=0)
+        if self._layer > absent:
+            return ()
+        message = f"'{self.model.checkpoint.name}' has no layer {self._layer} from the end of its text encoder; layer {absent + 1} was read."
+        return (JobWarning(code="clip_skip", message=message, path="clip_skip"),)
+
+    def chunks_of(self, wording: Wording) -> tuple[Chunk, ...]:
+        """The chunks of a wording, at least one."""
+        if wording not in self._chunks:
+            self._chunks[wording] = lay_out(wording.pieces, self._tokenizer, backtrack=self.settings.comma_padding_backtrack).chunks
+        return self._chunks[wording]
+
+    def passes(self, wording: Wording, second: Wording | None = None) -> int:
+        """How many chunks `encode` will read, each by one encoder."""
+        return sum(len(self.chunks_of(self._text_for(encoder, wording, second))) for encoder in self.model.encoders)
+
+    def encode(self, wording: Wording, second: Wording | None = None, each: Callable[[], None] = lambda: None) -> Conditioning:
+        """The conditioning of one text.
+
+        Args:
+            second: what the second encoder reads instead.
+            each: called before each chunk and encoder; may raise to stop.
+        """
+        return self._encode([self.chunks_of(self._text_for(encoder, wording, second)) for encoder in self.model.encoders], each)
+
+    def empty(self) -> Conditioning:
+        """The conditioning of the empty text."""
+        return self._encode([(_EMPTY,) for _ in self.model.encoders], lambda: None)
+
+    def zeros(self) -> Conditioning:
+        """Zeros of one chunk, for an empty negative prompt."""
+        device = self.model.device.torch
+        width = sum(encoder.width for encoder in self.model.encoders)
+        context = torch.zeros((1, len(framed(_EMPTY)[0]), width), device=device)
+        pooled = [encoder.projection for encoder in self.model.encoders if encoder.part == self.model.text.pooled]
+        return Conditioning(context, torch.zeros((1, pooled[0].shape[0]), device=device) if pooled and pooled[0] is not None else None)
+
+    @property
+    def zeroes_empty_negative(self) -> bool:
+        """Whether an empty negative prompt is zeros: for families that were trained so, unless the settings forbid it."""
+        return self.model.text.zero_empty_negative and self.settings.zero_empty_negative
+
+    def unconditional(self) -> Conditioning:
+        """The conditioning of an empty negative prompt."""
+        return self.zeros() if self.zeroes_empty_negative else self.empty()
+
+    def _text_for(self, encoder: TextEncoder, wording: Wording, second: Wording | None) -> Wording:
+        return second if second is not None and encoder.part == self._second else wording
+
+    def _encode(self, chunks: Sequence[Sequence[Chunk]], each: Callable[[], None]) -> Conditioning:
+        """`chunks` are those of each encoder; the shorter text is extended by empty chunks."""
+        count = max(len(own) for own in chunks)
+        contexts, signs, pooled, is_unrestored = [], [], None, False
+        for encoder, own in zip(self.model.encoders, chunks, strict=True):
+            states, turns = [], []
+            for number in range(count):
+                each()
+                state, turn, vector, unrestored = self._read(encoder, own[number] if number < len(own) else _EMPTY)
+                states.append(state)
+                turns.append(turn)
+                is_unrestored |= unrestored
+                if number == 0 and vector is not None:
+                    pooled = vector
+            contexts.append(torch.cat(states, dim=1))
+            signs.append(torch.cat(turns, dim=1))
+        turned = torch.cat(signs, dim=-1)
+        return Conditioning(torch.cat(contexts, dim=-1), pooled, turned if bool((turned < 0).any()) else None, is_unrestored)
+
+    def _read(self, encoder: TextEncoder, chunk: Chunk) -> tuple[Tensor, Tensor, Tensor | None, bool]:
+        """(state, signs) (1, 77, width) of a chunk, its pooled vector, and whether its mean could not be restored."""
+        tokens, numbers = framed(chunk, encoder.padding)
+        hidden = self._hidden(encoder, tokens)
+        mode = self.settings.emphasis
+        weights = torch.tensor(numbers, dtype=torch.float32, device=hidden.states.device)
+        turns = torch.ones_like(hidden.states)
+        if self.settings.attention_negative == "value" and mode not in ("ignore", "none"):
+            turns = turns * torch.where(weights < 0, -1.0, 1.0)[None, :, None]
+            weights = weights.abs()
+        empty = self._hidden(encoder, framed(_EMPTY, encoder.padding)[0]).states if mode == "interpolate" and max(numbers) != min(numbers) else None
+        state, is_unrestored = emphasise(hidden.states, weights, mode, empty)
+        return state, turns, hidden.pooled, is_unrestored
+
+    def _hidden(self, encoder: TextEncoder, tokens: list[int]) -> Hidden:
+        model, rule = self.model, self.model.text
+        pooled = encoder.part == rule.pooled
+        key = (
+            model.checkpoint.identity,
+            encoder.part,
+            model.device.dtype,
+            str(model.device.torch),
+            encoder.blocks(self._layer),
+            rule.final_norm,
+            tuple(tokens),
+        )
+        return self._cache.get(key, lambda: read_chunk(encoder, tokens, self._layer, rule.final_norm, pooled))
+
+
+def extended(conditioning: Conditioning, length: int) -> Conditioning:
+    """At `length` tokens by repeating the last vector, or cut."""
+    missing = length - conditioning.length
+    if missing <= 0:
+        return _mapped(conditioning, lambda rows: rows[:, :length])
+    return _mapped(conditioning, lambda rows: torch.cat([rows, rows[:, -1:].expand(-1, missing, -1)], dim=1))
+
+
+def filled(conditioning: Conditioning, length: int, empty: Conditioning) -> Conditioning:
+    """At `length` tokens by chunks of the empty text."""
+    count = (length - conditioning.length) // empty.length
+    if count <= 0:
+        return conditioning
+    context = torch.cat([conditioning.context, *[empty.context] * count], dim=1)
+    signs = conditioning.signs
+    if signs is not None:
+        signs = torch.cat([signs, *[torch.ones_like(empty.context)] * count], dim=1)
+    return replace(conditioning, context=context, signs=signs)
+
+
+def _mapped(conditioning: Conditioning, change: Callable[[Tensor], Tensor]) -> Conditioning:
+    signs = None if conditioning.signs is None else change(conditioning.signs)
+    return replace(conditioning, context=change(conditioning.context), signs=signs)
 
 
 def encode(model: Model, chunks: Sequence[Chunk], layer: int, mode: str, cache: EncodingCache, each: Callable[[], None]) -> Conditioning:
-    """Encode the chunks of one prompt and join them along the tokens.
+    """One prompt of a family with one encoder, before `Conditioner`."""
 
-    Args:
-        layer: counted from the end, 1 is the last.
-        mode: "original", "no_norm", "ignore" or "none".
-        each: called before each chunk; may raise to stop.
-    """
-    encoded: list[Conditioning] = []
-    identity = (model.checkpoint.identity, model.device.dtype, str(model.device.torch), layer, mode)
+    def hidden(tokens: list[int]) -> Hidden:
+        return Hidden(clip_hidden(model.encoders[0].tower, torch.tensor([tokens], device=model.device.torch), layer).float())
+
+    states, unrestored = [], False
     for chunk in chunks:
         each()
         tokens, weights = framed(chunk)
-        encoded.append(cache.get((identity, tuple(tokens), tuple(weights)), lambda t=tokens, w=weights: _encode_chunk(model, t, w, layer, mode)))
-    return Conditioning(torch.cat([part.context for part in encoded], dim=1), any(part.is_unrestored for part in encoded))
-
-
-def _encode_chunk(model: Model, tokens: list[int], weights: list[float], layer: int, mode: str) -> Conditioning:
-    device = model.device.torch
-    hidden = clip_hidden(model.encoders[0].tower, torch.tensor([tokens], device=device), layer).float()
-    return emphasise(hidden, torch.tensor(weights, dtype=torch.float32, device=device), mode)
+        key = (model.checkpoint.identity, model.device.dtype, str(model.device.torch), layer, tuple(tokens))
+        found = cache.get(key, lambda t=tokens: hidden(t))
+        state, failed = emphasise(found.states, torch.tensor(weights, device=found.states.device), mode)  # type: ignore[arg-type]
+        states.append(state)
+        unrestored |= failed
+    return Conditioning(torch.cat(states, dim=1), is_unrestored=unrestored)

@@ -1,42 +1,135 @@
-"""From a network's raw output to the seam of this engine: `(x, sigma, sides) -> denoised, one for each side`.
+"""From a network's raw output to the seam of this engine: every side of every image denoised at (x, sigma), in as few evaluations as shapes allow.
 
-Coordinates are variance exploding, x = picture + sigma * noise, float32; only the network itself runs in the model's number format. Guidance makes
-the samplers' `(x, sigma) -> denoised` from it.
+Coordinates are variance exploding, x = picture + sigma * noise, float32; only the network itself runs in the model's number format. A `Row` is one side of
+one image; `prepare` turns rows into an `Evaluation` once, which then serves many calls. Guidance makes the samplers' `(x, sigma) -> denoised` of it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from sfumato.engine.family import Model, Prediction
+from sfumato.engine.conditioning import Conditioning
+from sfumato.engine.family import Model, Prediction, SizeName
+from sfumato.engine.patches.freeu import FreeU, FreeUSettings
+from sfumato.engine.patches.negative_values import NegativeValues
+from sfumato.engine.patches.pag import own_values
+from sfumato.engine.patches.seg import blurred_queries
+from sfumato.engine.patches.self_attention import Answer, SelfAttentionPatch
+from sfumato.protocol.requests.generate import Generate
 
 # (x, output, sigma) -> denoised
 _Wrapping = Callable[[Tensor, Tensor, float], Tensor]
 
+# Ways to perturb the network for a row, by name.
+PERTURBATIONS: dict[str, Answer] = {"pag": own_values, "seg": blurred_queries}
 
-@dataclass(frozen=True)
-class Sides:
-    """Contexts to evaluate together, made once for many calls.
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One side of one image.
 
     Attributes:
-        groups: (context (k * B, tokens, width), the k sides it holds, in order); sides of equal length share a batch, none is padded to another's.
-        count: number of sides.
+        image: its place in the batch.
+        conditioning: what the network reads.
+        is_negative: told the numbers of the negative side.
+        is_blind: sees nothing in place of the picture that an instruct-pix2pix model changes.
+        perturbation: of `PERTURBATIONS`, "" for none.
     """
 
-    groups: tuple[tuple[Tensor, tuple[int, ...]], ...]
+    image: int
+    conditioning: Conditioning
+    is_negative: bool = False
+    is_blind: bool = False
+    perturbation: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """The numbers told to networks that want them: pixels of the current pass, and aesthetic scores of both sides."""
+
+    numbers: Mapping[SizeName, float] = field(default_factory=dict)
+    negative: Mapping[SizeName, float] = field(default_factory=dict)
+
+
+def told_of(request: Generate, width: int, height: int) -> Told:
+    """The request's numbers; what it leaves open is the size of the pass, in pixels."""
+
+    def chosen(wanted: int | None, own: int) -> float:
+        return float(own if wanted is None else wanted)
+
+    numbers: dict[SizeName, float] = {
+        "original_height": chosen(request.original_height, height),
+        "original_width": chosen(request.original_width, width),
+        "crop_top": float(request.crop_top),
+        "crop_left": float(request.crop_left),
+        "target_height": chosen(request.target_height, height),
+        "target_width": chosen(request.target_width, width),
+        "aesthetic": request.aesthetic,
+    }
+    return Told(numbers, {**numbers, "aesthetic": request.negative_aesthetic})
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInputs:
+    """What a pass gives the network beside x and the texts.
+
+    Attributes:
+        told: numbers for the vector of SDXL and its refiner.
+        extra: (B or 1, K, h, w) channels behind those of x: mask and masked latent of inpainting models, the unscaled latent of pix2pix models.
+    """
+
+    told: Told = Told()
+    extra: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Rows evaluated together: their contexts are equally long, none is padded to another's.
+
+    Attributes:
+        rows: places (R,) in the list of rows; None if the group is all of it, in order.
+        images: whose x each row starts from, (R,); None if it is the whole batch `repeats` times.
+        context: (R, tokens, width) in the network's number format.
+        added: the vector's parts, if the network wants one.
+        signs, extra: as in `Conditioning` and `NetworkInputs`, one for each row, or None.
+        perturbed: places in the group of the rows of each perturbation.
+    """
+
+    rows: Tensor | None
+    images: Tensor | None
+    repeats: int
+    context: Tensor
+    added: dict[str, Tensor] | None
+    signs: Tensor | None
+    extra: Tensor | None
+    perturbed: dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Rows made ready: `count` of them in `groups`."""
+
+    groups: tuple[Group, ...]
     count: int
 
 
 class Network(Protocol):
-    """Evaluates every side at (x, sigma)."""
+    """Evaluates rows."""
 
-    def __call__(self, x: Tensor, sigma: float, sides: Sides) -> list[Tensor]: ...
+    def prepare(self, rows: Sequence[Row], batch: int) -> Any:
+        """Make rows over a batch of so many images ready for calls."""
+        ...
+
+    def __call__(self, x: Tensor, sigma: float, evaluation: Any) -> Tensor:
+        """x (B, C, h, w) float32 -> the denoised of each row, (rows, C, h, w) float32."""
+        ...
 
 
 def _from_eps(x: Tensor, output: Tensor, sigma: float) -> Tensor:
@@ -51,35 +144,109 @@ def _from_v(x: Tensor, output: Tensor, sigma: float) -> Tensor:
 _WRAPPINGS: dict[Prediction, _Wrapping] = {"eps": _from_eps, "v": _from_v}
 
 
-def join_sides(contexts: Sequence[Tensor], batch: int, dtype: torch.dtype, device: torch.device) -> Sides:
-    """Group contexts (1, tokens, width) by length, each repeated for `batch` images, in the network's number format."""
-    by_length: dict[int, list[int]] = {}
-    for index, context in enumerate(contexts):
-        by_length.setdefault(context.shape[1], []).append(index)
-    groups = tuple(
-        (torch.cat([contexts[index].to(device, dtype).expand(batch, -1, -1) for index in indices]), tuple(indices)) for indices in by_length.values()
-    )
-    return Sides(groups, len(contexts))
-
-
 class UNetNetwork:
-    """A diffusers UNet with text cross-attention."""
+    """A diffusers UNet with text cross-attention. `patched` must be entered for rows with perturbations or signs."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, inputs: NetworkInputs | None = None) -> None:
         self._unet = model.unet
+        self._model = model
+        self._inputs = inputs or NetworkInputs()
         self._table = model.table
         self._dtype = model.device.dtype
         self._wrap = _WRAPPINGS[model.prediction]
+        self._turning: NegativeValues | None = None
+        self._perturbing: dict[str, SelfAttentionPatch] = {}
 
-    def __call__(self, x: Tensor, sigma: float, sides: Sides) -> list[Tensor]:
-        """x (B, C, h, w) float32 -> for each side the denoised (B, C, h, w) float32."""
+    @contextmanager
+    def patched(self, perturbations: Sequence[str] = (), freeu: FreeUSettings | None = None, turns_values: bool = False) -> Iterator[None]:
+        """While inside, the network can do what these need; it is itself again afterwards."""
+        with ExitStack() as stack:
+            if freeu is not None and not freeu.is_off:
+                stack.enter_context(FreeU(self._unet, freeu))
+            self._perturbing = {name: stack.enter_context(SelfAttentionPatch(self._unet, PERTURBATIONS[name])) for name in perturbations}
+            self._turning = stack.enter_context(NegativeValues(self._unet)) if turns_values else None
+            try:
+                yield
+            finally:
+                self._perturbing, self._turning = {}, None
+
+    def prepare(self, rows: Sequence[Row], batch: int) -> Evaluation:
+        """Group rows by the length of their contexts, as tensors on the device."""
+        by_length: dict[int, list[int]] = {}
+        for place, row in enumerate(rows):
+            by_length.setdefault(row.conditioning.length, []).append(place)
+        return Evaluation(tuple(self._group(rows, places, batch) for places in by_length.values()), len(rows))
+
+    def _group(self, rows: Sequence[Row], places: list[int], batch: int) -> Group:
+        device = self._model.device.torch
+        own = [rows[place] for place in places]
+        images = [row.image for row in own]
+        repeats = len(own) // batch
+        is_whole = images == list(range(batch)) * repeats
+        kinds = {row.perturbation for row in own} - {""}
+        return Group(
+            rows=None if len(places) == len(rows) else torch.tensor(places, device=device),
+            images=None if is_whole else torch.tensor(images, device=device),
+            repeats=repeats if is_whole else 0,
+            context=torch.cat([row.conditioning.context for row in own]).to(device, self._dtype),
+            added=self._added(own),
+            signs=self._signs(own),
+            extra=self._extra(own),
+            perturbed={kind: torch.tensor([place for place, row in enumerate(own) if row.perturbation == kind], device=device) for kind in kinds},
+        )
+
+    def _added(self, rows: list[Row]) -> dict[str, Tensor] | None:
+        rule = self._model.vector
+        if rule is None:
+            return None
+        told = self._inputs.told
+        numbers = [[(told.negative if row.is_negative else told.numbers)[name] for name in rule.names] for row in rows]
+        device = self._model.device.torch
+        pooled = torch.cat([row.conditioning.pooled for row in rows if row.conditioning.pooled is not None]).to(device, self._dtype)
+        return {"text_embeds": pooled, "time_ids": torch.tensor(numbers, dtype=torch.float32, device=device)}
+
+    def _signs(self, rows: list[Row]) -> Tensor | None:
+        if all(row.conditioning.signs is None for row in rows):
+            return None
+        signs = [torch.ones_like(row.conditioning.context) if row.conditioning.signs is None else row.conditioning.signs for row in rows]
+        return torch.cat(signs).to(self._model.device.torch, self._dtype)
+
+    def _extra(self, rows: list[Row]) -> Tensor | None:
+        extra = self._inputs.extra
+        if extra is None:
+            return None
+        shown = [extra[row.image if extra.shape[0] > 1 else 0] * (0.0 if row.is_blind else 1.0) for row in rows]
+        return torch.stack(shown).to(self._model.device.torch, self._dtype)
+
+    def __call__(self, x: Tensor, sigma: float, evaluation: Evaluation) -> Tensor:
+        """x (B, C, h, w) float32 -> the denoised of each row (R, C, h, w) float32."""
         scaled = (x / math.sqrt(sigma**2 + 1)).to(self._dtype)
         # Filled on the device: a copied tensor would wait for everything queued there.
         t = torch.full((1,), self._table.t(sigma), dtype=torch.float32, device=x.device)
-        denoised: list[Tensor] = [x] * sides.count
-        for context, indices in sides.groups:
-            batched = scaled if len(indices) == 1 else torch.cat([scaled] * len(indices))
-            output = self._unet(batched, t, encoder_hidden_states=context, return_dict=False)[0].to(x.dtype)
-            for index, part in zip(indices, output.chunk(len(indices)), strict=True):
-                denoised[index] = self._wrap(x, part, sigma)
+        denoised: Tensor | None = None
+        for group in evaluation.groups:
+            made = self._evaluate(x, scaled, sigma, t, group)
+            if group.rows is None:
+                return made
+            if denoised is None:
+                denoised = x.new_empty((evaluation.count, *x.shape[1:]))
+            denoised[group.rows] = made
+        assert denoised is not None
         return denoised
+
+    def _evaluate(self, x: Tensor, scaled: Tensor, sigma: float, t: Tensor, group: Group) -> Tensor:
+        """The denoised of a group's rows (R, C, h, w)."""
+        if group.images is None:
+            batched = scaled if group.repeats == 1 else torch.cat([scaled] * group.repeats)
+        else:
+            batched = scaled.index_select(0, group.images)
+        if group.extra is not None:
+            batched = torch.cat([batched, group.extra], dim=1)
+        if self._turning is not None:
+            self._turning.signs = group.signs
+        for name, patch in self._perturbing.items():
+            patch.rows = group.perturbed.get(name)
+        output = self._unet(batched, t, encoder_hidden_states=group.context, added_cond_kwargs=group.added, return_dict=False)[0].to(x.dtype)
+        if group.images is None:
+            return self._wrap(x, output.unflatten(0, (group.repeats, -1)), sigma).flatten(0, 1)
+        return self._wrap(x.index_select(0, group.images), output, sigma)

@@ -1,0 +1,257 @@
+"""What is said at each call of a sampling pass, for every image of a batch: parts with weights, masks and conditioning, all encoded before it begins.
+
+Calls that say the same share one `State` object, so whatever is built from a state (contexts in the network's number format) is built once. Used so:
+
+    span = PassSpan(first_calls=steps * row.call_factor)
+    texts = [ImageTexts(positive, negative) for each image]                     # `Prompt`s of sfumato.prompts
+    script = write_script(Conditioner(model, text_settings(request), loaded.encodings), texts, span,
+                          areas=masks, with_empty=settings.needs_empty, report=lambda done, total: ...)
+
+`areas` are (1, 1, h, w) masks at the latent's size for the parts behind the first (`areas.py` makes them); `report` is called before every chunk and at the
+end and may raise to stop. `script.warnings` are for the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sfumato.engine.conditioning import Conditioner, Conditioning, extended, filled
+from sfumato.prompts import Part, PassSpan, Prompt, Wording
+from sfumato.protocol.errors import Invalid, Problem
+from sfumato.protocol.requests import JobWarning
+
+Report = Callable[[int, int], None]
+# What is encoded together: the text, and another one for the second encoder.
+_Said = tuple[Wording, Wording | None]
+
+
+@dataclass(frozen=True)
+class ImageTexts:
+    """The prompts of one image; the second ones are for the second text encoder, where it reads something else."""
+
+    positive: Prompt
+    negative: Prompt
+    positive_2: Prompt | None = None
+    negative_2: Prompt | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """One part at one state: its weight, what it says, and where it acts, (1, 1, h, w) in 0..1; None is everywhere."""
+
+    weight: float
+    conditioning: Conditioning
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImageState:
+    """What one image is told. `empty` is the empty prompt, if it was asked for."""
+
+    positive: tuple[Voice, ...]
+    negative: tuple[Voice, ...]
+    empty: Conditioning | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What the images of a batch are told, as long as nothing changes."""
+
+    images: tuple[ImageState, ...]
+
+
+class Script:
+    """The states of a pass.
+
+    Attributes:
+        span: the pass.
+        warnings: about the texts.
+    """
+
+    def __init__(self, states: Sequence[State], span: PassSpan, warnings: tuple[JobWarning, ...] = ()) -> None:
+        self._states = tuple(states)
+        self.span = span
+        self.warnings = warnings
+
+    def at(self, call: int) -> State:
+        """The state of a call; beyond the plan the last one stays."""
+        return self._states[min(call, len(self._states) - 1)]
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """Each once, in the order of the calls."""
+        return tuple(dict.fromkeys(self._states))
+
+    @property
+    def images(self) -> int:
+        return len(self._states[0].images)
+
+    @property
+    def turns_values(self) -> bool:
+        """Whether any text turns values in cross-attention."""
+        voices = (voice for state in self.states for image in state.images for voice in (*image.positive, *image.negative))
+        return any(voice.conditioning.signs is not None for voice in voices)
+
+
+def constant_script(positive: Conditioning, negative: Conditioning, images: int = 1, calls: int = 1) -> Script:
+    """One text and one negative text for all images and calls."""
+    image = ImageState((Voice(1.0, positive),), (Voice(1.0, negative),))
+    return Script([State((image,) * images)], PassSpan(calls))
+
+
+def write_script(
+    conditioner: Conditioner,
+    images: Sequence[ImageTexts],
+    span: PassSpan,
+    *,
+    areas: Sequence[Tensor] = (),
+    with_empty: bool = False,
+    report: Report = lambda done, total: None,
+) -> Script:
+    """Encode every distinct text of a pass once and tell what is in force when.
+
+    Raises `Invalid` for more areas than parts, and whatever `report` raises.
+    """
+    parts = max(len(image.positive.parts) for image in images)
+    if len(areas) > parts - 1:
+        raise Invalid([Problem("areas", _TOO_MANY_AREAS.format(len(areas), parts - 1))])
+    writer = _Writer(conditioner, span, tuple(areas), with_empty)
+    tracks = [writer.track(image) for image in images]
+    writer.encode_all(tracks, report)
+    known: dict[tuple[int, ...], State] = {}
+    states = []
+    for call in range(span.calls + 1):  # the call behind the last planned one stays for all that follow
+        told = tuple(writer.image_state(track, call) for track in tracks)
+        states.append(known.setdefault(tuple(map(id, told)), State(told)))
+    return Script(states, span, (*conditioner.warnings, *writer.warnings()))
+
+
+_TOO_MANY_AREAS = "There are {} areas, but only {} parts behind an AND for them to belong to; the first part acts everywhere."
+
+
+@dataclass(frozen=True, eq=False)
+class _Track:
+    """One image: what its sides say at each call. `is_blank`: its negative prompt says nothing at any call."""
+
+    texts: ImageTexts
+    positive: tuple[tuple[_Said, ...], ...]
+    negative: tuple[tuple[_Said, ...], ...]
+    is_blank: bool
+
+
+class _Writer:
+    """What the images of a batch share while the script is written."""
+
+    def __init__(self, conditioner: Conditioner, span: PassSpan, areas: tuple[Tensor, ...], with_empty: bool) -> None:
+        self._conditioner = conditioner
+        self._span = span
+        self._areas = areas
+        self._with_empty = with_empty
+        self._sides: dict[tuple[tuple[Part, ...], tuple[Part, ...]], tuple[tuple[_Said, ...], ...]] = {}
+        self._encoded: dict[_Said, Conditioning] = {}
+        self._states: dict[object, ImageState] = {}
+        self._unrestored: list[str] = []
+        self._empty: Conditioning | None = None
+        self._unconditional: Conditioning | None = None
+
+    def track(self, texts: ImageTexts) -> _Track:
+        seconds = [prompt for prompt in (texts.negative, texts.negative_2) if prompt is not None]
+        return _Track(
+            texts,
+            self._side(texts.positive, texts.positive_2),
+            self._side(texts.negative, texts.negative_2),
+            all(prompt.is_empty(self._span) for prompt in seconds),
+        )
+
+    def _side(self, prompt: Prompt, second: Prompt | None) -> tuple[tuple[_Said, ...], ...]:
+        """For every call what each part says; a part that the second prompt lacks takes that one's last."""
+
+        own, others = prompt.parts, second.parts if second else ()
+
+        def at(call: int) -> tuple[_Said, ...]:
+            spoken = [part.at(call, self._span) for part in others]
+            return tuple((part.at(call, self._span), spoken[min(number, len(spoken) - 1)] if spoken else None) for number, part in enumerate(own))
+
+        # Images whose texts are equal share their parts.
+        if (own, others) not in self._sides:
+            self._sides[own, others] = tuple(at(call) for call in range(self._span.calls + 1))
+        return self._sides[own, others]
+
+    def encode_all(self, tracks: Sequence[_Track], report: Report) -> None:
+        """Every text once; `report` before each chunk and at the end."""
+        wanted: dict[_Said, str] = {}
+        for track in tracks:
+            for call in range(self._span.calls + 1):
+                wanted.update(dict.fromkeys(track.positive[call], "prompt"))
+                if not self._takes_zeros(track):
+                    for said in track.negative[call]:
+                        wanted.setdefault(said, "negative")
+        total = sum(self._conditioner.passes(*said) for said in wanted)
+        done = 0
+
+        def each() -> None:
+            nonlocal done
+            report(done, total)
+            done += 1
+
+        for said, path in wanted.items():
+            made = self._conditioner.encode(*said, each)
+            self._encoded[said] = made
+            if made.is_unrestored and path not in self._unrestored:
+                self._unrestored.append(path)
+        if self._with_empty or any(map(self._takes_zeros, tracks)):
+            self._unconditional = self._conditioner.unconditional()
+        report(total, total)
+
+    def _takes_zeros(self, track: _Track) -> bool:
+        return track.is_blank and self._conditioner.zeroes_empty_negative
+
+    def warnings(self) -> tuple[JobWarning, ...]:
+        sentence = "The weights of the {} cancel each other out, so their mean was not restored."
+        return tuple(JobWarning(code="emphasis_mean", message=sentence.format(path), path=path) for path in self._unrestored)
+
+    def image_state(self, track: _Track, call: int) -> ImageState:
+        """What an image is told at a call, the same object for the same words."""
+        positive, negative = track.positive[call], track.negative[call]
+        weights = tuple(part.weight for prompt in (track.texts.positive, track.texts.negative) for part in prompt.parts)
+        key = positive, negative, weights, track.is_blank
+        if key not in self._states:
+            self._states[key] = self._make_state(track, positive, negative)
+        return self._states[key]
+
+    def _make_state(self, track: _Track, positive: tuple[_Said, ...], negative: tuple[_Said, ...]) -> ImageState:
+        towards = _levelled([self._encoded[said] for said in positive])
+        if self._takes_zeros(track):
+            assert self._unconditional is not None
+            away = [self._unconditional] * len(negative)
+        else:
+            away = _levelled([self._encoded[said] for said in negative])
+        towards, away = self._padded(towards, away)
+        voices = [
+            Voice(part.weight, made, self._areas[number - 1] if 0 < number <= len(self._areas) else None)
+            for number, (part, made) in enumerate(zip(track.texts.positive.parts, towards, strict=True))
+        ]
+        others = [Voice(part.weight, made) for part, made in zip(track.texts.negative.parts, away, strict=True)]
+        return ImageState(tuple(voices), tuple(others), self._unconditional if self._with_empty else None)
+
+    def _padded(self, towards: list[Conditioning], away: list[Conditioning]) -> tuple[list[Conditioning], list[Conditioning]]:
+        """Both sides equally long, if the settings ask for it."""
+        long, other = towards[0].length, away[0].length
+        mode = self._conditioner.settings.pad_conds
+        if long == other or mode == "off":
+            return towards, away
+        if mode == "v0":
+            return towards, [extended(made, long) for made in away]
+        if self._empty is None:
+            self._empty = self._conditioner.empty()
+        length = max(long, other)
+        return [filled(made, length, self._empty) for made in towards], [filled(made, length, self._empty) for made in away]
+
+
+def _levelled(parts: list[Conditioning]) -> list[Conditioning]:
+    """The shorter parts of a side extended to the longest."""
+    longest = max(part.length for part in parts)
+    return [part if part.length == longest else extended(part, longest) for part in parts]

@@ -1,0 +1,80 @@
+"""One chunk of tokens through one CLIP text tower: the hidden state of a layer, and the pooled vector.
+
+The tower is walked block by block, only for hidden states; which layer is read, whether it is normed and what becomes of it is decided outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import CLIPTextModel
+
+from sfumato.engine.family import TextEncoder
+from sfumato.engine.modules import clip_body
+from sfumato.prompts.tokenizer import END
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """What a tower made of one chunk: `states` (1, 77, width) and `pooled` (1, P), None if it was not asked for; float32."""
+
+    states: Tensor
+    pooled: Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return self.states.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
+
+
+def read_chunk(encoder: TextEncoder, tokens: Sequence[int], layer: int, final_norm: bool, pooled: bool) -> Hidden:
+    """One pass of a tower.
+
+    Args:
+        tokens: 77 ids, start and end among them.
+        layer: counted from the end of the tower as it was made, 1 is the last.
+        final_norm: whether the tower's last norm is applied to that layer.
+        pooled: whether the pooled vector is wanted: last layer, normed, at the (first) end token, projected.
+    """
+    body = clip_body(encoder.tower)
+    device = body.embeddings.token_embedding.weight.device
+    hidden = body.embeddings(input_ids=torch.tensor([list(tokens)], device=device))
+    mask = _causal(hidden)
+    wanted = encoder.blocks(layer)
+    states = hidden
+    for number, block in enumerate(body.encoder.layers, 1):
+        hidden = _through(block, hidden, mask)
+        if number == wanted:
+            states = hidden
+            if not pooled:
+                break
+    if final_norm:
+        states = body.final_layer_norm(states)
+    if not pooled or encoder.projection is None:
+        return Hidden(states.float())
+    last = body.final_layer_norm(hidden[:, list(tokens).index(END)])
+    return Hidden(states.float(), functional.linear(last, encoder.projection).float())
+
+
+def clip_hidden(tower: CLIPTextModel, tokens: Tensor, layer: int) -> Tensor:
+    """The normed hidden state (B, 77, width) of the `layer`-th layer from the end for tokens (B, 77), in the tower's number format."""
+    body = clip_body(tower)
+    hidden = body.embeddings(input_ids=tokens)
+    mask = _causal(hidden)
+    for block in body.encoder.layers[: len(body.encoder.layers) - layer + 1]:
+        hidden = _through(block, hidden, mask)
+    return body.final_layer_norm(hidden)
+
+
+def _causal(hidden: Tensor) -> Tensor:
+    """Every token sees itself and those before it."""
+    length = hidden.shape[1]
+    return torch.full((length, length), torch.finfo(hidden.dtype).min, dtype=hidden.dtype, device=hidden.device).triu(1)[None, None]
+
+
+def _through(block: torch.nn.Module, hidden: Tensor, mask: Tensor) -> Tensor:
+    out = block(hidden, mask)
+    return out[0] if isinstance(out, tuple) else out  # a tuple before transformers 5
