@@ -107,6 +107,20 @@ def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     assert np.array_equal(np.asarray(opened), upright)
 
 
+@pytest.mark.rule("E61")
+@pytest.mark.parametrize("kind", ["profile", "xmp"])
+def test_orientation_in_the_texts_of_a_png_is_applied(kind: str) -> None:
+    exif, texts = Image.Exif(), PngInfo()
+    exif[0x0112] = 6
+    block = exif.tobytes()
+    if kind == "profile":
+        texts.add_text("Raw profile type exif", f"\nexif\n{len(block):8}\n{block.hex()}\n", zip=True)
+    else:
+        texts.add_itxt("XML:com.adobe.xmp", '<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>')
+    opened = open_picture(encoded(colourful(5, 3), pnginfo=texts))
+    assert np.array_equal(np.asarray(opened), np.rot90(np.asarray(colourful(5, 3)), -1))
+
+
 def test_a_damaged_exif_turns_nothing() -> None:
     assert open_picture(encoded(colourful(), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")).size == (6, 4)
 

@@ -35,7 +35,7 @@ def gradient(width: int, height: int) -> Image.Image:
     return Image.fromarray(values)
 
 
-@pytest.mark.rule("E62")
+@pytest.mark.rule("E62", "R37")
 @settings(max_examples=150, deadline=None)
 @given(source=SIZES, target=SIZES, mode=st.sampled_from(list(RESIZE_MODES)), upscaler=st.sampled_from(list(PIXEL_UPSCALERS)))
 def test_R37_every_mode_gives_the_exact_size_without_bars(source: tuple[int, int], target: tuple[int, int], mode: str, upscaler: str) -> None:
@@ -84,6 +84,8 @@ def test_fill_scales_to_fit_and_stretches_the_edges_into_the_bands(target: tuple
     image = gradient(20, 20)
     result = np.asarray(fill(image, target))
     box = fitting(image.size, target)
+    # Halves are rounded down one by one, as the web UI does: a picture of 11 lies at 5 in 20, not at 4.
+    assert fitting((20, 11), (20, 20)) == Box(0, 5, 20, 16) and fitting((11, 20), (20, 20)) == Box(5, 0, 16, 20)
     inner = np.asarray(image)
     assert np.array_equal(result[box.top : box.bottom, box.left : box.right], inner)
     # No row or column is left over, odd bands included.

@@ -83,8 +83,8 @@ def blurred(mask: Image.Image, sigma_x: float, sigma_y: float) -> Image.Image:
 
 def latent_mask(mask: Image.Image, size: Size, is_rounded: bool = True) -> NDArray[np.float32]:
     """The shaped mask of any size at the size (w, h) of the latent -> (h, w) in 0..1. Bicubic; rounded to 0 or 1 (0.5 to 0) if asked for."""
-    values = np.asarray(mask.resize(size, Image.Resampling.BICUBIC), np.float32) / 255
-    return values.round() if is_rounded else values
+    values = np.asarray(mask.resize(size, Image.Resampling.BICUBIC), np.float32) / np.float32(255)
+    return np.rint(values) if is_rounded else values
 
 
 def gaussian_kernel(sigma: float) -> Array:

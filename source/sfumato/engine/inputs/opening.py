@@ -22,6 +22,9 @@ WHITE = "#ffffff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 # Pillow unpacks these while it opens a PNG and gives up on large ones, such as the record of a long prompt; none of them is a pixel.
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+# But for those in which some programs tell which way is up.
+_ORIENTING = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"XML:com.adobe.xmp\0")
+_ORIENTING_LIMIT_BYTES = 65_536
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -94,14 +97,18 @@ def _too_large(what: str, field: str, width: int = 0, height: int = 0) -> ImageU
 
 
 def _without_texts(data: bytes) -> bytes:
-    """A PNG without its texts and colour profile; anything else as it is."""
+    """A PNG without its colour profile and texts, but for small ones that tell its orientation; anything else as it is."""
     if not data.startswith(_PNG_START):
         return data
     places = [len(_PNG_START)]
     while places[-1] + 12 <= len(data):
         places.append(places[-1] + 12 + int.from_bytes(data[places[-1] : places[-1] + 4], "big"))
-    kept = [data[start:end] for start, end in pairwise(places) if data[start + 4 : start + 8] not in _PNG_TEXTS]
+    kept = [data[start:end] for start, end in pairwise(places) if data[start + 4 : start + 8] not in _PNG_TEXTS or _orients(data[start:end])]
     return b"".join([_PNG_START, *kept, data[places[-1] :]])
+
+
+def _orients(chunk: bytes) -> bool:
+    return chunk[8:40].startswith(_ORIENTING) and len(chunk) <= _ORIENTING_LIMIT_BYTES
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -124,4 +131,4 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("RGB")
     pixels = image.convert("RGBA")
-    return pixels if pixels.getextrema()[3] != (255, 255) else pixels.convert("RGB")
+    return pixels if pixels.getchannel("A").getextrema() != (255, 255) else pixels.convert("RGB")
