@@ -1,102 +1,400 @@
-"""A request made definite: names resolved to methods, open values filled by the checkpoint, seeds drawn; nothing is computed here."""
+"""A request made definite: names resolved to methods, open values filled by the checkpoint, seeds drawn, passes laid out; nothing is computed here.
+
+`draft_of` needs no model and finds what cannot be done; `plan_of` completes the draft with the models.
+"""
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
+from sfumato.engine.checks import has_highres, problems_of, unknown
 from sfumato.engine.family import Model
-from sfumato.engine.noise import image_seeds, resolve_seed
-from sfumato.engine.samplers import SAMPLERS, SamplerParameters, SamplerRow, find_sampler
-from sfumato.engine.schedules import AUTOMATIC, SCHEDULES, Schedule, find_schedule, levels
-from sfumato.protocol.errors import Invalid, Problem
+from sfumato.engine.inputs.resizing import Size
+from sfumato.engine.inversion import SCHEDULE as INVERSION_SCHEDULE
+from sfumato.engine.loopback import strengths
+from sfumato.engine.noise import ImageSeed, NoiseSettings, job_seeds, resolve_seed
+from sfumato.engine.originals import Originals, sides_of
+from sfumato.engine.passes import Methods, NoiseScale, Pass
+from sfumato.engine.samplers import SAMPLERS, SamplerParameters, find_sampler
+from sfumato.engine.schedules import AUTOMATIC, SCHEDULES, ScheduleSettings, find_schedule, levels
+from sfumato.engine.steps import Steps, StepSettings, steps_of
+from sfumato.engine.texts import JobTexts
+from sfumato.engine.upscaling import UPSCALERS, Enlargement, Upscaler, enlargement, find_upscaler
+from sfumato.prompts import PassSpan
+from sfumato.protocol.errors import Invalid, ModelIncompatible, Problem
 from sfumato.protocol.params import SIZE_STEP_PX
+from sfumato.protocol.params.highres import SAME
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
 
+STRENGTH = 0.5
+OUTPAINT_STRENGTH = 0.8
+_INVERSION_SAMPLER = "Euler"
+
+D = TypeVar("D")
+
 
 @dataclass(frozen=True)
-class Methods:
-    """`is_automatic`: the schedule is the sampler's own choice."""
+class Draft:
+    """What a request means without its models. `upscaler` is None without a highres pass; `seeds` are those of all pictures."""
 
-    sampler: SamplerRow
-    schedule: Schedule
-    is_automatic: bool
+    seeds: tuple[ImageSeed, ...]
+    methods: Methods
+    highres: Methods
+    upscaler: Upscaler | None
+    warnings: tuple[JobWarning, ...]
+
+
+@dataclass(frozen=True)
+class Models:
+    """The checkpoints of a job; often all are the same one."""
+
+    first: Model
+    highres: Model
+    refiner: Model | None = None
+
+    @property
+    def all(self) -> tuple[Model, ...]:
+        """Each once."""
+        return tuple({id(model): model for model in (self.first, self.highres, self.refiner) if model is not None}.values())
+
+
+@dataclass(frozen=True)
+class Highres:
+    """The highres pass: `steps` as asked for."""
+
+    methods: Methods
+    upscaler: Upscaler
+    enlargement: Enlargement
+    steps: int
+    strength: float
+    guidance: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`batches` are the seeds of the pictures made together; `clip_layer` counts from the end, 1 is the last."""
+    """A job, definite.
+
+    Attributes:
+        methods: of the first pass.
+        parameters: of its sampler.
+        width, height: of the first pass in pixels.
+        batches: the seeds of the pictures made together.
+        noise: how their noise is drawn.
+        clip_layer: counted from the end, 1 is the last.
+        strength: of the first pass; None where it begins from noise.
+        first: the first pass and its loops.
+        highres: None if there is no such pass.
+        second: that pass.
+        warnings: for the result.
+        is_latent_resize: the picture is resized as a latent.
+    """
 
     methods: Methods
-    sigmas: tuple[float, ...]
     parameters: SamplerParameters
     width: int
     height: int
-    batches: tuple[tuple[int, ...], ...]
+    batches: tuple[tuple[ImageSeed, ...], ...]
+    noise: NoiseSettings
     clip_layer: int
+    strength: float | None
+    first: tuple[Pass, ...]
+    highres: Highres | None
+    second: Pass | None
     warnings: tuple[JobWarning, ...]
+    is_latent_resize: bool = False
 
     @property
     def images(self) -> int:
         return sum(len(batch) for batch in self.batches)
 
+    @property
+    def passes(self) -> tuple[Pass, ...]:
+        """All passes of a batch, in order."""
+        return (*self.first, self.second) if self.second else self.first
 
-def methods_of(request: Generate) -> Methods:
-    """The sampler and schedule of a request; old joined names ("DPM++ 2M Karras") are split. Raises `Invalid` naming the closest known names."""
-    sampler, schedule_name = find_sampler(request.sampler), request.schedule
+    @property
+    def calls(self) -> int:
+        """Evaluations of the denoiser in the whole job."""
+        return len(self.batches) * sum(each.calls for each in self.passes)
+
+    @property
+    def decodes(self) -> int:
+        """Latents that become pictures in the whole job: what was painted, before each further loop, before pixels are enlarged, and at the end."""
+        painted = [each.runs or self.is_latent_resize for each in self.first]
+        count = sum(painted[:-1])
+        if self.highres is None or self.second is None:
+            return self.images * (count + painted[-1])
+        if self.highres.upscaler.latent:
+            return self.images * (count + 1)
+        return self.images * (count + painted[-1] + self.second.runs)
+
+    @property
+    def size(self) -> Size:
+        """Of the finished latents in pixels."""
+        return self.second.size if self.second else (self.width, self.height)
+
+
+def draft_of(request: Generate, blobs: Mapping[str, bytes], texts: JobTexts) -> Draft:
+    """Resolve the names of a request. Raises `Invalid` naming every field that cannot be done, with the closest names there are."""
+    problems = problems_of(request, blobs)
+    count = request.batch_size * request.batch_count
+    seeds = job_seeds(resolve_seed(request.seed), count, resolve_seed(request.variation_seed), request.variation_strength)
+    problems += _surplus_areas(request, seeds[0], texts)
+    methods = methods_of(request.sampler, request.schedule, "", problems)
+    highres, upscaler = methods, None
+    if has_highres(request):
+        highres = _highres_methods(request, methods, problems)
+        upscaler = find_upscaler(request.hr_upscaler)
+        if upscaler is None:
+            problems.append(unknown("hr_upscaler", "upscaler", request.hr_upscaler, list(UPSCALERS)))
+    warnings: list[JobWarning] = []
+    if request.alternative and methods is not None:
+        methods = _inverted(request, methods, warnings)
+    if problems or methods is None or highres is None:
+        raise Invalid(problems)
+    return Draft(tuple(seeds), methods, highres, upscaler, tuple(warnings))
+
+
+def _surplus_areas(request: Generate, seed: ImageSeed, texts: JobTexts) -> list[Problem]:
+    parts = len(texts.first(seed, 0).positive.parts) if request.areas else 0
+    if len(request.areas) < max(parts, 1):
+        return []
+    sentence = f"There are {len(request.areas)} areas, but only {parts - 1} parts behind an AND for them to belong to; the first part acts everywhere."
+    return [Problem("areas", sentence)]
+
+
+def methods_of(sampler_name: str, schedule_name: str, prefix: str, problems: list[Problem]) -> Methods | None:
+    """Sampler and schedule of these names; old joined names ("DPM++ 2M Karras") are split. None if one is unknown, added to the problems."""
+    sampler = find_sampler(sampler_name)
     if sampler is None:
-        head, _, tail = request.sampler.strip().rpartition(" ")
+        head, _, tail = sampler_name.strip().rpartition(" ")
         if find_schedule(tail) is not None and find_sampler(head) is not None:
             sampler = find_sampler(head)
             schedule_name = tail if schedule_name == AUTOMATIC else schedule_name
     is_automatic = schedule_name.strip().casefold() == AUTOMATIC
     schedule = find_schedule(sampler.schedule if is_automatic and sampler else schedule_name)
-    problems: list[Problem] = []
     if sampler is None:
-        problems.append(_unknown("sampler", request.sampler, [row.name for row in SAMPLERS]))
+        problems.append(unknown(f"{prefix}sampler", "sampler", sampler_name, [row.name for row in SAMPLERS]))
     if schedule is None and not is_automatic:
-        problems.append(_unknown("schedule", schedule_name, [AUTOMATIC, *(row.name for row in SCHEDULES)]))
-    if sampler is None or schedule is None:
-        raise Invalid(problems)
-    return Methods(sampler, schedule, is_automatic)
+        problems.append(unknown(f"{prefix}schedule", "schedule", schedule_name, [AUTOMATIC, *(row.name for row in SCHEDULES)]))
+    return Methods(sampler, schedule, is_automatic) if sampler and schedule else None
 
 
-def _unknown(path: str, name: str, known: list[str]) -> Problem:
-    close = difflib.get_close_matches(name, known, 1, cutoff=0.4)
-    hint = f" Closest: '{close[0]}'." if close else ""
-    return Problem(path, f"There is no {path} '{name}'; known are {', '.join(known)}.{hint}")
+def _highres_methods(request: Generate, first: Methods | None, problems: list[Problem]) -> Methods | None:
+    sampler, schedule = request.hr_sampler, request.hr_schedule
+    if sampler.strip().casefold() == SAME:
+        if schedule.strip().casefold() == SAME:
+            return first
+        sampler = first.sampler.name if first else SAMPLERS[0].name
+    elif schedule.strip().casefold() == SAME:
+        # What was automatic for one sampler is so for another.
+        schedule = first.schedule.name if first and not first.is_automatic else AUTOMATIC
+    return methods_of(sampler, schedule, "hr_", problems)
 
 
-def plan_of(request: Generate, methods: Methods, model: Model) -> Plan:
-    """What exactly will be made with this model; raises `Invalid` for what it cannot do."""
-    warnings: list[JobWarning] = []
-    width = _side("width", request.width, model, warnings)
-    height = _side("height", request.height, model, warnings)
+def _inverted(request: Generate, methods: Methods, warnings: list[JobWarning]) -> Methods:
+    """Inverted noise is painted from by Euler's method over the schedule it was found by, at full strength; what else was asked for is told."""
+    sampler, schedule = find_sampler(_INVERSION_SAMPLER), find_schedule(INVERSION_SCHEDULE)
+    assert sampler is not None
+    assert schedule is not None
+    given = request.model_fields_set
+    told = {
+        "sampler": "sampler" in given and methods.sampler.name != sampler.name,
+        "schedule": "schedule" in given and methods.schedule.name != schedule.name,
+        "strength": request.strength not in (None, 1.0),
+    }
+    used = {"sampler": f"the sampler {sampler.name}", "schedule": f"the schedule {schedule.title}", "strength": "strength 1"}
+    for path, is_other in told.items():
+        if is_other:
+            sentence = f"Inverted noise is painted from with {used[path]}; the {path} that was asked for was not used."
+            warnings.append(JobWarning(code="inverted", message=sentence, path=path))
+    return Methods(sampler, schedule, False)
+
+
+def plan_of(request: Generate, draft: Draft, models: Models, originals: Originals | None) -> Plan:
+    """What exactly will be made with these models; raises `Invalid` or `ModelIncompatible` for what they cannot do."""
+    warnings = list(draft.warnings)
+    model = models.first
     layers = model.clip_layers
     if request.clip_skip > layers:
         raise Invalid([Problem("clip_skip", f"CLIP skip must be between 0 and {layers}: the text encoder of '{model.checkpoint.name}' has no more layers.")])
-    seeds = image_seeds(resolve_seed(request.seed), request.batch_size * request.batch_count)
-    size = 1 if request.deterministic else request.batch_size
-    acting = {field.name: getattr(request, field.name) for field in fields(SamplerParameters) if field.name in type(request).model_fields}
+    size = _first_size(request, model, originals, warnings)
+    highres = _highres(request, draft, models, size, warnings)
+    strength = _strength(request)
+    spans = _spans(request, draft, highres)
+    settings = _step_settings(request, model)
+    first = _first_passes(request, draft, model, settings, size, strength, spans)
+    second = _second_pass(request, highres, models.highres, spans) if highres else None
+    _check_latents(request, models, draft)
+    seeds = draft.seeds
+    together = 1 if request.deterministic else request.batch_size
     return Plan(
-        methods=methods,
-        sigmas=levels(methods.schedule, request.steps, model.table),
-        parameters=SamplerParameters(**acting, table=model.table),
-        width=width,
-        height=height,
-        batches=tuple(tuple(seeds[start : start + size]) for start in range(0, len(seeds), size)),
+        methods=draft.methods,
+        parameters=settings.parameters,
+        width=size[0],
+        height=size[1],
+        batches=tuple(seeds[start : start + together] for start in range(0, len(seeds), together)),
+        noise=_noise_settings(request, model),
         clip_layer=request.clip_skip or model.text.layer,
+        strength=strength,
+        first=first,
+        highres=highres,
+        second=second,
         warnings=tuple(warnings),
+        is_latent_resize=originals is not None and originals.is_latent_resize and originals.size != size,
     )
+
+
+def _strength(request: Generate) -> float | None:
+    if not request.image:
+        return None
+    if request.hr_only:
+        return 0.0
+    if request.alternative:
+        return 1.0
+    if request.strength is not None:
+        return request.strength
+    return STRENGTH if sides_of(request) == type(sides_of(request))() else OUTPAINT_STRENGTH
+
+
+def _first_size(request: Generate, model: Model, originals: Originals | None, warnings: list[JobWarning]) -> Size:
+    own = originals.own_size if originals else None
+    if own:
+        return own
+    width, height = (request.width, request.height)
+    if originals and request.hr_only:
+        width, height = width or originals.size[0], height or originals.size[1]
+    return _side("width", width, model, warnings), _side("height", height, model, warnings)
 
 
 def _side(name: str, wanted: int | None, model: Model, warnings: list[JobWarning]) -> int:
     if wanted is None:
         return model.native_px
-    multiple = max(SIZE_STEP_PX, model.latent.factor)
-    used = wanted - wanted % multiple
+    used = wanted - wanted % _multiple(model)
     if used != wanted:
-        sentence = f"{name.capitalize()} {wanted} is no multiple of {multiple}; {used} was used."
-        warnings.append(JobWarning(code="size_rounded", message=sentence, path=name))
+        warnings.append(_rounded(name, f"{name.capitalize()} {wanted}", used, model))
     return used
+
+
+def _rounded(path: str, what: str, used: int, model: Model) -> JobWarning:
+    return JobWarning(code="size_rounded", message=f"{what} is no multiple of {_multiple(model)}; {used} was used.", path=path)
+
+
+def _multiple(model: Model) -> int:
+    return max(SIZE_STEP_PX, model.latent.factor)
+
+
+def _highres(request: Generate, draft: Draft, models: Models, size: Size, warnings: list[JobWarning]) -> Highres | None:
+    if draft.upscaler is None:
+        return None
+    multiple = max(_multiple(models.first), _multiple(models.highres))
+    enlarged = enlargement(size, request.hr_scale, request.hr_width, request.hr_height, multiple)
+    if enlarged is None:
+        return None
+    asked = (request.hr_width or enlarged.size[0], request.hr_height or enlarged.size[1])
+    if not (request.hr_width or request.hr_height):
+        asked = (int(size[0] * request.hr_scale), int(size[1] * request.hr_scale))
+    for path, name, wanted, used in zip(("hr_width", "hr_height"), ("Highres width", "Highres height"), asked, enlarged.size, strict=True):
+        if wanted != used:
+            warnings.append(_rounded(path, f"{name} {wanted}", used, models.highres))
+    return Highres(
+        methods=draft.highres,
+        upscaler=draft.upscaler,
+        enlargement=enlarged,
+        steps=request.hr_steps or request.steps,
+        strength=request.hr_strength,
+        guidance=request.guidance if request.hr_guidance is None else request.hr_guidance,
+    )
+
+
+def _spans(request: Generate, draft: Draft, highres: Highres | None) -> tuple[PassSpan, PassSpan]:
+    """How the prompt counts the calls of the first and of the highres pass."""
+    first = request.steps * draft.methods.sampler.call_factor
+    second = highres.steps * highres.methods.sampler.call_factor if highres else 0
+    return PassSpan(first, second), PassSpan(first, second, True)
+
+
+def _first_passes(
+    request: Generate, draft: Draft, model: Model, settings: StepSettings, size: Size, strength: float | None, spans: tuple[PassSpan, PassSpan]
+) -> tuple[Pass, ...]:
+    methods = draft.methods
+
+    def passing(loop: int, strength: float | None, steps: Steps) -> Pass:
+        return Pass(
+            kind="first",
+            size=size,
+            methods=methods,
+            parameters=settings.parameters,
+            steps=steps,
+            guidance=request.guidance * methods.sampler.guidance_factor,
+            span=spans[0],
+            strength=strength,
+            scale=NoiseScale(request.noise_multiplier, request.extra_noise),
+            loop=loop,
+        )
+
+    row, schedule, n = methods.sampler, methods.schedule, request.steps
+    if request.alternative:
+        steps = steps_of(row, schedule, settings, n, model.table)
+        steps = replace(steps, noise_sigma=steps.sigmas[0])
+        upwards = levels(schedule, request.alternative_steps, model.table, settings.levels)
+        return (replace(passing(0, strength, steps), inverted=upwards, scale=NoiseScale()),)
+    if strength is None:
+        return (passing(0, None, steps_of(row, schedule, settings, n, model.table)),)
+    each = strengths(strength, request.loop_strength, request.loops, request.loop_curve)
+    return tuple(passing(loop, share, steps_of(row, schedule, settings, n, model.table, share, request.exact_steps)) for loop, share in enumerate(each))
+
+
+def _second_pass(request: Generate, highres: Highres, model: Model, spans: tuple[PassSpan, PassSpan]) -> Pass:
+    settings = _step_settings(request, model)
+    row = highres.methods.sampler
+    return Pass(
+        kind="highres",
+        size=highres.enlargement.size,
+        methods=highres.methods,
+        parameters=settings.parameters,
+        steps=steps_of(row, highres.methods.schedule, settings, highres.steps, model.table, highres.strength, exact=True),
+        guidance=highres.guidance * row.guidance_factor,
+        span=spans[1],
+        strength=highres.strength,
+        scale=NoiseScale(extra=request.extra_noise),
+    )
+
+
+def _step_settings(request: Generate, model: Model) -> StepSettings:
+    return StepSettings(
+        levels=_taken(ScheduleSettings, request),
+        parameters=_taken(SamplerParameters, request, table=model.table),
+        discard_penultimate=request.discard_penultimate,
+        sgm_noise_multiplier=request.sgm_noise_multiplier,
+    )
+
+
+def _taken(settings: type[D], request: Generate, **others: Any) -> D:
+    """Settings whose fields have the names of the request's."""
+    names = [field.name for field in fields(settings) if field.name in type(request).model_fields]  # type: ignore[arg-type]  a dataclass
+    return settings(**{name: getattr(request, name) for name in names}, **others)
+
+
+def _noise_settings(request: Generate, model: Model) -> NoiseSettings:
+    factor = model.latent.factor
+    width, height = request.seed_resize_width, request.seed_resize_height
+    return NoiseSettings(request.rng, request.ensd, (height // factor, width // factor) if width and height else None)
+
+
+def _check_latents(request: Generate, models: Models, draft: Draft) -> None:
+    """One pass's latents must mean the same to all networks they reach."""
+    if models.refiner is not None:
+        refined = models.highres if has_highres(request) and request.refiner_pass == "second" else models.first
+        for model in {id(each): each for each in (refined, models.highres if request.refiner_pass == "both" else refined)}.values():
+            _same_latents(models.refiner, model, "refiner")
+    if draft.upscaler is not None and draft.upscaler.latent:
+        _same_latents(models.highres, models.first, "hr_model")
+
+
+def _same_latents(other: Model, model: Model, path: str) -> None:
+    if other.latent != model.latent:
+        raise ModelIncompatible(other.checkpoint.name, f"latents as those of {other.family.title}", model.family.title, path=path)

@@ -1,79 +1,56 @@
-"""One batch of latents, from noise to the finished latent: the loop that everything else hangs on."""
+"""One pass over one batch of latents: how it starts, and the loop that everything else hangs on."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sfumato.engine.noise import ImageSeed, NoiseSource
-from sfumato.engine.preview import Previewer
-from sfumato.engine.samplers import Denoiser, SamplerParameters, SamplerRow
+from sfumato.engine.blending import Blend, Blended
+from sfumato.engine.noise import NoiseSource
+from sfumato.engine.passes import Pass
+from sfumato.engine.samplers import PairDenoiser
 from sfumato.protocol.errors import NumbersInvalid
 
-# A preview may hold the loop up for this share of a step, no more.
-_PREVIEW_SHARE = 0.01
-_RATE_WINDOW = 12
 
-# (steps done in this batch, steps a second or None, previews)
-Report = Callable[[int, float | None, tuple[bytes, ...]], None]
+def begin(plan: Pass, noise: Tensor, original: Tensor | None) -> Tensor:
+    """The x a pass starts from.
 
-
-@dataclass(frozen=True)
-class Pass:
-    """What one pass of sampling needs besides the network. `latent_shape` is (C, h, w)."""
-
-    sampler: SamplerRow
-    sigmas: tuple[float, ...]
-    parameters: SamplerParameters
-    latent_shape: tuple[int, int, int]
-
-
-class Rate:
-    """Steps a second over the last few steps, by the wall clock."""
-
-    def __init__(self) -> None:
-        self._times: deque[float] = deque(maxlen=_RATE_WINDOW)
-
-    def tick(self) -> float | None:
-        self._times.append(time.perf_counter())
-        if len(self._times) < 2 or self._times[-1] <= self._times[0]:
-            return None
-        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
-
-
-def sample(
-    plan: Pass, denoise: Denoiser, seeds: Sequence[int], device: torch.device, check: Callable[[], None], previewer: Previewer, report: Report
-) -> Tensor:
-    """Latents (B, C, h, w) float32, one for each seed.
-
-    `check` is called before every evaluation of the denoiser and may raise to stop. Raises `NumbersInvalid`.
+    Args:
+        noise: the first draw of each image, (B, C, h, w).
+        original: latent of the picture to paint over, (B or 1, C, h, w); None = from noise alone (E39), else E60.
     """
-    noise = NoiseSource([ImageSeed(seed) for seed in seeds], plan.latent_shape, device)
-    noise.cover(plan.sigmas)
-    rate = Rate()
+    steps = plan.steps
+    if original is None:
+        return noise * steps.noise_sigma
+    noise = noise * plan.scale.multiplier
+    x = original * steps.picture_scale + noise * steps.noise_sigma
+    if plan.scale.extra:
+        # Variance-preserving samplers add it in their own coordinates: ours over sqrt(1 + sigma^2).
+        share = math.sqrt(1 + steps.sigmas[0] ** 2) if plan.methods.sampler.mask_before else 1.0
+        x = x + noise * (plan.scale.extra * share)
+    return x
 
-    def checked(x: Tensor, sigma: float) -> Tensor:
-        check()
-        return denoise(x, sigma)
 
-    def step(index: int, x: Tensor, sigma: float, denoised: Tensor) -> None:
-        speed = rate.tick()
-        previewer.offer(denoised)
-        report(index + 1, speed, previewer.take(_PREVIEW_SHARE / speed if speed else 0.0))
-
+def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource, blend: Blend | None) -> Tensor:
+    """The finished latents (B, C, h, w) float32 of a pass that starts from x. Raises `NumbersInvalid`, and whatever the denoiser raises to stop."""
+    noise.cover(plan.steps.sigmas)
     with torch.inference_mode():
-        x = noise() * plan.sigmas[0]
-        x = plan.sampler.function(checked, x, plan.sigmas, noise, plan.parameters, step)
+        held = denoise if blend is None else Blended(denoise, blend)
+        x = plan.methods.sampler.function(held, x, plan.steps.sigmas, noise, plan.parameters, _nothing)
+        if blend is not None:
+            x = blend.final(x)
         if not bool(x.isfinite().all()):
             raise NumbersInvalid("denoising")
     return x
+
+
+def _nothing(index: int, x: Tensor, sigma: float, denoised: Tensor) -> None:
+    """Told of each step; here it is the calls that are watched."""
 
 
 @contextmanager

@@ -1,43 +1,51 @@
-"""Text to pictures: the job from its request to its PNG files, told stage by stage.
+"""Text and pictures to pictures: the job from its request to its files, told stage by stage.
 
-load -> encode -> for each batch: denoise -> decode -> save. Every number that shapes a picture comes from the request or from the checkpoint; no setting
-is read. Writing files is the receiver's business: a picture leaves as an artifact.
+check -> load -> for each batch: encode -> passes (first, loops, highres) -> decode -> save. Every number that shapes a picture comes from the request or
+from the checkpoint; no setting is read. Writing files is the receiver's business: a picture leaves as an artifact.
 """
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from PIL import Image
 
 from sfumato.engine import device as devices
-from sfumato.engine import record
+from sfumato.engine.areas import softened
+from sfumato.engine.batch import Batch, Scene
+from sfumato.engine.beside import check_variant
 from sfumato.engine.catalog import find_model
-from sfumato.engine.conditioning import encode
-from sfumato.engine.decoding import decode
-from sfumato.engine.denoiser import UNetNetwork
 from sfumato.engine.family import Model
-from sfumato.engine.guidance import guided
 from sfumato.engine.hashing import IdleHashing
-from sfumato.engine.memory import Loaded
-from sfumato.engine.plan import Methods, Plan, methods_of, plan_of
+from sfumato.engine.inputs.opening import open_mask
+from sfumato.engine.memory import NO_COMPONENTS, Loaded
+from sfumato.engine.noise import ImageSeed
+from sfumato.engine.originals import Originals
+from sfumato.engine.passes import Methods
+from sfumato.engine.patches.tiling import tiled
+from sfumato.engine.plan import Models, Plan, draft_of, plan_of
 from sfumato.engine.preview import Previewer, linear_colours, vae_colours
-from sfumato.engine.sampling import Pass, deterministic, sample
+from sfumato.engine.record import Made, Recorder, Settled, UsedInput, UsedModel
+from sfumato.engine.sampling import deterministic
+from sfumato.engine.script import ImageTexts
+from sfumato.engine.telling import Telling, Totals
+from sfumato.engine.texts import JobTexts
+from sfumato.engine.voices import Voices
 from sfumato.jobs.context import JobContext
 from sfumato.library.hashes import Hashes
-from sfumato.prompts import understand
-from sfumato.protocol.errors import OutOfMemory
+from sfumato.library.models import TEXT_ENCODER, VAE, locate
+from sfumato.prompts import EmptyLibrary
+from sfumato.protocol.errors import ImageUnreadable, OutOfMemory
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate, GenerateResult, ImageRecord
 
-# Reports that only say "still loading" come no more often than this.
-_LOAD_REPORT_S = 0.05
 # What torch's CPU allocator says, on Linux and on Windows.
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
+_COMPONENTS = {"vae": VAE, "clip": TEXT_ENCODER, "clip_2": TEXT_ENCODER}
 
 
 def run(request: Generate, context: JobContext) -> GenerateResult:
@@ -64,8 +72,10 @@ class _Job:
         self.context = context
         self.loaded = context.shared(Loaded)
         self.warnings: list[JobWarning] = []
-        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.images: list[ImageRecord] = []
+        self.tell = Telling(context, self._previewer)
+        self._previewers: dict[int, Previewer] = {}
+        self._stack = ExitStack()
 
     def what(self) -> str:
         """The job in a few words, for a sentence."""
@@ -74,136 +84,153 @@ class _Job:
         return f"{size} in batches of {self.request.batch_size}"
 
     def run(self) -> GenerateResult:
-        methods = methods_of(self.request)
-        model = self._load()
-        plan = plan_of(self.request, methods, model)
+        request, tell = self.request, self.tell
+        texts = JobTexts(request, EmptyLibrary())
+        draft = draft_of(request, self.context.blobs, texts)
+        originals = Originals(request, self.context.blobs) if request.image else None
+        areas = [self._area(number, blob) for number, blob in enumerate(request.areas)]
+        models = self._load()
+        plan = plan_of(request, draft, models, originals)
         self.warnings += plan.warnings
-        positive, negative = self._encode(model, plan)
-        hashes = Hashes(self.context.places.data)
-        pictures = record.Recorder(
-            self.request, self._settled(model, plan), [record.UsedModel.of("checkpoint", model.checkpoint, model.family.name)], model.device, hashes
-        )
-        # Read when this job has ended: these pictures do without, later ones carry it.
-        self.context.shared(IdleHashing).want(model.checkpoint.path, hashes)
-        with self._previewer(model) as previewer, deterministic(model.device.torch, self.request.deterministic):
-            for number, seeds in enumerate(plan.batches):
-                latents = self._denoise(model, plan, number, seeds, (positive, negative), previewer)
-                self._finish(model, plan, seeds, latents, pictures)
-        return self._result(model, methods)
+        soft = [softened(picture, request.area_feather, plan.width) for picture in areas]
+        voices = Voices(request, plan, models, texts, self.loaded.encodings, soft, tell)
+        recorder = self._recorder(models, plan, originals)
+        tell.expect(Totals(plan.calls, plan.decodes, plan.images if plan.highres else 0, plan.images))
+        networks = [module for model in models.all for module in (model.unet, model.vae)]
+        with self._stack, deterministic(models.first.device.torch, request.deterministic), tiled(networks, request.tiling):
+            for seeds in plan.batches:
+                self._paint(Scene(request, plan, models, originals, voices, tell), seeds, recorder)
+        return self._result(models.first, plan)
 
-    def _settled(self, model: Model, plan: Plan) -> record.Settled:
-        methods = plan.methods
-        return record.Settled(
-            sampler=methods.sampler.name,
-            schedule="Automatic" if methods.is_automatic else methods.schedule.title,
-            acting=frozenset(methods.sampler.parameters),
-            width=plan.width,
-            height=plan.height,
-            clip_skip=plan.clip_layer if plan.clip_layer != model.text.layer else 0,
-        )
+    # -- load --------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[name] += time.perf_counter() - started
+    def _area(self, number: int, blob: str) -> Image.Image:
+        try:
+            return open_mask(self.context.blobs[blob], "areas")
+        except ImageUnreadable as error:
+            raise ImageUnreadable(f"Area {number + 1}", path="areas", detail=error.message) from error
 
-    def _load(self) -> Model:
-        path = find_model(self.context.places.models, self.request.model)
-        device = devices.choose(self.request.dtype)
-        last = float("-inf")
+    def _load(self) -> Models:
+        request, folders = self.request, self.context.places.models
+        components = {field: locate(folders, name, kind, field) for field, kind in _COMPONENTS.items() if (name := getattr(request, field))}
+        # All are found before the first is read.
+        paths = {"model": find_model(folders, request.model)}
+        paths |= {field: locate(folders, name, field=field) for field in ("hr_model", "refiner") if (name := getattr(request, field))}
+        with self.tell.timed("load"):
+            first = self._read(paths["model"], components, ())
+            highres = self._read(paths["hr_model"], NO_COMPONENTS, (first,)) if "hr_model" in paths else first
+            refiner = self._read(paths["refiner"], NO_COMPONENTS, (first, highres)) if "refiner" in paths else None
+            self.tell.loaded()
+        for model in (first, highres):
+            check_variant(model, request)
+        return Models(first, highres, refiner)
 
-        def report(done: int, total: int) -> None:
-            nonlocal last
-            self.context.check()
-            if time.monotonic() - last >= _LOAD_REPORT_S:
-                last = time.monotonic()
-                self.context.progress("load", done, total)
-
-        with self._stage("load"):
-            model = self.loaded.load(path, device, report)
-            self.context.progress("load", 1, 1)
-        return model
-
-    def _encode(self, model: Model, plan: Plan) -> tuple[Tensor, Tensor]:
-        texts = {"prompt": self.request.prompt, "negative": self.request.negative}
-        plans = {field: understand(text, steps=self.request.steps, emphasis=self.request.emphasis) for field, text in texts.items()}
-        total = sum(len(read.chunks) for read in plans.values())
-        done = 0
-
-        def each() -> None:
-            nonlocal done
-            self.context.check()
-            self.context.progress("encode", done, total)
-            done += 1
-
-        contexts: list[Tensor] = []
-        with self._stage("encode"), torch.inference_mode():
-            for field, read in plans.items():
-                made = encode(model, read.chunks, plan.clip_layer, self.request.emphasis, self.loaded.encodings, each)
-                contexts.append(made.context)
-                if made.is_unrestored:
-                    sentence = f"The weights of the {field} cancel each other out, so their mean was not restored."
-                    self.warnings.append(JobWarning(code="emphasis_mean", message=sentence, path=field))
-            self.context.check()
-            self.context.progress("encode", total, total)
-        return contexts[0], contexts[1]
+    def _read(self, path: Path, components: Mapping[str, Path], beside: Sequence[Model]) -> Model:
+        request = self.request
+        model = self.loaded.load(path, devices.choose(request.dtype), self.tell.loading, components, beside)
+        # What the first model predicts says nothing of the others.
+        own = {} if beside else {"prediction": request.prediction, "zero_terminal": request.zero_terminal_snr}
+        return model.adapted(**own, downcast_alphas=request.downcast_alphas, quantize_t=request.quantize_t)
 
     def _previewer(self, model: Model) -> Previewer:
-        match self.request.preview:
-            case "linear":
-                colours = linear_colours(self.loaded.preview_factors(model), model.latent.factor)
-            case "full":
-                colours = vae_colours(model)
-            case _:
-                colours = None
-        # The VAE on the processor would fight the denoising loop for it.
-        beside = self.request.preview != "full" or model.device.torch.type != "cpu"
-        return Previewer(colours, self.request.preview_every, beside=beside)
+        """One for each VAE of the job, closed with it."""
+        key = id(model.vae)
+        if key not in self._previewers:
+            match self.request.preview:
+                case "linear":
+                    colours = linear_colours(self.loaded.preview_factors(model), model.latent.factor)
+                case "full":
+                    colours = vae_colours(model)
+                case _:
+                    colours = None
+            # The VAE on the processor would fight the denoising loop for it.
+            beside = self.request.preview != "full" or model.device.torch.type != "cpu"
+            self._previewers[key] = self._stack.enter_context(Previewer(colours, self.request.preview_every, beside=beside))
+        return self._previewers[key]
 
-    def _denoise(self, model: Model, plan: Plan, number: int, seeds: tuple[int, ...], contexts: tuple[Tensor, Tensor], previewer: Previewer) -> Tensor:
-        steps, total = self.request.steps, self.request.steps * len(plan.batches)
-        device = model.device
-        before = number * steps
-        factor = model.latent.factor
-        shape = (model.latent.channels, plan.height // factor, plan.width // factor)
+    # -- one batch ---------------------------------------------------------------------------------
 
-        def report(done: int, rate: float | None, previews: tuple[bytes, ...]) -> None:
-            self.context.progress("denoise", before + done, total, rate, previews)
+    def _paint(self, scene: Scene, seeds: Sequence[ImageSeed], recorder: Recorder) -> None:
+        index = len(self.images)
+        scene.voices.encode(seeds, index)
+        self.warnings += [warning for warning in scene.voices.warnings if warning not in self.warnings]
+        batch = Batch(scene, seeds, index)
+        texts = [scene.voices.texts(each, seeds, index) for each in scene.plan.passes]
+        for number, picture in enumerate(batch.run()):
+            told = [each[number] for each in texts]
+            self._send(picture, self._made(scene.plan, index + number, seeds[number], told), recorder)
 
-        with self._stage("denoise"):
-            if number == 0:
-                self.context.progress("denoise", 0, total)
-            denoise = guided(UNetNetwork(model), *contexts, self.request.guidance, len(seeds), device.dtype, device.torch)
-            return sample(Pass(plan.methods.sampler, plan.sigmas, plan.parameters, shape), denoise, seeds, device.torch, self.context.check, previewer, report)
+    def _made(self, plan: Plan, index: int, seed: ImageSeed, told: Sequence[ImageTexts]) -> Made:
+        request = self.request
+        first, last = told[0], told[-1]
+        return Made(
+            index,
+            seed.seed,
+            seed.variation_seed if seed.variation_strength else -1,
+            first.positive.text,
+            first.negative.text,
+            last.positive.text if plan.second and request.hr_prompt else "",
+            last.negative.text if plan.second and request.hr_negative else "",
+        )
 
-    def _finish(self, model: Model, plan: Plan, seeds: tuple[int, ...], latents: Tensor, pictures: record.Recorder) -> None:
-        """Decode and send the pictures of one batch."""
-        for seed, latent in zip(seeds, latents.split(1), strict=True):
-            index = len(self.images)
-            with self._stage("decode"):
-                self.context.check()
-                self.context.progress("decode", index, plan.images)
-                pixels = decode(model, latent)
-                self.context.check()
-                self.context.progress("decode", index + 1, plan.images)
-            with self._stage("save"):
-                made = record.Made(index, seed, prompt=self.request.prompt, negative=self.request.negative)
-                encoded, infotext = pictures.record(pixels, made, self.warnings)
-                name = f"image-{index}"
-                self.warnings += [JobWarning(code="format", message=sentence, path="format") for sentence in encoded.warnings]
-                info = {"seed": seed, "width": plan.width, "height": plan.height, "infotext": infotext, "index": index, "sidecars": dict(encoded.sidecars)}
-                self.context.artifact(name, encoded.mime, encoded.data, info)
-                self.images.append(ImageRecord(artifact=name, seed=seed, width=plan.width, height=plan.height, infotext=infotext))
-                self.context.progress("save", index + 1, plan.images)
+    def _send(self, picture: Image.Image, made: Made, recorder: Recorder) -> None:
+        with self.tell.one("save"):
+            encoded, infotext = recorder.record(np.asarray(picture), made, self.warnings)
+            self.warnings += [JobWarning(code="format", message=sentence, path="format") for sentence in encoded.warnings]
+            name = f"image-{made.index}"
+            shown = {"seed": made.seed, "width": picture.width, "height": picture.height, "infotext": infotext}
+            self.context.artifact(name, encoded.mime, encoded.data, {**shown, "index": made.index, "sidecars": dict(encoded.sidecars)})
+            self.images.append(ImageRecord(artifact=name, **shown))
 
-    def _result(self, model: Model, methods: Methods) -> GenerateResult:
+    # -- what is told of it ------------------------------------------------------------------------
+
+    def _recorder(self, models: Models, plan: Plan, originals: Originals | None) -> Recorder:
+        request, hashes = self.request, Hashes(self.context.places.data)
+        roles = {"checkpoint": models.first}
+        roles |= {"hr_model": models.highres} if request.hr_model else {}
+        roles |= {"refiner": models.refiner} if models.refiner else {}
+        used = [UsedModel.of(role, model.checkpoint, model.family.name) for role, model in roles.items()]
+        for each in used:
+            # Read when this job has ended: these pictures do without, later ones carry it.
+            self.context.shared(IdleHashing).want(each.path, hashes)
+        return Recorder(request, _settled(request, models.first, plan), used, models.first.device, hashes, self._inputs(originals))
+
+    def _inputs(self, originals: Originals | None) -> list[UsedInput]:
+        blobs, request = self.context.blobs, self.request
+        if originals is None:
+            return []
+        used = [UsedInput.of("image", request.image, blobs[request.image], *originals.size)]
+        if request.mask:
+            used.append(UsedInput.of("mask", request.mask, blobs[request.mask], *originals.mask_size))
+        return used
+
+    def _result(self, model: Model, plan: Plan) -> GenerateResult:
         return GenerateResult(
             images=tuple(self.images),
             model=model.checkpoint.name,
             family=model.family.name,
-            sampler=methods.sampler.name,
-            schedule=methods.schedule.name,
+            sampler=plan.methods.sampler.name,
+            schedule=plan.methods.schedule.name,
             warnings=tuple(self.warnings),
-            seconds={stage: round(spent, 4) for stage, spent in self.seconds.items()},
+            seconds={stage: round(spent, 4) for stage, spent in self.tell.seconds.items()},
         )
+
+
+def _settled(request: Generate, model: Model, plan: Plan) -> Settled:
+    methods, second = plan.methods, plan.highres.methods if plan.highres else plan.methods
+    return Settled(
+        sampler=methods.sampler.name,
+        schedule=_title(methods),
+        acting=frozenset(methods.sampler.parameters),
+        width=plan.width,
+        height=plan.height,
+        clip_skip=plan.clip_layer if plan.clip_layer != model.text.layer else 0,
+        strength=None if request.hr_only else plan.strength,
+        hr_sampler=second.sampler.name if second.sampler is not methods.sampler else "",
+        hr_schedule=_title(second) if _title(second) != _title(methods) else "",
+    )
+
+
+def _title(methods: Methods) -> str:
+    """The schedule's title in an infotext."""
+    return "Automatic" if methods.is_automatic else methods.schedule.title

@@ -1,0 +1,82 @@
+"""What a request asks for that nobody could do, found before a model is read; every field is named at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from sfumato.engine.inputs.outpainting import Sides
+from sfumato.engine.originals import sides_of
+from sfumato.protocol.errors import Problem
+from sfumato.protocol.requests.generate import Generate
+
+Check = Callable[[Generate], Iterable[Problem]]
+
+
+def unknown(path: str, what: str, name: str, known: Sequence[str]) -> Problem:
+    """There is no such thing; the closest name is offered."""
+    folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), 1, cutoff=0.4)
+    hint = f" Closest: '{folded[close[0]]}'." if close else ""
+    return Problem(path, f"There is no {what} '{name}'; known are {', '.join(known)}.{hint}")
+
+
+def has_highres(request: Generate) -> bool:
+    return request.hr_scale > 1 or request.hr_width > 0 or request.hr_height > 0
+
+
+def problems_of(request: Generate, blobs: Mapping[str, bytes]) -> list[Problem]:
+    """All that is wrong with a request by itself."""
+    found = list(_missing(request, blobs))
+    for check in _CHECKS:
+        found += check(request)
+    return found
+
+
+def _missing(request: Generate, blobs: Mapping[str, bytes]) -> Iterator[Problem]:
+    """Pictures that are named but were not sent."""
+    named = {"image": request.image, "mask": request.mask} | {f"areas.{number}": name for number, name in enumerate(request.areas)}
+    for path, name in named.items():
+        if name and name not in blobs:
+            yield Problem(path, f"The picture '{name}' was not sent with the job. Send it beside the request, under this name.")
+
+
+def _without_image(request: Generate) -> Iterator[Problem]:
+    """What works on a picture, where there is none."""
+    if request.image:
+        return
+    wanting = {
+        "mask": (bool(request.mask), "A mask"),
+        "loops": (request.loops > 1, "Loopback"),
+        "alternative": (request.alternative, "Painting from inverted noise"),
+        "hr_only": (request.hr_only, "A highres pass alone"),
+    }
+    for side in ("left", "right", "top", "bottom"):
+        wanting[f"outpaint_{side}"] = (getattr(request, f"outpaint_{side}") > 0, "Outpainting")
+    for path, (is_wanted, what) in wanting.items():
+        if is_wanted:
+            yield Problem(path, f"{what} needs a picture to start from; choose one as the image.")
+
+
+def _exclusive(request: Generate) -> Iterator[Problem]:
+    """Ways of starting that cannot be combined."""
+    if not request.image:
+        return
+    if request.mask and sides_of(request) != Sides():
+        yield Problem("mask", "A mask and outpainting cannot be painted in one job; outpaint first, then repaint the result with the mask.")
+    if request.alternative and request.loops > 1:
+        yield Problem("loops", "Loopback cannot start from inverted noise; turn one of them off.")
+    if request.hr_only:
+        if not has_highres(request):
+            yield Problem("hr_only", "A highres pass alone needs a size: set a highres scale above 1, or a highres width or height.")
+        if request.alternative:
+            yield Problem("alternative", "A highres pass alone leaves out the first pass, which inverted noise is for; turn one of them off.")
+        if request.loops > 1:
+            yield Problem("loops", "A highres pass alone leaves out the loops; turn one of them off.")
+        if request.refiner and request.refiner_pass == "first":
+            yield Problem("refiner_pass", "A highres pass alone has no first pass for the refiner; choose second or both.")
+    if request.mask and request.mask_padding is not None and request.hr_width and request.hr_height:
+        yield Problem("hr_width", "Where only the masked part is painted, the highres pass keeps its aspect; set one side, or a scale.")
+
+
+_CHECKS: tuple[Check, ...] = (_without_image, _exclusive)

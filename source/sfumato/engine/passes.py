@@ -1,0 +1,78 @@
+"""Passes: what a job lets its samplers do, one after the other, known in full before the first call.
+
+A first pass, from noise or from a picture; more of them as loops; then perhaps a highres pass. All batches of a job go through the same passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sfumato.engine.inputs.resizing import Size
+from sfumato.engine.samplers import SamplerParameters, SamplerRow
+from sfumato.engine.schedules import Schedule
+from sfumato.engine.steps import Steps
+from sfumato.prompts import PassSpan
+
+
+@dataclass(frozen=True)
+class Methods:
+    """`is_automatic`: the schedule is the sampler's own choice."""
+
+    sampler: SamplerRow
+    schedule: Schedule
+    is_automatic: bool
+
+
+@dataclass(frozen=True)
+class NoiseScale:
+    """How much noise is added to a picture before it is painted over: `multiplier` times as much as its level asks for, and `extra` of it once more."""
+
+    multiplier: float = 1.0
+    extra: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run of a sampler over a batch.
+
+    Attributes:
+        kind: which prompt, guidance and model it has.
+        size: of the picture in pixels, (width, height).
+        methods: sampler and schedule.
+        parameters: what the sampler reads.
+        steps: the levels, and the level at which a picture is given its noise.
+        guidance: as the guidance rule is to see it.
+        span: how the prompt counts its calls.
+        strength: how far a picture is repainted; None begins from noise alone. At 0 nothing runs.
+        scale: of the noise that is added to a picture.
+        loop: number of the loop, from 0.
+        inverted: find the noise in the picture first, by these falling levels.
+    """
+
+    kind: Literal["first", "highres"]
+    size: Size
+    methods: Methods
+    parameters: SamplerParameters
+    steps: Steps
+    guidance: float
+    span: PassSpan
+    strength: float | None = None
+    scale: NoiseScale = NoiseScale()
+    loop: int = 0
+    inverted: tuple[float, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything is painted."""
+        return self.strength is None or self.strength > 0
+
+    @property
+    def calls(self) -> int:
+        """Evaluations of the guided denoiser; an estimate for samplers that decide it themselves."""
+        return (self.steps.calls + max(0, len(self.inverted) - 1)) if self.runs else 0
+
+    @property
+    def planned_calls(self) -> int:
+        """The calls that the prompt language and shares of the way count by, whatever the strength."""
+        return self.span.calls

@@ -1,0 +1,146 @@
+"""What a running job says of itself: stages with totals known beforehand, speed, previews, and how long each stage took."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from torch import Tensor
+
+from sfumato.engine.family import Model
+from sfumato.engine.preview import Previewer
+from sfumato.engine.samplers import PairDenoiser
+from sfumato.jobs.context import JobContext
+
+# A preview may hold the loop up for this share of a call, no more.
+_PREVIEW_SHARE = 0.01
+_RATE_WINDOW = 12
+# Reports that only say "still loading" come no more often than this.
+_LOAD_REPORT_S = 0.05
+
+
+class Rate:
+    """Calls a second over the last few, by the wall clock."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=_RATE_WINDOW)
+
+    def tick(self) -> float | None:
+        self._times.append(time.perf_counter())
+        if len(self._times) < 2 or self._times[-1] <= self._times[0]:
+            return None
+        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+
+
+class Watched:
+    """A denoiser that asks before each call whether to stop, and afterwards tells what was done."""
+
+    def __init__(self, denoise: PairDenoiser, check: Callable[[], None], told: Callable[[Tensor], None]) -> None:
+        self._denoise = denoise
+        self._check = check
+        self._told = told
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        self._check()
+        denoised = self._denoise(x, sigma)
+        self._told(denoised)
+        return denoised
+
+    def pair(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        self._check()
+        denoised, negative = self._denoise.pair(x, sigma)
+        self._told(denoised)
+        return denoised, negative
+
+
+class Totals:
+    """How much there will be of each stage, over the whole job."""
+
+    def __init__(self, calls: int, decodes: int, upscales: int, images: int) -> None:
+        self.of = {"denoise": calls, "decode": decodes, "upscale": upscales, "save": images}
+
+
+class Telling:
+    """Reports for one job.
+
+    Args:
+        previewer: makes the previews of a model.
+    """
+
+    def __init__(self, context: JobContext, previewer: Callable[[Model], Previewer]) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._context = context
+        self._previewer = previewer
+        self._totals: dict[str, int] = {}
+        self._done: defaultdict[str, int] = defaultdict(int)
+        self._last_load = float("-inf")
+
+    def check(self) -> None:
+        """Raise `Stopped` if the job was cancelled."""
+        self._context.check()
+
+    def expect(self, totals: Totals) -> None:
+        self._totals = totals.of
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - started
+
+    # -- load and encode ---------------------------------------------------------------------------
+
+    def loading(self, done: int, total: int) -> None:
+        """Before each tensor that is read."""
+        self.check()
+        if time.monotonic() - self._last_load >= _LOAD_REPORT_S:
+            self._last_load = time.monotonic()
+            self._context.progress("load", done, total)
+
+    def loaded(self) -> None:
+        self._context.progress("load", 1, 1)
+
+    def encoding(self, done: int, total: int) -> None:
+        """Before each chunk of text, and at the end."""
+        self.check()
+        self._context.progress("encode", done, total)
+
+    # -- stages that are counted over the job ------------------------------------------------------
+
+    @contextmanager
+    def one(self, stage: str, count: int = 1) -> Iterator[None]:
+        """`count` units of a stage are done inside."""
+        total = self._totals[stage]
+        with self.timed(stage):
+            self.check()
+            self._context.progress(stage, self._done[stage], total)
+            yield
+            self._done[stage] += count
+            self.check()
+            self._context.progress(stage, self._done[stage], total)
+
+    @contextmanager
+    def denoising(self, model: Model, calls: int) -> Iterator[Callable[[PairDenoiser], Watched]]:
+        """A pass of so many calls happens inside; gives what makes denoisers watched."""
+        before, total = self._done["denoise"], self._totals["denoise"]
+        previewer, rate = self._previewer(model), Rate()
+
+        def told(denoised: Tensor) -> None:
+            # A sampler that decides its calls itself may need more than were foretold; the total stays.
+            self._done["denoise"] = min(self._done["denoise"] + 1, before + calls)
+            speed = rate.tick()
+            previewer.offer(denoised)
+            previews = previewer.take(_PREVIEW_SHARE / speed if speed else 0.0)
+            self._context.progress("denoise", self._done["denoise"], total, speed, previews)
+
+        with self.timed("denoise"):
+            if before == 0:
+                self._context.progress("denoise", 0, total)
+            yield lambda denoise: Watched(denoise, self.check, told)
+            if self._done["denoise"] < before + calls:
+                self._done["denoise"] = before + calls
+                self._context.progress("denoise", before + calls, total)

@@ -1,0 +1,155 @@
+"""What the networks are told in each pass of a batch: its texts encoded beforehand, and the guided denoisers made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sfumato.engine.areas import Array, area_mask
+from sfumato.engine.conditioning import Conditioner, EncodingCache, TextSettings, text_settings
+from sfumato.engine.denoiser import NetworkInputs, told_of
+from sfumato.engine.family import Model
+from sfumato.engine.guidance import guidance_settings, guiding
+from sfumato.engine.guidance_rules import GuidanceSettings
+from sfumato.engine.inputs.resizing import Size
+from sfumato.engine.noise import ImageSeed
+from sfumato.engine.passes import Pass
+from sfumato.engine.plan import Models, Plan
+from sfumato.engine.refining import Relay
+from sfumato.engine.samplers import PairDenoiser
+from sfumato.engine.script import ImageTexts, Script, write_script
+from sfumato.engine.telling import Telling
+from sfumato.engine.texts import JobTexts, wording_key
+from sfumato.prompts import PassSpan
+from sfumato.protocol.requests import JobWarning
+from sfumato.protocol.requests.generate import Generate
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One script of a pass: who is told it, and by which texts."""
+
+    role: str
+    model: Model
+    texts: tuple[ImageTexts, ...]
+    span: PassSpan
+    size: Size
+    settings: GuidanceSettings
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return id(self.model), wording_key(self.texts), self.span, self.size, self.settings.needs_empty
+
+
+class Voices:
+    """The texts and denoisers of a job, batch after batch.
+
+    Args:
+        areas: softened pictures of where the parts behind each AND act.
+    """
+
+    def __init__(self, request: Generate, plan: Plan, models: Models, texts: JobTexts, cache: EncodingCache, areas: Sequence[Array], tell: Telling) -> None:
+        self.warnings: list[JobWarning] = []
+        self._request = request
+        self._plan = plan
+        self._models = models
+        self._texts = texts
+        self._cache = cache
+        self._areas = areas
+        self._tell = tell
+        self._conditioners: dict[int, Conditioner] = {}
+        self._scripts: dict[tuple[object, ...], Script] = {}
+
+    def texts(self, plan: Pass, seeds: Sequence[ImageSeed], index: int) -> tuple[ImageTexts, ...]:
+        """What the pictures `index`, ... are told in a pass."""
+        return tuple(self._texts.of(plan, seed, index + number) for number, seed in enumerate(seeds))
+
+    def encode(self, seeds: Sequence[ImageSeed], index: int) -> None:
+        """Encode all that a batch will be told; what the last batch was told alike is kept."""
+        parts = [part for plan in self._plan.passes if plan.runs for part in self._parts(plan, seeds, index)]
+        kept = {part.key: self._scripts[part.key] for part in parts if part.key in self._scripts}
+        missing = {part.key: part for part in parts if part.key not in kept}
+        self._scripts = kept
+        done = 0
+        with self._tell.timed("encode"):
+            for part in missing.values():
+                total = 0
+
+                def report(own: int, of_all: int, before: int = done) -> None:
+                    nonlocal total
+                    total = before + of_all
+                    self._tell.encoding(before + own, total)
+
+                script = self._write(part, report)
+                self._scripts[part.key] = script
+                self.warnings += [warning for warning in script.warnings if warning not in self.warnings]
+                done = total
+
+    @contextmanager
+    def denoiser(self, plan: Pass, seeds: Sequence[ImageSeed], index: int, extra: Tensor | None, refiner_extra: Tensor | None = None) -> Iterator[PairDenoiser]:
+        """The guided denoiser of a pass, with the refiner behind it if it ends this pass.
+
+        Args:
+            extra: channels that the network sees beside x, (B, E, h, w).
+            refiner_extra: the same for the refiner.
+        """
+        by_role = {part.role: part for part in self._parts(plan, seeds, index)}
+        request = self._request
+        with ExitStack() as stack:
+            first = stack.enter_context(self._guiding(by_role["main"], extra))
+            if "refiner" not in by_role:
+                yield first
+                return
+            second = stack.enter_context(self._guiding(by_role["refiner"], refiner_extra))
+            planned = plan.span.calls if request.refiner_by_steps else None
+            yield Relay(first, second, by_role["main"].model.table, request.refiner_switch_at, planned)
+
+    @contextmanager
+    def inverting(self, plan: Pass, seeds: Sequence[ImageSeed], index: int, extra: Tensor | None) -> Iterator[PairDenoiser]:
+        """The denoiser by which noise is sought."""
+        part = next(part for part in self._parts(plan, seeds, index) if part.role == "inverted")
+        with self._guiding(part, extra) as denoise:
+            yield denoise
+
+    def model_of(self, plan: Pass) -> Model:
+        return self._models.highres if plan.kind == "highres" else self._models.first
+
+    def is_refined(self, plan: Pass) -> bool:
+        """Whether the refiner ends this pass; without a highres pass it ends the only one."""
+        if self._models.refiner is None:
+            return False
+        wanted = self._request.refiner_pass
+        return wanted == "both" or self._plan.second is None or (wanted == "second") == (plan.kind == "highres")
+
+    def _parts(self, plan: Pass, seeds: Sequence[ImageSeed], index: int) -> list[_Part]:
+        request = self._request
+        texts = self.texts(plan, seeds, index)
+        settings = guidance_settings(request, plan.guidance)
+        parts = [_Part("main", self.model_of(plan), texts, plan.span, plan.size, settings)]
+        if self.is_refined(plan):
+            assert self._models.refiner is not None
+            parts.append(_Part("refiner", self._models.refiner, texts, plan.span, plan.size, settings))
+        if plan.inverted:
+            found = tuple(self._texts.inverted(seed, index + number) for number, seed in enumerate(seeds))
+            plain = GuidanceSettings(guidance=request.alternative_guidance, image_guidance=request.image_guidance)
+            parts.append(_Part("inverted", self.model_of(plan), found, PassSpan(len(plan.inverted) - 1), plan.size, plain))
+        return parts
+
+    def _guiding(self, part: _Part, extra: Tensor | None):
+        inputs = NetworkInputs(told_of(self._request, *part.size), extra)
+        return guiding(part.model, self._scripts[part.key], part.settings, inputs)
+
+    def _write(self, part: _Part, report) -> Script:
+        device, factor = part.model.device.torch, part.model.latent.factor
+        masks = [area_mask(area, (part.size[1] // factor, part.size[0] // factor), device) for area in self._areas]
+        with_empty = part.settings.needs_empty
+        return write_script(self._conditioner(part.model), part.texts, part.span, areas=masks, with_empty=with_empty, report=report)
+
+    def _conditioner(self, model: Model) -> Conditioner:
+        if id(model) not in self._conditioners:
+            settings: TextSettings = text_settings(self._request)
+            self._conditioners[id(model)] = Conditioner(model, settings, self._cache)
+        return self._conditioners[id(model)]
