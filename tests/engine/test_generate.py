@@ -116,7 +116,7 @@ def test_order_of_jobs_does_not_matter_and_weights_stay(bench: Bench) -> None:
     for job in jobs:
         bench.run(**job)
         first.append(pixels(bench.pictures[0]))
-    model = bench.kept.get(Loaded)._model
+    model = bench.kept.get(Loaded).latest
     assert model is not None
     parts = (model.unet, model.vae, clip_body(model.encoders[0].tower))
     before = [{name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts]
@@ -332,12 +332,14 @@ def test_the_checksum_is_read_after_the_first_job_and_stands_in_later_pictures(b
     assert f"Model hash: {digest[:10]}" in bench.recording.artifacts[0][3]["infotext"]
 
 
-def test_another_checkpoint_takes_the_place_of_the_first_in_memory(bench: Bench, single_file: Path, tmp_path: Path) -> None:
+def test_another_checkpoint_takes_the_place_of_the_first_where_memory_ends(bench: Bench, single_file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "checkpoints"
     other.mkdir(parents=True)
     shutil.copy(single_file, other / "second.safetensors")
     bench.places = replace(bench.places, models=(*bench.places.models, tmp_path / "other"))
+    loaded = bench.kept.get(Loaded)
+    loaded.__init__(limit_bytes=1)
     bench.run(preview="linear")
-    first = weakref.ref(bench.kept.get(Loaded)._model.unet)
+    first = weakref.ref(loaded.latest.unet)
     bench.run(model="second")
     assert first() is None

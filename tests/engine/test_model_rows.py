@@ -19,7 +19,7 @@ class Reading:
 
     def rows(self, data: Path, entries: list[ModelEntry]) -> list[str]:
         self.read.clear()
-        return [row["family"] for row in rows(entries, data, self._read, lambda entry: {"value": entry.name, "family": ""}, lambda: self.now)]
+        return [row["family"] for row in rows(entries, data, self._read, lambda entry: {"value": entry.name, "family": ""}, clock=lambda: self.now)]
 
     def _read(self, entry: ModelEntry) -> Row:
         self.read.append(entry.name)

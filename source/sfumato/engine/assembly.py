@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from sfumato.engine.configuration import (
     unet_configuration,
     vae_configuration,
 )
-from sfumato.engine.family import Check, Family, LatentFormat, Model, TextEncoder, resolution, variant_of
+from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, TextEncoder, resolution, variant_of
 from sfumato.engine.layouts.original import OTHER
 from sfumato.engine.noise_table import NoiseTable
 from sfumato.engine.prediction import is_zero_terminal, prediction_of
@@ -32,6 +32,7 @@ from sfumato.protocol.errors import ModelIncompatible, ModelIncomplete, ModelUns
 if TYPE_CHECKING:
     from sfumato.engine.device import Device
     from sfumato.engine.family import Prediction
+    from sfumato.engine.kept_parts import LoadedPart
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ def native_px(checkpoint: Checkpoint, latent: LatentFormat, size_px: int) -> int
     return resolution(checkpoint.metadata, configured(checkpoint, "unet", "sample_size", size_px // latent.factor) * latent.factor)
 
 
-def assemble(family: Family, assembly: Assembly, checkpoint: Checkpoint, device: Device, check: Check) -> Model:
-    """Read all networks. Raises `ModelIncomplete`, `ModelIncompatible`, `ModelUnsupported`, `CorruptFile`."""
+def assemble(family: Family, assembly: Assembly, checkpoint: Checkpoint, device: Device, check: Check, keep: Keep) -> Model:
+    """Read all networks, but those that `keep` has. Raises `ModelIncomplete`, `ModelIncompatible`, `ModelUnsupported`, `CorruptFile`."""
     from sfumato.engine.modules import load_clip, load_unet, load_vae  # late: imports diffusers, which recognising files does not need
 
     unet_shape = unet_configuration(checkpoint, assembly.heads)
@@ -86,15 +87,26 @@ def assemble(family: Family, assembly: Assembly, checkpoint: Checkpoint, device:
     _check_text(checkpoint, unet_shape, clip_shapes)
     if family.text.pooled:
         _check_vector(checkpoint, unet_shape, family, {tower.part: shape for tower, shape in clip_shapes.items()})
+
+    def key(part: str, shape: object) -> Hashable:
+        files = {str(stored.file) for stored in checkpoint.parts[part].values()}
+        return (part, shape, tuple(entry for entry in checkpoint.identity if entry[0] in files))
+
+    def read(part: str, shape: object, load: Callable[[], LoadedPart]) -> LoadedPart:
+        return keep(key(part, shape), part, load)
+
     with Reader(checkpoint.name, check) as reader:
-        unet, unused = load_unet(unet_shape, checkpoint, reader, device.dtype, device.torch)
-        vae, more = load_vae(vae_shape, checkpoint, reader, device.dtype, device.torch)
-        unused += more
-        encoders = []
-        for tower, shape in clip_shapes.items():
-            module, projection, more = load_clip(shape, checkpoint, tower.part, reader, device.dtype, device.torch)
-            encoders.append(TextEncoder(tower.part, module, projection, tower.padding, shape.layers % 2 if tower.may_lack_last else 0))
-            unused += more
+        unet = read("unet", unet_shape, lambda: load_unet(unet_shape, checkpoint, reader, device.dtype, device.torch))
+        vae = read("vae", vae_shape, lambda: load_vae(vae_shape, checkpoint, reader, device.dtype, device.torch))
+        towers = {
+            tower: read(tower.part, shape, lambda t=tower, s=shape: load_clip(s, checkpoint, t.part, reader, device.dtype, device.torch))
+            for tower, shape in clip_shapes.items()
+        }
+    encoders = tuple(
+        TextEncoder(tower.part, part.module, part.projection, tower.padding, clip_shapes[tower].layers % 2 if tower.may_lack_last else 0)
+        for tower, part in towers.items()
+    )
+    unused = sum(part.unused for part in (unet, vae, *towers.values()))
     unused += len(checkpoint.parts.get(OTHER, {}))
     if unused:
         log.info("%s: %d weights are not used", checkpoint.name, unused)
@@ -105,9 +117,9 @@ def assemble(family: Family, assembly: Assembly, checkpoint: Checkpoint, device:
         family=family,
         checkpoint=checkpoint,
         device=device,
-        unet=unet,
-        vae=vae,
-        encoders=tuple(encoders),
+        unet=unet.module,
+        vae=vae.module,
+        encoders=encoders,
         text=family.text,
         vector=family.vector,
         prediction=prediction or "eps",

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from sfumato import __version__
 from sfumato.engine import device as devices
-from sfumato.engine.checkpoint import open_checkpoint
+from sfumato.engine.checkpoint import Checkpoint, open_checkpoint
+from sfumato.engine.configuration import input_channels, need
 from sfumato.engine.families import recognise
+from sfumato.engine.family import variant_of
+from sfumato.engine.layouts import original
 from sfumato.engine.model_rows import rows
 from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
 from sfumato.jobs.places import Places
-from sfumato.library.models import ModelEntry, locate, scan
-from sfumato.protocol.errors import CorruptFile, SfumatoError
+from sfumato.library.models import TEXT_ENCODER, VAE, ModelEntry, locate, scan
+from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelNotFound, SfumatoError
+
+# Request field of a part -> where files of its kind lie.
+CATEGORIES: Mapping[str, str] = {"vae": VAE, "clip": TEXT_ENCODER, "clip_2": TEXT_ENCODER}
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +36,8 @@ def describe(places: Places) -> dict[str, Any]:
     return {
         "choices": {
             "models": rows(scan(places.models), places.data, model_row, unread_row),
+            "vaes": rows(scan(places.models, VAE), places.data, vae_row, unread_row, "vaes.json"),
+            "text_encoders": rows(scan(places.models, TEXT_ENCODER), places.data, text_encoder_row, unread_row, "text_encoders.json"),
             "samplers": [
                 {"value": row.name, "label": row.name, "aliases": list(row.aliases), "default_schedule": row.schedule, "parameters": list(row.parameters)}
                 for row in SAMPLERS
@@ -46,14 +54,50 @@ def describe(places: Places) -> dict[str, Any]:
 
 
 def model_row(entry: ModelEntry) -> dict[str, Any]:
-    """One model for a chooser; `state` is "ready", or "unusable" with the reason as a sentence."""
+    """One model for a chooser.
+
+    `state` is "ready", or "unusable" with the reason as a sentence; `variant` what the network is for ("base", "inpainting", "pix2pix"); `missing` the
+    request fields of parts that the file does not have, which other files must bring.
+    """
+
+    def told(checkpoint: Checkpoint) -> dict[str, Any]:
+        family = recognise(checkpoint)
+        side = family.native_px(checkpoint)
+        variant = variant_of(input_channels(checkpoint), family.latent.channels)
+        missing = [field for field, part in family.roles.items() if part not in checkpoint.parts]
+        return {"family": family.title, "width": side, "height": side, "variant": variant or "base", "missing": missing}
+
+    return _row(entry, told)
+
+
+def vae_row(entry: ModelEntry) -> dict[str, Any]:
+    """One VAE for a chooser; whole checkpoints have one, too. `channels`: of its latents."""
+
+    def told(checkpoint: Checkpoint) -> dict[str, Any]:
+        return {"channels": need(checkpoint, original.VAE, "decoder.conv_in.weight", 4)[1]}
+
+    return _row(entry, told)
+
+
+def text_encoder_row(entry: ModelEntry) -> dict[str, Any]:
+    """One text encoder for a chooser; whole checkpoints have them, too. `widths`: of the towers in the file."""
+
+    def told(checkpoint: Checkpoint) -> dict[str, Any]:
+        towers = [part for part in checkpoint.parts if part.startswith(original.CLIP)]
+        if not towers:
+            raise ModelIncomplete(checkpoint.name, "text encoder")
+        return {"widths": [need(checkpoint, part, "embeddings.token_embedding.weight", 2)[1] for part in towers]}
+
+    return _row(entry, told)
+
+
+def _row(entry: ModelEntry, told: Callable[[Checkpoint], dict[str, Any]]) -> dict[str, Any]:
     row = {**unread_row(entry), "state": "unusable"}
     if entry.reason:
         return row
     try:
         checkpoint = open_checkpoint(entry.path)
-        family = recognise(checkpoint)
-        side = family.native_px(checkpoint)
+        found = told(checkpoint)
     except SfumatoError as error:
         return {**row, "reason": error.message}
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError) as error:
@@ -61,12 +105,13 @@ def model_row(entry: ModelEntry) -> dict[str, Any]:
         log.warning("%s cannot be understood", entry.path, exc_info=True)
         return {**row, "reason": CorruptFile(entry.path.name, f"it cannot be understood ({type(error).__name__})").message}
     title = _legible(checkpoint.metadata.get("modelspec.title", "")).strip()[:80]
-    return {**row, "label": title or entry.name, "family": family.title, "width": side, "height": side, "state": "ready"}
+    return {**row, "label": title or entry.name, **found, "state": "ready"}
 
 
 def unread_row(entry: ModelEntry) -> dict[str, Any]:
     """A model of which nothing but the name is known; no family, no size."""
     row: dict[str, Any] = {"value": entry.name, "label": entry.name, "family": "", "width": 0, "height": 0, "state": "ready", "reason": entry.reason}
+    row |= {"variant": "base", "missing": []}
     return row | {"path": _legible(str(entry.path))}
 
 
@@ -80,9 +125,31 @@ def find_model(folders: Sequence[Path], name: str) -> Path:
     """The checkpoint a request names; for "" the first that can be used. Raises the errors of `library.models.locate`."""
     if not name:
         for entry in scan(folders):
-            if model_row(entry)["state"] == "ready":
+            row = model_row(entry)
+            if row["state"] == "ready" and not row["missing"]:
                 return entry.path
     return locate(folders, name)
+
+
+def find_components(folders: Sequence[Path], chosen: Mapping[str, str]) -> dict[str, Path]:
+    """The files of the parts a request takes from elsewhere, for `Loaded.load`.
+
+    Args:
+        chosen: request field ("vae", "clip", "clip_2") -> name, "" = the checkpoint's own. A name may mean a whole checkpoint that has the part.
+
+    Raises the errors of `library.models.locate`, with the field as their path.
+    """
+    return {field: _find_component(folders, name, field) for field, name in chosen.items() if name}
+
+
+def _find_component(folders: Sequence[Path], name: str, field: str) -> Path:
+    try:
+        return locate(folders, name, CATEGORIES[field], field)
+    except ModelNotFound as error:
+        try:
+            return locate(folders, name, field=field)
+        except ModelNotFound:
+            raise error from None
 
 
 def _version(package: str) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sfumato.engine.layouts import original
 from sfumato.engine.layouts.place import Place
@@ -29,8 +29,7 @@ _OPEN_CLIP_H_WIDTH = 1024
 _OPEN_CLIP_ACTIVATION = "gelu"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One weight in a file, not read yet.
 
     Attributes:
@@ -121,7 +120,7 @@ def weights_of(path: Path, header: Header, places: Mapping[str, Place]) -> dict[
     for name in [name for name in found if name.endswith(_SCALES)]:
         weight = f"{name[: name.rindex('.')]}.weight"
         if weight in found and found[weight].dtype.startswith("F8"):
-            found[weight] = replace(found[weight], scale=found.pop(name))
+            found[weight] = found[weight]._replace(scale=found.pop(name))
     return found
 
 

@@ -15,6 +15,13 @@ from sfumato.engine.checkpoint import Checkpoint
 from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelUnsupported
 
 TITLES = {"unet": "denoising network", "vae": "VAE", "clip_l": "text encoder", "clip_h": "text encoder", "clip_g": "text encoder"}
+# Part -> the request field that brings it from another file, and what that field is called.
+_CHOOSERS = {
+    "vae": ("vae", "VAE"),
+    "clip_l": ("clip", "Text encoder"),
+    "clip_h": ("clip", "Text encoder"),
+    "clip_g": ("clip_2", "Second text encoder"),
+}
 HEAD_WIDTH = 64
 # Sines that each number of a size vector is made of.
 TIME_WIDTH = 256
@@ -123,6 +130,13 @@ def need(checkpoint: Checkpoint, part: str, name: str, rank: int) -> tuple[int, 
     return shape
 
 
+def _need_part(checkpoint: Checkpoint, part: str) -> None:
+    """A part of which the file holds nothing can come from another one: the sentence says where to choose it."""
+    if part not in checkpoint.parts:
+        path, chooser = _CHOOSERS[part]
+        raise ModelIncomplete(checkpoint.name, TITLES[part], path=path, chooser=chooser)
+
+
 def configured(checkpoint: Checkpoint, part: str, name: str, default: int) -> int:
     """A positive integer of the part's config.json, or the default."""
     value = checkpoint.configs.get(part, {}).get(name)
@@ -215,8 +229,7 @@ def _heads(checkpoint: Checkpoint, heads: int | None, widths: Sequence[int]) -> 
 
 def vae_configuration(checkpoint: Checkpoint, scale: float) -> VaeConfiguration:
     """`scale`: the family's latent scale, unless a folder's configuration says otherwise."""
-    if "vae" not in checkpoint.parts:
-        raise ModelIncomplete(checkpoint.name, TITLES["vae"])
+    _need_part(checkpoint, "vae")
     names = checkpoint.parts["vae"].keys()
     first = need(checkpoint, "vae", "encoder.conv_in.weight", 4)
     levels = _count(names, r"encoder\.down_blocks\.(\d+)\.")
@@ -232,8 +245,7 @@ def vae_configuration(checkpoint: Checkpoint, scale: float) -> VaeConfiguration:
 
 def clip_configuration(checkpoint: Checkpoint, part: str) -> ClipConfiguration:
     """Heads are 64 wide in every CLIP tower; OpenAI's (`clip_l`) uses quick_gelu, OpenCLIP's the exact one."""
-    if part not in checkpoint.parts:
-        raise ModelIncomplete(checkpoint.name, TITLES.get(part, part))
+    _need_part(checkpoint, part)
     vocabulary, width = need(checkpoint, part, "embeddings.token_embedding.weight", 2)
     activation = checkpoint.configs.get(part, {}).get("hidden_act")
     projection = checkpoint.shape(part, "text_projection.weight")

@@ -6,7 +6,7 @@ outside `families/` compares a family's name; what differs is a field here. Rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -20,11 +20,19 @@ if TYPE_CHECKING:  # the modules' import takes seconds; recognising a file must 
     from transformers import CLIPTextModel
 
     from sfumato.engine.device import Device
+    from sfumato.engine.kept_parts import LoadedPart
 
 Prediction = Literal["eps", "v"]
 # What the first convolution takes beside the latent: nothing; mask and masked picture (9 channels); the picture to change (8).
 Variant = Literal["base", "inpainting", "pix2pix"]
 Check = Callable[[], None]
+# (key, part, make) -> a network held under the key, else the one that `make` reads.
+Keep = Callable[[Hashable, str, "Callable[[], LoadedPart]"], "LoadedPart"]
+
+
+def read_anew(key: Hashable, part: str, make: Callable[[], LoadedPart]) -> LoadedPart:
+    """A `Keep` that keeps nothing."""
+    return make()
 
 
 @dataclass(frozen=True)
@@ -143,19 +151,20 @@ class Family:
 
     Attributes:
         match: whether a checkpoint's header is of this family; of all families at most one says so.
-        load: read the networks; calls the check before each tensor.
+        load: read the networks that are not kept; calls the check before each tensor.
         native_px: the side length a checkpoint was made for.
         text: how its text encoders are read.
         vector: what its network wants to know beside the text.
         roles: request field -> part that it replaces or completes.
         aligned: levels optimised for this family (the schedule `align_your_steps`).
         preview: standard latent colours; measured from the VAE instead where it is not a standard one.
+        tiny: with what the file name of a tiny autoencoder for its latents begins.
     """
 
     name: str
     title: str
     match: Callable[[Checkpoint], bool]
-    load: Callable[[Checkpoint, Device, Check], Model]
+    load: Callable[[Checkpoint, Device, Check, Keep], Model]
     native_px: Callable[[Checkpoint], int]
     latent: LatentFormat
     text: TextRule
@@ -163,6 +172,7 @@ class Family:
     roles: Mapping[str, str]
     vector: VectorRule | None = None
     aligned: tuple[float, ...] = ALIGNED
+    tiny: str = "taesd"
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,22 @@ Clock = Callable[[], float]
 
 
 def rows(
-    entries: Iterable[ModelEntry], data: Path, read: Callable[[ModelEntry], Row], unread: Callable[[ModelEntry], Row], clock: Clock = time.monotonic
+    entries: Iterable[ModelEntry],
+    data: Path,
+    read: Callable[[ModelEntry], Row],
+    unread: Callable[[ModelEntry], Row],
+    file_name: str = FILE_NAME,
+    clock: Clock = time.monotonic,
 ) -> list[Row]:
     """One row for each entry, in order: remembered, made by `read`, or where time ran out by `unread`.
 
     Args:
-        data: the data folder; what was learnt is kept in `models.json` there.
+        data: the data folder; what was learnt is kept there.
         read: opens a file's headers.
         unread: opens nothing.
+        file_name: in the data folder, one for each list.
     """
-    file = data / FILE_NAME
+    file = data / file_name
     known = _load(file)
     kept: dict[str, list[Any]] = {}
     found: list[Row] = []

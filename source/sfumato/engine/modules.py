@@ -5,20 +5,24 @@ from __future__ import annotations
 import sfumato.engine.offline  # noqa: F401  first: what follows must never look things up on the network
 
 # isort: split
+import gc
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.unets.unet_2d_blocks import UNetMidBlock2DCrossAttn
-from torch import Tensor, nn
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from sfumato.engine.checkpoint import Checkpoint, Stored
 from sfumato.engine.configuration import TIME_WIDTH, TITLES, ClipConfiguration, UNetConfiguration, VaeConfiguration
+from sfumato.engine.kept_parts import LoadedPart
 from sfumato.engine.layouts.clip import PROJECTION, WRAPPER
 from sfumato.engine.reading import Reader
 from sfumato.protocol.errors import CorruptFile, ModelIncomplete
+
+# The libraries' half a million objects live as long as the process: without this every full collection of garbage walks them, a quarter of a second each.
+gc.freeze()
 
 _MIDDLES = {"none": None, "residual": "UNetMidBlock2D", "attention": "UNetMidBlock2DCrossAttn"}
 
@@ -138,25 +142,23 @@ def _check_shape(stored: Stored, needed: tuple[int, ...], file: str) -> None:
 
 
 def _as_needed(stored: Stored, needed: tuple[int, ...]) -> Stored:
-    return stored if stored.shape == needed else replace(stored, shape=needed)
+    return stored if stored.shape == needed else stored._replace(shape=needed)
 
 
-def load_unet(shape: UNetConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> tuple[UNet2DConditionModel, int]:
-    """The UNet, and how many of its part's weights it has no place for."""
+def load_unet(shape: UNetConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> LoadedPart:
+    """The UNet."""
     unet = build_unet(shape)
-    return unet, fill(unet, checkpoint.parts["unet"], checkpoint.named("unet"), "unet", reader, dtype, device)
+    return LoadedPart(unet, unused=fill(unet, checkpoint.parts["unet"], checkpoint.named("unet"), "unet", reader, dtype, device))
 
 
-def load_vae(shape: VaeConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> tuple[AutoencoderKL, int]:
-    """The VAE, and how many of its part's weights it has no place for."""
+def load_vae(shape: VaeConfiguration, checkpoint: Checkpoint, reader: Reader, dtype: torch.dtype, device: torch.device) -> LoadedPart:
+    """The VAE."""
     vae = build_vae(shape)
-    return vae, fill(vae, checkpoint.parts["vae"], checkpoint.named("vae"), "vae", reader, dtype, device)
+    return LoadedPart(vae, unused=fill(vae, checkpoint.parts["vae"], checkpoint.named("vae"), "vae", reader, dtype, device))
 
 
-def load_clip(
-    shape: ClipConfiguration, checkpoint: Checkpoint, part: str, reader: Reader, dtype: torch.dtype, device: torch.device
-) -> tuple[CLIPTextModel, Tensor | None, int]:
-    """The text tower, its projection (P, width) if it has one, and how many of its part's weights have no place."""
+def load_clip(shape: ClipConfiguration, checkpoint: Checkpoint, part: str, reader: Reader, dtype: torch.dtype, device: torch.device) -> LoadedPart:
+    """The text tower, with its projection (P, width) if it has one."""
     tower = build_clip(shape)
     body = clip_body(tower)
     table = checkpoint.parts[part]
@@ -167,4 +169,4 @@ def load_clip(
     if shape.projection_width:
         projection = reader.read({PROJECTION: table[PROJECTION]}, dtype, device)[PROJECTION]
         unused -= 1
-    return tower.requires_grad_(False).eval(), projection, unused
+    return LoadedPart(tower.requires_grad_(False).eval(), projection, unused)

@@ -20,8 +20,17 @@ from sfumato.protocol.errors import CorruptFile, ModelNotFound, ModelUnsupported
 ModelKind = Literal["safetensors", "diffusers", "pickle", "unknown", "damaged"]
 
 CHECKPOINT = "checkpoint"
-# Category -> names of its folders; the first is ours, the others are those of programs whose folders people keep.
-FOLDERS = {CHECKPOINT: ("checkpoints", "Stable-diffusion", "SD")}
+VAE = "VAE"
+TEXT_ENCODER = "text encoder"
+TINY = "tiny autoencoder"
+# Category -> names of its folders; the first is ours, the others are those of programs whose folders people keep. A UNet on its own is chosen as a
+# checkpoint, the rest of it comes from other files.
+FOLDERS = {
+    CHECKPOINT: ("checkpoints", "Stable-diffusion", "SD", "unet", "diffusion_models"),
+    VAE: ("vae", "VAE"),
+    TEXT_ENCODER: ("text_encoders", "text_encoder", "clip", "CLIP"),
+    TINY: ("vae_approx", "VAE-taesd"),
+}
 SUFFIXES = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 INDEX = "model_index.json"
 
@@ -73,7 +82,7 @@ def checked(entry: ModelEntry) -> ModelEntry:
     return entry
 
 
-def locate(folders: Sequence[Path], name: str, category: str = CHECKPOINT) -> Path:
+def locate(folders: Sequence[Path], name: str, category: str = CHECKPOINT, field: str = "model") -> Path:
     """The file or folder that a request means.
 
     Args:
@@ -82,29 +91,31 @@ def locate(folders: Sequence[Path], name: str, category: str = CHECKPOINT) -> Pa
         first
             model that can be used.
         category: what it is looked for as.
+        field: the request field it stands in, for errors.
 
     Raises:
         ModelNotFound: with the closest names there are.
         ModelUnsupported: it names a folder that is no model, or a file of no known kind.
         PickleRefused, CorruptFile: it names a file that is not opened.
     """
-    return resolve(folders, name, category).path
+    return resolve(folders, name, category, field).path
 
 
-def resolve(folders: Sequence[Path], name: str, category: str = CHECKPOINT) -> ModelEntry:
+def resolve(folders: Sequence[Path], name: str, category: str = CHECKPOINT, field: str = "model") -> ModelEntry:
     """The entry that a request means; arguments and errors as `locate`."""
     entries = scan(folders, category)
     if not name:
         usable = next((entry for entry in entries if not checked(entry).reason), None)
         if usable is None:
-            raise ModelNotFound(category, "")
+            raise ModelNotFound(category, "", path=field)
         return usable
     entry = _match(entries, name)
     if entry is None:
         if any((root / part / name).is_dir() for root in folders for part in FOLDERS[category] if _is_plain(name)):
-            raise ModelUnsupported(name, f"a folder without {INDEX}")
-        raise ModelNotFound(category, name, difflib.get_close_matches(name, [entry.name for entry in entries], _CLOSEST, 0.4))
+            raise ModelUnsupported(name, f"a folder without {INDEX}", path=field)
+        raise ModelNotFound(category, name, difflib.get_close_matches(name, [entry.name for entry in entries], _CLOSEST, 0.4), path=field)
     if (error := _refusal(entry)) is not None:
+        error.path = field
         raise error
     return entry
 
@@ -126,19 +137,20 @@ def _is_plain(name: str) -> bool:
 
 
 def _candidates(folders: Iterable[Path], category: str) -> Iterator[Path]:
-    seen: set[str] = set()
+    seen: set[tuple[int, int]] = set()
     for root in folders:
         for part in FOLDERS[category]:
             yield from _walk(root / part, seen, _FOLDERS_DEEP)
 
 
-def _walk(folder: Path, seen: set[str], depth: int) -> Iterator[Path]:
-    """Model files and diffusers folders below `folder`, each real place once (models folders may be the same one, and links may go round)."""
-    real = os.path.realpath(folder)
-    if real in seen or depth == 0:
+def _walk(folder: Path, seen: set[tuple[int, int]], depth: int) -> Iterator[Path]:
+    """Model files and diffusers folders below `folder`, each real place once: models folders may be the same one, links may go round, and `vae` and `VAE`
+    are one folder on some systems."""
+    if depth == 0:
         return
-    seen.add(real)
     try:
+        if _is_seen(folder, seen):
+            return
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError:
@@ -149,13 +161,22 @@ def _walk(folder: Path, seen: set[str], depth: int) -> Iterator[Path]:
             continue
         if _is_folder(entry):
             if (path / INDEX).is_file():
-                if (place := os.path.realpath(path)) not in seen:
-                    seen.add(place)
+                if not _is_seen(path, seen):
                     yield path
             else:
                 yield from _walk(path, seen, depth - 1)
         elif path.suffix.lower() in SUFFIXES:
             yield path
+
+
+def _is_seen(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder was there before, which it is from now on. Raises `OSError`."""
+    status = folder.stat()
+    place = (status.st_dev, status.st_ino)
+    if place in seen:
+        return True
+    seen.add(place)
+    return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

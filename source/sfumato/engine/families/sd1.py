@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sfumato.engine.assembly import Assembly, Tower, assemble, native_px
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.configuration import context_width, has_linear_projection, input_channels, vector_width
-from sfumato.engine.family import Check, Family, LatentFormat, Model, PreviewFactors, TextRule, variant_of
+from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, PreviewFactors, TextRule, read_anew, variant_of
 from sfumato.prompts.chunks import CLIP_L_PADDING
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def _native_px(checkpoint: Checkpoint) -> int:
     return native_px(checkpoint, _LATENT, _ASSEMBLY.size_px)
 
 
-def _load(checkpoint: Checkpoint, device: Device, check: Check) -> Model:
-    return assemble(FAMILY, _ASSEMBLY, checkpoint, device, check)
+def _load(checkpoint: Checkpoint, device: Device, check: Check, keep: Keep = read_anew) -> Model:
+    return assemble(FAMILY, _ASSEMBLY, checkpoint, device, check, keep)
 
 
 FAMILY = Family(

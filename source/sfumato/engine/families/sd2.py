@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sfumato.engine.assembly import Assembly, Tower, assemble, native_px
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.configuration import context_width, has_linear_projection, input_channels, vector_width
-from sfumato.engine.family import Check, Family, LatentFormat, Model, PreviewFactors, TextRule, variant_of
+from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, PreviewFactors, TextRule, read_anew, variant_of
 from sfumato.engine.prediction import prediction_of, probe
 from sfumato.prompts.chunks import OPEN_CLIP_PADDING
 
@@ -44,8 +44,8 @@ def _native_px(checkpoint: Checkpoint) -> int:
     return native_px(checkpoint, _LATENT, size)
 
 
-def _load(checkpoint: Checkpoint, device: Device, check: Check) -> Model:
-    model = assemble(FAMILY, _ASSEMBLY, checkpoint, device, check)
+def _load(checkpoint: Checkpoint, device: Device, check: Check, keep: Keep = read_anew) -> Model:
+    model = assemble(FAMILY, _ASSEMBLY, checkpoint, device, check, keep)
     size = _VELOCITY_SIZE_PX if model.prediction == "v" else _ASSEMBLY.size_px
     return replace(model, native_px=native_px(checkpoint, _LATENT, size))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sfumato.engine.assembly import Assembly, Tower, assemble, native_px
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.configuration import TIME_WIDTH, context_width, input_channels, vector_width
-from sfumato.engine.family import Check, Family, LatentFormat, Model, PreviewFactors, TextRule, VectorRule, variant_of
+from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, PreviewFactors, TextRule, VectorRule, read_anew, variant_of
 from sfumato.prompts.chunks import CLIP_L_PADDING, OPEN_CLIP_PADDING
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def _native_px(checkpoint: Checkpoint) -> int:
     return native_px(checkpoint, _LATENT, _ASSEMBLY.size_px)
 
 
-def _load(checkpoint: Checkpoint, device: Device, check: Check) -> Model:
-    return assemble(FAMILY, _ASSEMBLY, checkpoint, device, check)
+def _load(checkpoint: Checkpoint, device: Device, check: Check, keep: Keep = read_anew) -> Model:
+    return assemble(FAMILY, _ASSEMBLY, checkpoint, device, check, keep)
 
 
 FAMILY = Family(
@@ -64,4 +64,5 @@ FAMILY = Family(
         weights=((0.3651, -0.2533, 0.1076, -0.3165), (0.4232, -0.0042, 0.1111, -0.2492), (0.4341, 0.1068, -0.0362, -0.2188)),
         bias=(0.1084, -0.0175, -0.0011),
     ),
+    tiny="taesdxl",
 )

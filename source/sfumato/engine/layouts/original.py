@@ -32,7 +32,11 @@ _PREFIXES = {
     "clip_h.": "clip_h",
     "clip_g.": "clip_g",
 }
-_FIRST_WORDS = {prefix.partition(".")[0] for prefix in _PREFIXES}
+# First word -> the prefixes that begin with it, longest first.
+_BY_FIRST_WORD = {
+    word: sorted((prefix for prefix in _PREFIXES if prefix.startswith(f"{word}.")), key=len, reverse=True)
+    for word in {prefix.partition(".")[0] for prefix in _PREFIXES}
+}
 # Keys that together say what a file without prefixes holds.
 _BARE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (UNET, ("input_blocks.0.0.weight", "time_embed.0.weight", "out.2.weight")),
@@ -98,9 +102,10 @@ def spell(names: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Place]]:
 
 def _prefix(key: str) -> str:
     """The longest known prefix of a key, "" if none."""
-    if key.partition(".")[0] not in _FIRST_WORDS:
-        return ""
-    return max((prefix for prefix in _PREFIXES if key.startswith(prefix)), key=len, default="")
+    for prefix in _BY_FIRST_WORD.get(key.partition(".")[0], ()):
+        if key.startswith(prefix):
+            return prefix
+    return ""
 
 
 def _bare(keys: Iterable[str]) -> str:
