@@ -17,7 +17,9 @@ USUAL_WEIGHT = 3.0
 # No picture needs more, and a weight stays finite in float32 however many brackets are nested.
 _LARGEST_WEIGHT = 1e30
 
-SpanKind = Literal["bracket", "weight", "escape", "word", "text"]
+SpanKind = Literal[
+    "bracket", "weight", "escape", "word", "text", "schedule", "and", "network", "choice", "wildcard", "variable", "comment", "style", "embedding"
+]
 
 
 class Segment(NamedTuple):
@@ -89,15 +91,17 @@ class _Bracket(NamedTuple):
 class _Scan:
     """One pass over a text: what was cut out, in order, before the weights are known (a bracket tells its weight only where it closes)."""
 
-    def __init__(self, text: str, special_words: bool = True) -> None:
+    def __init__(self, text: str, special_words: bool = True, marks: bool = True) -> None:
         self._special_words = special_words
+        self._marks = marks
         self.items: list[Segment | Break | SpecialToken | _Bracket] = []
         self.spans: list[Span] = []
         self._open: dict[str, list[tuple[int, int]]] = {"(": [], "[": []}  # place among the items, place in the text
-        self._stands_alone = True  # only blanks since the last separator
+        # What was read last, as far as it tells whether START and END stand alone: text, or nothing after a separator.
+        self._before = ""
         for cut in _CUTS.finditer(text):
             self._take(cut)
-        for opened in self._open.values():
+        for opened in self._open.values() if marks else ():
             for _, start in opened:
                 self._mark(
                     start, start + 1, "bracket", "This bracket is never closed: it reaches to the end. Write a backslash before it to mean the character."
@@ -115,41 +119,45 @@ class _Scan:
                 if self._open["("]:
                     self._mark(*cut.span("doubtful"), "weight", f"{cut['doubtful']!r} is no number such as 1.2 or .5: it is read as text.")
                 self._add_text(cut[0], cut)
-                self._stands_alone = False
+                self._before = "x"
             case "break":
                 self._end_blanks()
                 self.items.append(Break(*cut.span("break")))
-                self.spans.append(Span(*cut.span("break"), "word"))
-                self._stands_alone = True
-            case "special" if self._special_words and self._stands_alone:
+                self._colour(*cut.span("break"), "word")
+                self._before = ""
+            case "special" if self._special_words and self._stands_alone():
                 self.items.append(SpecialToken("START" if cut[0] == "START" else "END", 1.0, *cut.span()))
-                self.spans.append(Span(*cut.span(), "word"))
-                self._stands_alone = False
+                self._colour(*cut.span(), "word")
+                self._before = "x"
             case "special":
                 self._add_text(cut[0], cut)
-                self._stands_alone = False
+                self._before = "x"
             case _:
-                self.spans.append(Span(*cut.span(), "escape"))
+                self._colour(*cut.span(), "escape")
                 self._add_text(cut["escaped"], cut)
-                self._stands_alone = False
+                self._before = "x"
 
     def _take_plain(self, cut: re.Match[str]) -> None:
         self._add_text(cut[0], cut)
-        written = cut[0].rstrip(" \t\r\f\v")
-        if written:
-            self._stands_alone = written[-1] in ",\n"
+        if not cut[0].isspace() or "\n" in cut[0]:
+            self._before = cut[0]
+
+    def _stands_alone(self) -> bool:
+        """Whether there are only blanks since the last separator."""
+        written = self._before.rstrip(" \t\r\f\v")
+        return not written or written[-1] in ",\n"
 
     def _take_bracket(self, cut: re.Match[str]) -> None:
         sign = cut[0]
-        self._stands_alone = True
+        self._before = ""
         if sign in "([":
             self._open[sign].append((len(self.items), cut.start()))
             self.items.append(_Bracket(sign, ROUND if sign == "(" else SQUARE))
-            self.spans.append(Span(*cut.span(), "bracket"))
+            self._colour(*cut.span(), "bracket")
         elif self._open["(" if sign == ")" else "["]:
             self._open["(" if sign == ")" else "["].pop()
             self.items.append(_Bracket(sign, 1.0))
-            self.spans.append(Span(*cut.span(), "bracket"))
+            self._colour(*cut.span(), "bracket")
         else:
             self._stray(cut)
 
@@ -161,14 +169,14 @@ class _Scan:
         weight = _bounded(float(cut["weight"]))
         self.items[opened] = _Bracket("(", weight)
         self.items.append(_Bracket(")", 1.0))
-        self.spans.append(Span(*cut.span("weight"), "weight"))
-        self.spans.append(Span(cut.end() - 1, cut.end(), "bracket"))
-        self._stands_alone = True
+        self._colour(*cut.span("weight"), "weight")
+        self._colour(cut.end() - 1, cut.end(), "bracket")
+        self._before = ""
 
     def _stray(self, cut: re.Match[str]) -> None:
         self._mark(cut.end() - 1, cut.end(), "bracket", "This bracket closes nothing: it is read as text.")
         self._add_text(cut[0], cut)
-        self._stands_alone = True
+        self._before = ""
 
     def _end_blanks(self) -> None:
         """Drop the blanks before a BREAK; those after it the expression has taken."""
@@ -179,19 +187,24 @@ class _Scan:
         self.items.append(Segment(text, 1.0, *cut.span()))
 
     def _mark(self, start: int, end: int, kind: SpanKind, message: str) -> None:
-        self.spans.append(Span(start, end, kind, message))
+        if self._marks:
+            self.spans.append(Span(start, end, kind, message))
+
+    def _colour(self, start: int, end: int, kind: SpanKind) -> None:
+        if self._marks:
+            self.spans.append(Span(start, end, kind))
 
 
-def read_emphasis(text: str, *, special_words: bool = True) -> Emphasis:
-    """Cut the text of one call into pieces of one weight; `special_words` tells whether START and END are tokens of the encoder.
+def read_emphasis(text: str, *, special_words: bool = True, marks: bool = True) -> Emphasis:
+    """Cut the text of one call into pieces of one weight; `special_words`: whether START and END are tokens of the encoder, `marks`: whether spans are wanted.
 
     Weights multiply where brackets nest and are any finite numbers, zero and negative ones included; they are rounded to 12 significant digits so that equal
     weights reached by different brackets are equal. An empty text, and one of brackets only, has no pieces.
     """
-    scan = _Scan(text, special_words)
-    pieces = tuple(_joined(_weighed(scan.items)))
+    scan = _Scan(text, special_words, marks)
+    pieces = tuple(_weighed(scan.items))
     spans = scan.spans
-    for piece in pieces:
+    for piece in pieces if marks else ():
         if isinstance(piece, Segment) and abs(piece.weight) > USUAL_WEIGHT and piece.text.strip():
             spans.append(
                 Span(piece.start, piece.end, "text", f"The brackets here multiply to {piece.weight:.3g}, outside -3 to 3, where pictures usually fall apart.")
@@ -205,45 +218,42 @@ def without_emphasis(text: str) -> Emphasis:
 
 
 def _weighed(items: list[Segment | Break | SpecialToken | _Bracket]) -> list[Piece]:
-    """Give each piece the product of the brackets around it. Each kind of bracket closes in reverse order, so two stacks of running products suffice."""
+    """Give each piece the product of the brackets around it, and make one segment of neighbours of equal weight; empty ones go.
+
+    Each kind of bracket closes in reverse order, so two stacks of running products suffice.
+    """
     products = {"(": [1.0], "[": [1.0]}
     opener = {")": "(", "]": "["}
     weight = 1.0
+    is_new = False  # a bracket came since the weight was computed
     pieces: list[Piece] = []
+    texts: list[str] = []  # of the segment that is being joined
+    joined, start, end = 1.0, 0, 0
     for item in items:
         if isinstance(item, _Bracket):
             if item.sign in products:
                 products[item.sign].append(_bounded(products[item.sign][-1] * item.factor))
             else:
                 products[opener[item.sign]].pop()
+            is_new = True
+            continue
+        if is_new:
             weight = float(f"{_bounded(products['('][-1] * products['['][-1]):.12g}")
-        elif isinstance(item, Segment):
-            pieces.append(Segment(item.text, weight, item.start, item.end))
-        else:
+            is_new = False
+        is_text = isinstance(item, Segment)
+        if texts and (not is_text or (item.text and weight != joined)):
+            pieces.append(Segment("".join(texts), joined, start, end))
+            texts = []
+        if not is_text:
             pieces.append(item._replace(weight=weight) if isinstance(item, SpecialToken) else item)
+        elif item.text:
+            if not texts:
+                joined, start = weight, item.start
+            texts.append(item.text)
+            end = item.end
+    if texts:
+        pieces.append(Segment("".join(texts), joined, start, end))
     return pieces
-
-
-def _joined(pieces: list[Piece]) -> list[Piece]:
-    """Make one segment of neighbouring ones of equal weight, and drop the empty ones."""
-    joined: list[Piece] = []
-    run: list[Segment] = []
-
-    def end_run() -> None:
-        if text := "".join(segment.text for segment in run):
-            joined.append(Segment(text, run[0].weight, run[0].start, run[-1].end))
-        run.clear()
-
-    for piece in pieces:
-        if not isinstance(piece, Segment):
-            end_run()
-            joined.append(piece)
-        elif piece.text:
-            if run and run[0].weight != piece.weight:
-                end_run()
-            run.append(piece)
-    end_run()
-    return joined
 
 
 def _bounded(weight: float) -> float:

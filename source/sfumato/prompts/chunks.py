@@ -1,13 +1,16 @@
 """Chunks: the pieces of a prompt laid out in the 75 places that a CLIP text encoder reads at once.
 
-Knows tokens and weights, no tensors. `lay_out` fills the chunks, `framed` adds what the encoder wants around one. Rules: P12, P31-P33 and P61 of the prompt
+Knows tokens and weights, no tensors. `lay_out` fills the chunks, `framed` adds what the encoder wants around one. Rules: P12, P31-P34 and P61 of the prompt
 language.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sfumato.prompts.attention import Break, Piece, SpecialToken
+from sfumato.prompts.embeddings import NO_EMBEDDINGS, EmbeddingTable
+from sfumato.prompts.names import Embedding
 from sfumato.prompts.tokenizer import END, START, ClipTokenizer
 
 CHUNK_LENGTH = 75
@@ -16,12 +19,24 @@ CLIP_L_PADDING = END
 OPEN_CLIP_PADDING = 0
 
 
+# Stands in the places of an embedding; its vectors take the place of whatever this token means.
+EMBEDDING_TOKEN = 0
+
+
+class Placed(NamedTuple):
+    """An embedding in a chunk: its first vector is at place `start` of the tokens, the others follow."""
+
+    start: int
+    embedding: Embedding
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """At most 75 tokens and as many weights, without start, end and padding."""
+    """At most 75 tokens and as many weights, without start, end and padding, and the embeddings that replace some of the tokens."""
 
     tokens: tuple[int, ...]
     weights: tuple[float, ...]
+    embeddings: tuple[Placed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,7 @@ class _Filling:
         self._backtrack = backtrack
         self._tokens: list[int] = []
         self._weights: list[float] = []
+        self._placed: list[Placed] = []
         self._after_comma = 0  # where the last comma ends, 0 if there is none
 
     def add(self, token: int, weight: float) -> None:
@@ -57,9 +73,20 @@ class _Filling:
         if token == self._comma:
             self._after_comma = len(self._tokens)
 
+    def place(self, embedding: Embedding, weight: float) -> None:
+        """Give an embedding its places, in a new chunk if they do not fit this one."""
+        vectors = min(embedding.vectors, CHUNK_LENGTH)
+        if len(self._tokens) + vectors > CHUNK_LENGTH:
+            self.close()
+        self._placed.append(Placed(len(self._tokens), embedding))
+        self._tokens += [EMBEDDING_TOKEN] * vectors
+        self._weights += [weight] * vectors
+
     def close(self, length: int = CHUNK_LENGTH) -> None:
         """End the chunk; what stands behind `length` tokens begins the next one."""
-        self.closed.append(Chunk(tuple(self._tokens[:length]), tuple(self._weights[:length])))
+        staying = tuple(placed for placed in self._placed if placed.start < length)
+        self.closed.append(Chunk(tuple(self._tokens[:length]), tuple(self._weights[:length]), staying))
+        self._placed = [Placed(placed.start - length, placed.embedding) for placed in self._placed[len(staying) :]]
         self._tokens, self._weights = self._tokens[length:], self._weights[length:]
         self._after_comma = 0
 
@@ -70,7 +97,7 @@ class _Filling:
         return Layout(tuple(self.closed), count)
 
 
-def lay_out(pieces: Iterable[Piece], tokenizer: ClipTokenizer, *, backtrack: int = BACKTRACK) -> Layout:
+def lay_out(pieces: Iterable[Piece], tokenizer: ClipTokenizer, *, backtrack: int = BACKTRACK, embeddings: EmbeddingTable = NO_EMBEDDINGS) -> Layout:
     """Tokenize each segment on its own and fill chunks of 75.
 
     Args:
@@ -78,6 +105,7 @@ def lay_out(pieces: Iterable[Piece], tokenizer: ClipTokenizer, *, backtrack: int
         tokenizer: of the encoder.
         backtrack: where a chunk is full in the middle of a phrase and a comma is among its last so many tokens (0..74, 0 = never), the phrase moves to the
         next chunk.
+        embeddings: words whose tokens are replaced by vectors; an embedding never straddles two chunks.
 
     Raises:
         ValueError: backtrack is outside 0..74.
@@ -93,8 +121,11 @@ def lay_out(pieces: Iterable[Piece], tokenizer: ClipTokenizer, *, backtrack: int
             case SpecialToken():
                 filling.add(START if piece.name == "START" else END, piece.weight)
             case _:
-                for token in tokenizer.encode(piece.text):
-                    filling.add(token, piece.weight)
+                for token in embeddings.cut(tokenizer.encode(piece.text)):
+                    if isinstance(token, int):
+                        filling.add(token, piece.weight)
+                    else:
+                        filling.place(token, piece.weight)
     return filling.finish()
 
 

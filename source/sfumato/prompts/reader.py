@@ -1,95 +1,27 @@
 """The reader: a prompt as typed becomes a `Prompt`, which tells for every call of a sampling pass what each of its parts says.
 
-Order: styles, comments, choices, network tags, AND parts, schedules, attention; tokens and chunks are laid out by `chunks`. What a call says is resolved when it is
-asked for and remembered. Rules: P1-P5, P25, P44 and the switches of P65.
+Order: styles, comments, choices, network tags, AND parts, schedules, attention. Tokens and chunks are laid out by `chunks`. Equal texts are read once per
+`Reader`, that is once per job. Rules: P1-P5, P44, P55-P57 and the switches of P65.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 
-from sfumato.prompts.attention import Piece, Segment, Span, SpecialToken, read_emphasis, without_emphasis
-from sfumato.prompts.composition import find_ands, portions
-from sfumato.prompts.names import EmptyLibrary, Library
-from sfumato.prompts.networks import Network
+from sfumato.prompts.attention import Span
+from sfumato.prompts.choosing import AtRandom, ByPath, Chooser, Choosing, Longest, Measure, Stream, paths
+from sfumato.prompts.comments import without_comments
+from sfumato.prompts.composition import Composition, compose
+from sfumato.prompts.dynamic import Template, read_template, seems_dynamic
+from sfumato.prompts.embeddings import EmbeddingTable
+from sfumato.prompts.marking import Source, spans_of
+from sfumato.prompts.names import EmptyLibrary, Library, Style
+from sfumato.prompts.networks import Network, NetworkTag, added
 from sfumato.prompts.options import PromptOptions
-from sfumato.prompts.schedules import PassSpan, Timeline, interval_of, read_timeline, state_of
+from sfumato.prompts.schedules import Doubt, PassSpan
+from sfumato.prompts.styles import applied
+from sfumato.prompts.tokenizer import ClipTokenizer
 from sfumato.prompts.traced import Traced
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What one part says at one call. Equal wordings are equal conditioning, if the prompt's networks are equal too.
-
-    Attributes:
-        text: what is in force, brackets included.
-        pieces: the same as segments of one weight and special words; their places are those in `text`.
-        networks: those that act on this part alone.
-    """
-
-    text: str
-    pieces: tuple[Piece, ...]
-    networks: tuple[Network, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is said: no word, no BREAK."""
-        return not any(piece.text.strip() if isinstance(piece, Segment) else True for piece in self.pieces)
-
-    def __hash__(self) -> int:
-        return hash((self.text, self.networks))
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Successive calls, from `first` to `last`, at which a prompt says the same: a wording per part, and the global networks."""
-
-    first: int
-    last: int
-    wordings: tuple[Wording, ...]
-    networks: tuple[Network, ...]
-
-
-class Part:
-    """One side of AND.
-
-    Attributes:
-        text: as written, without network tags and its weight.
-        weight: factor of the part's guidance.
-    """
-
-    def __init__(self, text: str, weight: float, timeline: Timeline, options: PromptOptions) -> None:
-        self.text = text
-        self.weight = weight
-        self._timeline = timeline
-        self._options = options
-        self._boundaries: dict[PassSpan, list[int]] = {}
-        self._states: dict[tuple[PassSpan, int], Wording] = {}
-        self._wordings: dict[Hashable, Wording] = {}
-
-    def at(self, call: int, span: PassSpan) -> Wording:
-        """What the part says at a call; the same object wherever it says the same.
-
-        Args:
-            call: index from 0 of the evaluation in its pass; calls beyond the plan say what the last planned state says.
-        """
-        state = state_of(call, span, self._options.timelines)
-        if span not in self._boundaries:
-            self._boundaries[span] = self._timeline.boundaries(span, self._options.timelines)
-        key = span, state if self._timeline.alternations else interval_of(state, self._boundaries[span])
-        if key not in self._states:
-            self._states[key] = self._say(state, span)
-        return self._states[key]
-
-    def wordings(self, span: PassSpan) -> tuple[Wording, ...]:
-        """All that the part says in a pass, each once, in the order of the calls."""
-        return tuple(dict.fromkeys(self.at(call, span) for call in range(span.calls)))
-
-    def _say(self, state: int, span: PassSpan) -> Wording:
-        text, _ = self._timeline.resolve(state, span, self._options.timelines)
-        if text not in self._wordings:
-            self._wordings[text] = Wording(text, pieces_of(text, self._options))
-        return self._wordings[text]
+from sfumato.prompts.wording import Phase, Wording
 
 
 class Prompt:
@@ -98,56 +30,73 @@ class Prompt:
     Attributes:
         source: as typed.
         template: with styles, without comments, choices not yet made.
-        text: choices made; what other programs are told.
+        text: choices made, network tags kept; what other programs are told.
         parts: at least one.
     """
 
-    def __init__(self, source: str, template: str, chosen: Traced, parts: tuple[Part, ...]) -> None:
-        self.source = source
-        self.template = template
-        self.text = chosen.text
-        self.parts = parts
-        self._chosen = chosen
+    def __init__(self, source: Source, composition: Composition, options: PromptOptions, library: Library) -> None:
+        self.source = source.text
+        self.template = source.template.text
+        self.text = source.chosen.text
+        self.parts = composition.parts
+        self._written = source
+        self._composition = composition
+        self._options = options
+        self._library = library
+
+    @property
+    def template_label(self) -> str | None:
+        """What metadata keep besides the text: the template, if choices were made in it."""
+        return self.template if self.template != self.text else None
 
     def networks_at(self, call: int, span: PassSpan) -> tuple[Network, ...]:
-        """The networks that act on all parts at a call."""
-        return ()
+        """The networks that act on all parts at a call, each once, in the order written."""
+        return added(network for part in self.parts for network in part.networks_at(call, span))
+
+    @property
+    def tags(self) -> tuple[NetworkTag, ...]:
+        """All network tags of known types, in order."""
+        return tuple(tag for tag in self._composition.tags if tag is not None)
+
+    @property
+    def missing(self) -> tuple[NetworkTag, ...]:
+        """Tags whose file was not found or cannot be used; their `doubts` say why."""
+        return tuple(tag for tag in self.tags if tag.record is None)
 
     def phases(self, span: PassSpan) -> tuple[Phase, ...]:
         """The planned calls of a pass, cut where anything changes."""
+        calls = sorted({call for part in self.parts for call in part.changes(span)})
         found: list[Phase] = []
-        for call in range(span.calls):
+        for call, following in zip(calls, [*calls[1:], span.calls]):
             wordings = tuple(part.at(call, span) for part in self.parts)
             networks = self.networks_at(call, span)
+            first = call
             if found and found[-1].networks == networks and all(mine is theirs for mine, theirs in zip(found[-1].wordings, wordings)):
-                found[-1] = Phase(found[-1].first, call, wordings, networks)
-            else:
-                found.append(Phase(call, call, wordings, networks))
+                first = found.pop().first
+            found.append(Phase(first, following - 1, wordings, networks))
         return tuple(found)
 
-    def is_empty(self, span: PassSpan) -> bool:
-        """Whether nothing is said at any call of a pass (the negative side of SDXL is then zero)."""
-        return all(wording.is_empty for part in self.parts for wording in part.wordings(span))
+    def wordings(self, *spans: PassSpan) -> tuple[Wording, ...]:
+        """All that is said in some passes, each once: what must be encoded."""
+        return tuple(dict.fromkeys(wording for span in spans for part in self.parts for wording in part.wordings(span)))
+
+    def is_empty(self, *spans: PassSpan) -> bool:
+        """Whether nothing is said at any call of these passes (the negative side of SDXL is then zero)."""
+        return all(wording.is_empty for wording in self.wordings(*spans))
+
+    def embeddings(self, tokenizer: ClipTokenizer) -> EmbeddingTable:
+        """The words that are embeddings here: the library's, and those that the networks named here bring along."""
+        bundled = [embedding for tag in self.tags if tag.record is not None for embedding in tag.record.embeddings]
+        return EmbeddingTable([*bundled, *self._library.embeddings()], tokenizer)
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
         """Places of the source to colour; those with a message are suspicious."""
-        return ()
+        return self.spans_in()
 
-
-def pieces_of(text: str, options: PromptOptions) -> tuple[Piece, ...]:
-    """The pieces of a resolved text, under the switches that concern weights and special words."""
-    if options.emphasis == "none":
-        return without_emphasis(text).pieces
-    pieces = read_emphasis(text, special_words=options.special_words).pieces
-    if options.attention_negative == "value":
-        return tuple(piece for piece in pieces if not isinstance(piece, Segment) or piece.weight)
-    return pieces
-
-
-def plain_text(pieces: Sequence[Piece]) -> str:
-    """The words alone, for encoders without chunks and weights: BREAK is a blank, START and END are text."""
-    return "".join(piece.text if isinstance(piece, Segment) else piece.name if isinstance(piece, SpecialToken) else " " for piece in pieces)
+    def spans_in(self, *passes: PassSpan) -> tuple[Span, ...]:
+        """`spans`, and marks on schedules that switch at no call of these passes."""
+        return spans_of(self._written, self._composition, self._options, self._library, passes)
 
 
 class Reader:
@@ -155,39 +104,87 @@ class Reader:
 
     def __init__(self, options: PromptOptions | None = None, library: Library | None = None) -> None:
         self.options = options or PromptOptions()
-        self.library = library or EmptyLibrary()
-        self._parts: dict[tuple[str, bool], tuple[Part, ...]] = {}
+        self.library: Library = library or EmptyLibrary()
+        self._templates: dict[tuple[str, tuple[str, ...], bool], tuple[Traced, Template | None, list[Doubt]]] = {}
+        self._compositions: dict[tuple[str, bool], Composition] = {}
+        self._prompts: dict[tuple[str, tuple[str, ...], bool], Prompt] = {}
 
-    def read(self, text: str, *, stream: str = "positive", seed: int = 0, image_index: int = 0, negative: bool = False, styles: Sequence[str] = ()) -> Prompt:
+    def read(
+        self,
+        text: str,
+        *,
+        stream: str = "positive",
+        seed: int = 0,
+        image_index: int = 0,
+        negative: bool = False,
+        styles: Sequence[str] = (),
+        path: Sequence[int] | None = None,
+    ) -> Prompt:
         """Read a prompt for one image.
 
         Args:
             text: as typed.
             stream: which text of the request it is ("positive", "negative", "highres", ...): each chooses for itself.
             seed: of the choices, by default the image's.
-            image_index: of the image in the job, for lists that are walked in order.
+            image_index: of the image in the job, for wildcards that are walked in order.
             negative: whether it is the negative side.
             styles: names, in the order chosen.
+            path: choices already made, from `combinations`; stream and seed then do not matter.
         """
-        chosen = Traced.typed(text)
-        return Prompt(text, text, chosen, self._remembered(chosen.text, negative))
+        chooser = AtRandom(Stream(stream, seed)) if path is None else ByPath(path)
+        return self._read(text, chooser, image_index, negative, styles)
 
-    def _remembered(self, text: str, negative: bool) -> tuple[Part, ...]:
-        key = text, negative
-        if key not in self._parts:
-            self._parts[key] = self._compose(text, negative)
-        return self._parts[key]
+    def combinations(self, text: str, limit: int, *, negative: bool = False, styles: Sequence[str] = ()) -> list[tuple[int, ...]]:
+        """A `path` for each combination of the choices in a prompt, the first options first, at most `limit`."""
+        traced, template, _ = self._template(text, negative, styles)
+        if template is None:
+            return [()]
+        return paths(lambda chooser: Choosing(template, traced, self.library, chooser), limit)
 
-    def _compose(self, text: str, negative: bool) -> tuple[Part, ...]:
-        options = self.options
-        splits = not negative or options.negative_and
-        parts = []
-        for number, portion in enumerate(portions(text, find_ands(text) if splits else [], lone_weight=options.lone_weight and splits)):
-            written = text[portion.start : portion.end]
-            usual = options.and_default if number else 1.0
-            weight = usual if portion.weight is None else portion.weight
-            parts.append(Part(written, weight, read_timeline(written), options))
-        return tuple(parts)
+    def longest(self, text: str, measure: Measure, *, negative: bool = False, styles: Sequence[str] = ()) -> Prompt:
+        """The prompt with the longest of everything there is to choose from; `measure` tells the length of a text."""
+        return self._read(text, Longest(measure), 0, negative, styles)
+
+    def _read(self, text: str, chooser: Chooser, image_index: int, negative: bool, styles: Sequence[str]) -> Prompt:
+        key = text, tuple(styles), negative
+        if key in self._prompts:
+            return self._prompts[key]
+        template, tree, doubts = self._template(text, negative, styles)
+        if tree is None:
+            self._prompts[key] = self._prompt(Source(text, template, None, template, tuple(doubts)), negative)
+            return self._prompts[key]
+        choosing = Choosing(tree, template, self.library, chooser, image_index)
+        source = Source(text, template, tree, choosing.text, (*doubts, *choosing.doubts))
+        return self._prompt(source, negative)
+
+    def _template(self, text: str, negative: bool, styles: Sequence[str]) -> tuple[Traced, Template | None, list[Doubt]]:
+        """The text with styles and without comments, and its choices; None if it has none."""
+        key = text, tuple(styles), negative
+        if key not in self._templates:
+            doubts: list[Doubt] = []
+            traced = self._without_comments(Traced.typed(text))
+            known = [style for name in styles if (style := self._style(name, doubts)) is not None]
+            # Comments go before styles come: a comment at the end of a prompt must not swallow the style behind it.
+            texts = [self._without_comments(Traced.typed(style.negative if negative else style.prompt)).text for style in known]
+            traced = applied(traced, texts)
+            template = read_template(traced.text) if self.options.dynamic and seems_dynamic(traced.text) else None
+            self._templates[key] = traced, template if template and template.constructs else None, doubts
+        return self._templates[key]
+
+    def _without_comments(self, traced: Traced) -> Traced:
+        return without_comments(traced) if self.options.comments else traced
+
+    def _style(self, name: str, doubts: list[Doubt]) -> Style | None:
+        style = self.library.style(name)
+        if style is None:
+            doubts.append(Doubt(0, 0, f"There is no style called '{name}': it is left out."))
+        return style
+
+    def _prompt(self, source: Source, negative: bool) -> Prompt:
+        key = source.chosen.text, negative
+        if key not in self._compositions:
+            self._compositions[key] = compose(source.chosen.text, self.options, self.library, negative=negative)
+        return Prompt(source, self._compositions[key], self.options, self.library)
 
 
 def read_prompt(

@@ -164,6 +164,16 @@ class Timeline:
         return "".join(written), marks
 
 
+def read_when(text: str, start: int, end: int) -> When | None:
+    """The moment that is written from `start` to `end`, blanks around it allowed; None if anything else is there."""
+    written = _WHEN.match(text, start, end)
+    if written is None or written.end() != end:
+        return None
+    if written["highres"]:
+        return When(0.0, is_highres=True)
+    return When(float(written["number"]), "." in written["number"])
+
+
 class _Frame(NamedTuple):
     """An open bracket: its sign and place, and how many items and separators there were before it."""
 
@@ -242,7 +252,7 @@ class _Scan:
         del self._separators[frame.separator :]
         colons = sum(separator.sign == ":" for separator in separators)
         bars = len(separators) - colons
-        when = self._when(separators[-1], place) if separators and separators[-1].sign == ":" else None
+        when = read_when(self._text, separators[-1].place + 1, place) if separators and separators[-1].sign == ":" else None
         if bars and not colons:
             self._fold(frame, Alternation(self._sides(frame, separators), _pins(frame, separators, place)), place)
         elif when is not None and not bars and colons <= 2:
@@ -253,14 +263,6 @@ class _Scan:
             self._items += [item for item in moment if isinstance(item, Mark)]
         elif colons:
             self._doubt_literal(frame, separators, place, when)
-
-    def _when(self, separator: _Separator, end: int) -> When | None:
-        written = _WHEN.match(self._text, separator.place + 1, end)
-        if written is None or written.end() != end:
-            return None
-        if written["highres"]:
-            return When(0.0, is_highres=True)
-        return When(float(written["number"]), "." in written["number"])
 
     def _sides(self, frame: _Frame, separators: Sequence[_Separator]) -> "list[list[Node]]":
         """The items of a bracket, cut at its separators; the bracket's and the separators' own signs begin an item each, and go."""
@@ -319,6 +321,8 @@ def read_timeline(text: str, marks: Sequence[tuple[int, object]] = ()) -> Timeli
         text: one AND part, or one number of a network.
         marks: what was taken out of the text and where it stood, by place.
     """
+    if "[" not in text and not marks:
+        return Timeline([text])
     return _Scan(text, marks).timeline
 
 
