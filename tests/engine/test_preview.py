@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import threading
 
 import numpy as np
@@ -12,10 +13,13 @@ import torch
 from PIL import Image
 
 from sfumato.engine.decoding import decode, to_pixels
-from sfumato.engine.family import Model
+from sfumato.engine.families import FAMILIES
+from sfumato.engine.family import Family, Model
 from sfumato.engine.memory import Loaded
 from sfumato.engine.preview import Previewer, factors_of, fit_factors, linear_colours
+from sfumato.engine.preview.previewer import jpeg
 from sfumato.protocol.errors import NumbersInvalid
+from tests.engine.conftest import Bench
 
 
 class Clock:
@@ -42,14 +46,27 @@ def test_linear_preview_is_the_factors_times_the_latent(model: Model) -> None:
         assert abs(np.asarray(picture).astype(int) - to_pixels(wanted).astype(int)).max() <= 1  # a rounding apart
 
 
+# The colours of each latent channel at 2 and the others at 0, for the two VAEs whose latents the families share.
+SD1_COLOURS = ([204, 180, 181], [175, 200, 172], [87, 176, 195], [81, 58, 7])
+SDXL_COLOURS = ([234, 233, 238], [77, 124, 155], [169, 154, 118], [61, 62, 72])
+KNOWN = {"sd1": SD1_COLOURS, "sd2": SD1_COLOURS, "sdxl": SDXL_COLOURS, "sdxl_refiner": SDXL_COLOURS}
+
+
 @pytest.mark.rule("E104", "R46")
-def test_stored_factors_give_known_colours(model: Model) -> None:
-    # The first latent channel of SD1 is brightness, the fourth is dark and least blue.
-    bright, dark = (torch.zeros(1, 4, 8, 8) for _ in range(2))
-    bright[:, 0], dark[:, 3] = 2.0, 2.0
-    colours = linear_colours(model.family.preview, 8)
-    assert np.asarray(colours(bright)[0])[4, 4].tolist() == pytest.approx([203.5, 180.3, 180.5], abs=1)
-    assert np.asarray(colours(dark)[0])[4, 4].tolist() == pytest.approx([80.6, 58.4, 6.9], abs=1)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_R46_stored_factors_give_known_colours(family: Family) -> None:
+    colours = linear_colours(family.preview, 8)
+    for channel, expected in enumerate(KNOWN[family.name]):
+        latent = torch.zeros(1, 4, 8, 8)
+        latent[:, channel] = 2.0
+        assert np.asarray(colours(latent)[0])[4, 4].tolist() == pytest.approx(expected, abs=1), channel
+
+
+@pytest.mark.rule("R46")
+def test_R46_families_with_another_latent_have_another_table() -> None:
+    for one, other in itertools.combinations(FAMILIES, 2):
+        assert (one.latent == other.latent) == (one.preview == other.preview) == (one.tiny == other.tiny), (one.name, other.name)
+    assert len({family.latent for family in FAMILIES}) >= 2
 
 
 class LinearVae(torch.nn.Module):
@@ -86,6 +103,9 @@ def test_previews_are_small_jpegs_one_for_each_picture(model: Model, latent: int
         made = previewer.take(wait_s=30)
     assert len(made) == 2
     assert all(opened(data).format == "JPEG" and opened(data).size == (side, side) for data in made)
+    reference = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(reference, "JPEG", quality=80)
+    assert opened(made[0]).quantization == opened(reference.getvalue()).quantization
 
 
 @pytest.mark.rule("E104")
@@ -104,6 +124,53 @@ def test_previews_come_at_most_ten_times_a_second_and_every_so_many_calls() -> N
             clock.now += 0.03
     # Every second call is due each 0.06 s; of these every second one is 0.12 s after the last.
     assert made == list(range(1, 40, 4))
+
+
+class Dear:
+    """Colours that take their time."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock, self.seconds, self.count = clock, seconds, 0
+
+    def __call__(self, latents: torch.Tensor) -> list[Image.Image]:
+        self.count += 1
+        self.clock.now += self.seconds
+        return [Image.new("RGB", (8, 8))]
+
+
+@pytest.mark.rule("E104")
+@pytest.mark.parametrize(("cost", "step"), [(0.001, 0.01), (0.02, 0.05), (0.5, 0.05), (3.0, 10.0), (8.0, 10.0)])
+def test_by_default_previews_take_no_more_than_a_twentieth_of_the_time(cost: float, step: float) -> None:
+    clock = Clock()
+    colours = Dear(clock, cost)
+    with Previewer(colours, clock=clock, beside=False) as previewer:
+        for call in range(1000):
+            previewer.offer(torch.zeros(1, 4, 2, 2))
+            previewer.take()
+            clock.now += step
+            # the first one's price is learnt by paying it
+            assert (colours.count - 1) * cost <= 0.05 * clock.now, call
+    assert colours.count >= min(0.9 * 0.05 * clock.now / cost, 9 * clock.now, 1000)
+
+
+@pytest.mark.rule("E104")
+def test_previews_asked_for_at_certain_steps_are_made_whatever_they_cost() -> None:
+    clock = Clock()
+    colours = Dear(clock, 5.0)
+    with Previewer(colours, every=3, clock=clock, beside=False) as previewer:
+        for _ in range(12):
+            previewer.offer(torch.zeros(1, 4, 2, 2))
+            previewer.take()
+            clock.now += 1.0
+    assert colours.count == 4
+
+
+@pytest.mark.rule("E104")
+def test_previews_show_the_denoised_picture_not_the_noisy_one(bench: Bench) -> None:
+    # With a single step of Euler the prediction is the result.
+    bench.run(steps=1, sampler="Euler", preview="full")
+    shown = [preview for said in bench.recording.progress_made for preview in said.preview]
+    assert shown == [jpeg(opened(bench.pictures[0]).convert("RGB"))]
 
 
 @pytest.mark.rule("E104")

@@ -1,0 +1,94 @@
+"""The preview modes, each a row: how the latents of a model become colours, and what happens where a mode's file is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from torch import Tensor
+
+from sfumato.engine.decoding import to_pixels
+from sfumato.engine.family import Model
+from sfumato.engine.preview.linear import linear_colours
+from sfumato.engine.preview.previewer import Colours, Previewer
+from sfumato.engine.preview.tiny import TinyDecoders, find_tiny, tiny_colours
+from sfumato.library.models import FOLDERS, TINY
+from sfumato.protocol.errors import SfumatoError
+from sfumato.protocol.requests import JobWarning
+
+if TYPE_CHECKING:
+    from sfumato.engine.memory import Loaded
+
+LINEAR = "linear"
+
+
+@dataclass(frozen=True)
+class Previews:
+    """What modes read: the model, what the process keeps, and where the user's files are."""
+
+    model: Model
+    loaded: Loaded
+    decoders: TinyDecoders
+    folders: Sequence[Path]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A preview mode.
+
+    Attributes:
+        colours: made for a job; None makes nothing at all. May raise `SfumatoError` or `OSError` where its file cannot serve.
+        computes: runs networks, which on the processor would fight the denoising loop for it if done on another thread.
+    """
+
+    colours: Callable[[Previews], Colours | None]
+    computes: bool = False
+
+
+def _off(previews: Previews) -> None:
+    return None
+
+
+def _linear(previews: Previews) -> Colours:
+    return linear_colours(previews.loaded.preview_factors(previews.model), previews.model.latent.factor)
+
+
+def _tiny(previews: Previews) -> Colours:
+    path = find_tiny(previews.folders, previews.model.family.tiny)
+    return tiny_colours(previews.decoders.get(path, previews.model.device), previews.model, path.name)
+
+
+def _full(previews: Previews) -> Colours:
+    return vae_colours(previews.model)
+
+
+MODES: Mapping[str, Mode] = {"off": Mode(_off), LINEAR: Mode(_linear), "tiny": Mode(_tiny, computes=True), "full": Mode(_full, computes=True)}
+
+
+def vae_colours(model: Model) -> Colours:
+    """Latents -> pictures by the VAE."""
+
+    def colours(latents: Tensor) -> list[Image.Image]:
+        rows = (model.vae.decode((row[None] / model.latent.scale).to(model.vae.dtype), return_dict=False)[0].float() for row in latents)
+        return [Image.fromarray(to_pixels(row[0].nan_to_num(0.0))) for row in rows]
+
+    return colours
+
+
+def previewer_of(mode: str, every: int, previews: Previews) -> tuple[Previewer, tuple[JobWarning, ...]]:
+    """The previewer of a job, and what to say of it: where the mode's file is missing or damaged, previews are linear."""
+    row = MODES[mode]
+    warnings: tuple[JobWarning, ...] = ()
+    try:
+        colours = row.colours(previews)
+    except (SfumatoError, OSError) as error:
+        row = MODES[LINEAR]
+        colours = row.colours(previews)
+        reason = error.message if isinstance(error, SfumatoError) else f"Its file cannot be read ({error.strerror})."
+        remedy = f"For this model it is {previews.model.family.tiny}_decoder.safetensors in the folder {FOLDERS[TINY][0]} of a models folder."
+        warnings = (JobWarning(code="preview_linear", message=f"Previews are linear instead of {mode}. {reason} {remedy}", path="preview"),)
+    beside = not row.computes or previews.model.device.torch.type != "cpu"
+    return Previewer(colours, every, beside=beside), warnings
