@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sfumato.engine.tasks.generate import run
 from sfumato.jobs.context import JobContext, Kept
 from sfumato.jobs.places import Places
 from sfumato.protocol.requests.generate import Generate, GenerateResult
-from tests.support.tiny_models import TinyFiles, TinyModules, tiny_modules, write_folder, write_single_file
+from tests.support.tiny_models import BASE, Kind, TinyFiles, TinyModules, tiny_modules, write_folder, write_single_file
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,6 +71,22 @@ def load(path: Path, check: Callable[[], None] = lambda: None) -> Model:
 @pytest.fixture(scope="session")
 def model(single_file: Path) -> Model:
     return load(single_file)
+
+
+TinyModel = Callable[..., tuple[Model, TinyModules]]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
+    """Loads a tiny model of a family in float32, with the modules its file was written from: `tiny_model("sdxl")`, `tiny_model("sd1", 9)`."""
+    root = tmp_path_factory.mktemp("families")
+
+    @cache
+    def made(kind: Kind, channels: int = BASE) -> tuple[Model, TinyModules]:
+        modules = tiny_modules(kind, channels=channels)
+        return load(write_single_file(modules, root / f"{kind}-{channels}.safetensors")), modules
+
+    return made
 
 
 @dataclass(frozen=True)
