@@ -46,21 +46,21 @@ USUAL = "Steps: 25, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7, Se
         ({"tiling": "x"}, {}, "RNG: CPU, Tiling axes: x"),
         (IMAGE, {"strength": 0.5}, "Denoising strength: 0.5, RNG: CPU"),
         ({**MASKED, "mask_invert": True, "mask_padding": 48, "mask_fill": "noise", "mask_blur": 8}, {"strength": 1.0},
-         "Denoising strength: 1, RNG: CPU, Mask blur: 8, Mask mode: Inpaint not masked, Inpaint area: Only masked, Masked area padding: 48, "
-         "Masked content: latent noise"),
+         ("Denoising strength: 1, RNG: CPU, Mask blur: 8, Mask mode: Inpaint not masked, Inpaint area: Only masked, Masked area padding: 48, "
+         "Masked content: latent noise")),
         ({**MASKED, "mask_mode": "soft", "soft_power": 1.5}, {},
-         "RNG: CPU, Soft inpainting enabled: True, Soft inpainting schedule bias: 1.5, Soft inpainting preservation strength: 0.5, "
+         ("RNG: CPU, Soft inpainting enabled: True, Soft inpainting schedule bias: 1.5, Soft inpainting preservation strength: 0.5, "
          "Soft inpainting transition contrast boost: 4, Soft inpainting mask influence: 0, Soft inpainting difference threshold: 0.5, "
-         "Soft inpainting difference contrast: 2"),
+         "Soft inpainting difference contrast: 2")),
         ({**MASKED, "mask_mode": "differential", "mask_weight": 0.5, "noise_multiplier": 0.9}, {},
          "Conditional mask weight: 0.5, RNG: CPU, Mask blending: differential, Noise multiplier: 0.9"),
         (HIGHRES, {}, "Denoising strength: 0.7, RNG: CPU, Hires upscale: 2, Hires upscaler: Lanczos"),
         ({"hr_width": 128, "hr_steps": 10, "hr_guidance": 5.0, "hr_prompt": "x"}, {"hr_sampler": "DDIM", "hr_schedule": "Karras", "hr_prompt": "x, y"},
-         "Denoising strength: 0.7, RNG: CPU, Hires resize: 128x0, Hires steps: 10, Hires upscaler: Lanczos, Hires sampler: DDIM, Hires schedule type: Karras, "
-         'Hires CFG Scale: 5, Hires prompt: "x, y"'),
+         ("Denoising strength: 0.7, RNG: CPU, Hires resize: 128x0, Hires steps: 10, Hires upscaler: Lanczos, Hires sampler: DDIM, Hires schedule type: Karras, "
+         'Hires CFG Scale: 5, Hires prompt: "x, y"')),
         ({"refiner": "r", "refiner_by_steps": True, "refiner_pass": "both", **HIGHRES}, {"hashes": {"refiner": "abcdef0123"}},
-         "Denoising strength: 0.7, RNG: CPU, Hires upscale: 2, Hires upscaler: Lanczos, Refiner: r [abcdef0123], Refiner switch at: 0.8, "
-         "Refiner switch by sampling steps: True, Hires refiner: both passes"),
+         ("Denoising strength: 0.7, RNG: CPU, Hires upscale: 2, Hires upscaler: Lanczos, Refiner: r [abcdef0123], Refiner switch at: 0.8, "
+         "Refiner switch by sampling steps: True, Hires refiner: both passes")),
         ({"eta": 0.5, "s_churn": 3, "eta_ddim": 0.5}, {"acting": {"eta"}}, "RNG: CPU, Eta: 0.5"),
         ({"s_noise": 0.9}, {"acting": {"s_churn", "s_noise"}}, "RNG: CPU"),
         ({"s_noise": 0.9, "s_churn": 2}, {"acting": {"s_churn", "s_noise"}}, "RNG: CPU, Sigma churn: 2, Sigma noise: 0.9"),
@@ -74,7 +74,7 @@ USUAL = "Steps: 25, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7, Se
          "RNG: CPU, Pad conds: True, Emphasis: No norm, Old prompt editing timelines: True, Noise Schedule: Zero Terminal SNR, Prediction type: v"),
         ({"pad_conds": "v0", "lone_weight": True, "and_default": 0.8}, {},
          'RNG: CPU, Pad conds v0: True, Prompt switches: "and_default: 0.8, lone_weight: True"'),
-        ({}, {"loras": {"a:b, c": "0123456789ab"}, "embeddings": {"e": "ba9876543210"}}, 
+        ({}, {"loras": {"a:b, c": "0123456789ab"}, "embeddings": {"e": "ba9876543210"}},
          'RNG: CPU, Lora hashes: "ab c: 0123456789ab", TI hashes: "e: ba9876543210"'),
         ({}, {"incomplete": (5, 20), "brownian": "own"}, "RNG: CPU, Brownian: own, Incomplete: 5/20"),
     ],
