@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sfumato.engine.conditioning import Conditioning
-from sfumato.engine.family import Model, Prediction, SizeName
+from sfumato.engine.family import Model, Prediction, SizeName, Variant
 from sfumato.engine.patches.freeu import FreeU, FreeUSettings
 from sfumato.engine.patches.negative_values import NegativeValues
 from sfumato.engine.patches.pag import own_values
@@ -141,6 +141,9 @@ def _from_v(x: Tensor, output: Tensor, sigma: float) -> Tensor:
     return torch.sub(x / variance, output, alpha=sigma / math.sqrt(variance))
 
 
+# Channels beside x, for a latent of so many.
+_CHANNELS: dict[Variant, Callable[[int], int]] = {"base": lambda latent: 0, "inpainting": lambda latent: latent + 1, "pix2pix": lambda latent: latent}
+
 _WRAPPINGS: dict[Prediction, _Wrapping] = {"eps": _from_eps, "v": _from_v}
 
 
@@ -151,6 +154,10 @@ class UNetNetwork:
         self._unet = model.unet
         self._model = model
         self._inputs = inputs or NetworkInputs()
+        wanted = _CHANNELS[model.variant](model.latent.channels)
+        given = 0 if self._inputs.extra is None else self._inputs.extra.shape[1]
+        if given != wanted:
+            raise ValueError(f"A network of variant '{model.variant}' takes {wanted} more channels beside x, not {given}.")
         self._table = model.table
         self._dtype = model.device.dtype
         self._wrap = _WRAPPINGS[model.prediction]
