@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from sfumato.engine.tasks.generate import run
 from sfumato.jobs.context import JobContext, Kept
 from sfumato.jobs.places import Places
 from sfumato.protocol.requests.generate import Generate, GenerateResult
+from tests.support.recording import Recording
+from tests.support.studio import Studio
 from tests.support.tiny_models import BASE, Kind, TinyFiles, TinyModules, tiny_modules, write_folder, write_single_file
 
 
@@ -89,42 +90,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     return made
 
 
-@dataclass(frozen=True)
-class Said:
-    """One report of progress."""
-
-    stage: str
-    done: int
-    total: int
-    rate: float | None
-    preview: tuple[bytes, ...]
-
-
-@dataclass
-class Recording:
-    """What a job reported and sent. `cancel_at(stage, done)` cancels it there."""
-
-    progress_made: list[Said] = field(default_factory=list)
-    artifacts: list[tuple[str, str, bytes, Mapping[str, Any]]] = field(default_factory=list)
-    on_progress: Callable[[Said], None] = lambda said: None
-
-    def progress(self, *, stage: str, done: int, total: int, rate: float | None, preview: tuple[bytes, ...], note: str) -> None:
-        said = Said(stage, done, total, rate, preview)
-        self.progress_made.append(said)
-        self.on_progress(said)
-
-    def artifact(self, *, name: str, media_type: str, data: bytes, info: Mapping[str, Any]) -> None:
-        self.artifacts.append((name, media_type, data, info))
-
-    def stages(self) -> list[str]:
-        """The stages in the order they came, neighbours merged."""
-        order: list[str] = []
-        for said in self.progress_made:
-            if not order or order[-1] != said.stage:
-                order.append(said.stage)
-        return order
-
-
 class Bench:
     """Runs generate jobs one after the other with what is kept between them, as a process does."""
 
@@ -149,3 +114,9 @@ class Bench:
 @pytest.fixture
 def bench(models: Path, tmp_path: Path) -> Bench:
     return Bench(models, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    """Paints with tiny models of any family; one process for the whole session."""
+    return Studio(TinyFiles(tmp_path_factory.mktemp("studio")), tmp_path_factory.mktemp("data"))

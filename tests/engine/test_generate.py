@@ -21,7 +21,8 @@ from sfumato.engine.memory import Loaded
 from sfumato.engine.modules import clip_body
 from sfumato.imaging.picture import read_picture
 from sfumato.protocol.errors import CorruptFile, Invalid, ModelNotFound, ModelUnsupported, NumbersInvalid, PickleRefused, SfumatoError, Stopped
-from tests.engine.conftest import Bench, Said
+from tests.engine.conftest import Bench
+from tests.support.recording import Said
 
 
 def pixels(png: bytes) -> np.ndarray:

@@ -1,0 +1,75 @@
+"""Runs generate jobs on tiny models and gives their pictures as arrays; what is loaded is kept between all tests of a session."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sfumato.engine.tasks.generate import run
+from sfumato.jobs.context import JobContext, Kept
+from sfumato.jobs.places import Places
+from sfumato.protocol.requests.generate import Generate, GenerateResult
+from tests.support.painting import encoded
+from tests.support.recording import Recording
+from tests.support.tiny_models import BASE, Kind, TinyFiles
+
+Pixels = NDArray[np.uint8]
+
+
+def to_array(data: bytes) -> Pixels:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def gradient(width: int = 64, height: int = 64, phase: int = 0) -> Image.Image:
+    """A picture in which every pixel differs from its neighbours."""
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    return Image.fromarray(np.stack([(x * 4 + phase) % 256, (y * 4 + phase) % 256, (x + y) * 2 % 256], axis=-1).astype(np.uint8))
+
+
+def box_mask(box: tuple[int, int, int, int], width: int = 64, height: int = 64, grey: int = 255) -> Image.Image:
+    mask = Image.new("L", (width, height))
+    mask.paste(grey, box)
+    return mask
+
+
+class Studio:
+    """One process that paints."""
+
+    def __init__(self, files: TinyFiles, data: Path) -> None:
+        self.files = files
+        self.places = Places(data, data / "outputs", (files.root,))
+        self.kept = Kept()
+        self.recording = Recording()
+        self.result = GenerateResult()
+
+    def model(self, kind: Kind = "sd1", channels: int = BASE) -> str:
+        """The name of a tiny model, written when it is first asked for."""
+        return self.files.single(kind, channels).stem
+
+    def context(self, blobs: Mapping[str, bytes] | None = None) -> JobContext:
+        self.recording = Recording()
+        return JobContext("job", self.places, self.recording, self.kept, blobs or {})
+
+    def paint(self, image: Image.Image | None = None, mask: Image.Image | None = None, blobs: Mapping[str, bytes] | None = None, **fields: Any) -> list[Pixels]:
+        """The pictures of a job: 3 steps of Euler, seed 1, 64 px, unless told otherwise. Blobs named after a field of the request fill it."""
+        sent = dict(blobs or {})
+        for name, picture in (("image", image), ("mask", mask)):
+            if picture is not None:
+                sent[name] = encoded(picture)
+        fields = {**{name: name for name in ("image", "mask") if name in sent}, **fields}
+        defaults: dict[str, Any] = {"prompt": "a red circle", "steps": 3, "seed": 1, "sampler": "Euler", "preview": "off"}
+        request = Generate(**{**defaults, "model": fields.pop("model", None) or self.model(), **fields})
+        self.result = run(request, self.context(sent))
+        return [to_array(data) for _, _, data, _ in self.recording.artifacts]
+
+    def one(self, *pictures: Image.Image | None, **fields: Any) -> Pixels:
+        """The only picture of a job."""
+        made = self.paint(*pictures, **fields)
+        assert len(made) == 1
+        return made[0]
