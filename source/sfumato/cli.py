@@ -80,6 +80,9 @@ def build_parser() -> argparse.ArgumentParser:
     prompt = commands.add_parser("prompt", help="show how a prompt is understood", description="Show how a prompt is understood, without running anything.")
     prompt.add_argument("text", metavar="PROMPT")
     prompt.add_argument("--steps", type=int, default=Generate().steps, help="steps the prompt is planned for (default: %(default)s)")
+    prompt.add_argument("--negative", action="store_true", help="read it as a negative prompt")
+    prompt.add_argument("--seed", type=int, default=0, help="seed that chooses among {a|b} and wildcards (default: %(default)s)")
+    prompt.add_argument("--style", action="append", default=[], metavar="NAME", help="put a style around it; may be given several times")
     prompt.add_argument("--json", action="store_true", help="print JSON")
     prompt.set_defaults(run=_prompt)
     return parser
@@ -183,19 +186,31 @@ def _convert(options: argparse.Namespace, places: Places) -> int:
 
 
 def _prompt(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.library.words import WordFiles  # as below
     from sfumato.prompts import understand  # loads the vocabulary
 
-    del places
     steps = validate(Generate, {"steps": options.steps}).steps
-    plan = understand(options.text, steps=steps)
+    library = WordFiles().library(places.data, places.models)
+    plan = understand(options.text, steps=steps, library=library, negative=options.negative, styles=options.style, seed=options.seed)
     report = plan.to_json()
     if options.json:
         print(json.dumps(report, indent=2, ensure_ascii=False))
         return DONE
-    for segment in report["segments"]:
-        print(f"{segment['weight']:>7.3f}  {segment['text']!r}")
+    if report["chosen"] != report["text"]:
+        print(f"chosen  {report['chosen']!r}")
+    for phase in report["phases"]:
+        if len(report["phases"]) > 1:
+            print(f"calls {phase['first']}-{phase['last']}")
+        for number, (segments, weight) in enumerate(zip(phase["parts"], report["weights"], strict=True)):
+            if len(report["weights"]) > 1:
+                print(f"part {number} x {weight:g}")
+            for segment in segments:
+                print(f"{segment['weight']:>7.3f}  {segment['text']!r}")
+        for network in phase["networks"]:
+            where = "" if network["part"] is None else f"  (part {network['part']} only)"
+            print(f"{network['kind']:>7}  {_plain(network['name'])}  text {network['te']:g}, picture {network['unet']:g}{where}")
     print(f"tokens  {report['tokens']}")
     for span in report["spans"]:
-        if span.get("message"):
-            print(f"note    {span['start']}-{span['end']}: {span['message']}")
+        if span["message"]:
+            print(f"note    {span['start']}-{span['end']}: {_plain(span['message'])}")
     return DONE

@@ -23,6 +23,9 @@ CHECKPOINT = "checkpoint"
 VAE = "VAE"
 TEXT_ENCODER = "text encoder"
 TINY = "tiny autoencoder"
+LORA = "LoRA"
+HYPERNETWORK = "hypernetwork"
+EMBEDDING = "embedding"
 # Category -> names of its folders; the first is ours, the others are those of programs whose folders people keep. A UNet on its own is chosen as a
 # checkpoint, the rest of it comes from other files.
 FOLDERS = {
@@ -30,6 +33,9 @@ FOLDERS = {
     VAE: ("vae", "VAE"),
     TEXT_ENCODER: ("text_encoders", "text_encoder", "clip", "CLIP"),
     TINY: ("vae_approx", "VAE-taesd"),
+    LORA: ("loras", "Lora", "lora", "LoRA", "LyCORIS"),
+    HYPERNETWORK: ("hypernetworks", "HN"),
+    EMBEDDING: ("embeddings", "TI"),
 }
 SUFFIXES = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 INDEX = "model_index.json"

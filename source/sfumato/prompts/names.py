@@ -53,6 +53,17 @@ class Lines:
         total = list(accumulate(weight for weight, _ in weighed))
         return cls(tuple(text for _, text in weighed), tuple(total)) if weighed else None
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Lines]") -> "Lines":
+        """Several lists as one, weights kept."""
+        texts = tuple(text for part in parts for text in part.texts)
+        total = 0.0
+        cumulative: list[float] = []
+        for part in parts:
+            cumulative += [total + reached for reached in part.cumulative]
+            total = cumulative[-1]
+        return cls(texts, tuple(cumulative))
+
 
 def weighed_option(text: str) -> tuple[float, str]:
     """The weight and the text of `2::text`; without a number the weight is 1."""
