@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sfumato.engine.checkpoint import Checkpoint
+from sfumato.engine.configuration import context_width, input_channels, vector_width
 from sfumato.engine.family import Foreign
 
 _UNET = "model.diffusion_model."
@@ -23,64 +24,68 @@ def _has(*starts: str) -> Callable[[Checkpoint], bool]:
     return match
 
 
-def _only_part(part: str) -> Callable[[Checkpoint], bool]:
-    return lambda checkpoint: set(checkpoint.parts) == {part}
+def _only(*names: str) -> Callable[[Checkpoint], bool]:
+    """Whether the file has these keys and no others."""
+    return lambda checkpoint: {stored.key for part in checkpoint.parts.values() for stored in part.values()} == set(names)
 
 
-def _context(*widths: int) -> Callable[[Checkpoint], bool]:
-    """Whether the cross-attention of the denoising network reads a context of one of these widths."""
+def _is_alone(kind: str) -> Callable[[Checkpoint], bool]:
+    """Whether all parts are of one kind: "vae", or "clip" for any text tower."""
+    return lambda checkpoint: all(part.startswith(kind) for part in checkpoint.parts)
 
-    def match(checkpoint: Checkpoint) -> bool:
-        shape = checkpoint.shape("unet", "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight")
-        if shape is None:
-            shape = checkpoint.shape("unet", "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight")
-        return shape is not None and shape[-1] in widths
 
-    return match
+def _is_unclip(checkpoint: Checkpoint) -> bool:
+    """SD2's context with a vector beside it: pictures as prompts."""
+    return context_width(checkpoint) == 1024 and vector_width(checkpoint) > 0
 
 
 def _inputs(channels: int) -> Callable[[Checkpoint], bool]:
     """Whether the first convolution has this many input channels."""
+    return lambda checkpoint: input_channels(checkpoint) == channels
 
-    def match(checkpoint: Checkpoint) -> bool:
-        shape = checkpoint.shape("unet", "conv_in.weight")
-        return shape is not None and len(shape) == 4 and shape[1] == channels
 
-    return match
+def _scheduler(start: str) -> Callable[[Checkpoint], bool]:
+    """Whether a folder's scheduler is of a class beginning so."""
+    return lambda checkpoint: str(checkpoint.configs.get("scheduler", {}).get("_class_name", "")).startswith(start)
 
 
 def _pipeline(checkpoint: Checkpoint) -> bool:
     return "index" in checkpoint.configs
 
 
+_OTHER_NOISE = "a model trained in another noise parametrisation (EDM)"
+
 ROWS: tuple[Foreign, ...] = (
     Foreign("a ControlNet", _has("control_model.")),
     Foreign("a ControlNet", _has("controlnet_cond_embedding.")),
+    Foreign("a ControlNet", _has("input_hint_block.")),
     Foreign("a LoRA", _has("lora_unet_")),
     Foreign("a LoRA", _has("lora_te")),
     Foreign("a LoRA", _has("unet.down_blocks.")),
     Foreign("an embedding", _has("emb_params")),
-    Foreign("an embedding", _has("clip_g", "clip_l")),
-    Foreign("an inpainting model", _inputs(9)),
-    Foreign("an instruct-pix2pix model", _inputs(8)),
+    Foreign("an embedding", _only("clip_g", "clip_l")),
+    Foreign("a T2I adapter", _has("adapter.body.")),
+    Foreign("an IP adapter", _has("ip_adapter.")),
+    Foreign(_OTHER_NOISE, _has("edm_mean")),
+    Foreign(_OTHER_NOISE, _has("edm_vpred.")),
+    Foreign(_OTHER_NOISE, _scheduler("EDM")),
+    Foreign("an unCLIP model of Stable Diffusion 2", _has("noise_augmentor.")),
+    Foreign("an unCLIP model of Stable Diffusion 2", _is_unclip),
     Foreign("an upscaling model (x4)", _inputs(7)),
     Foreign("a depth-to-image model", _inputs(5)),
-    Foreign("Stable Diffusion XL", _context(2048)),
-    Foreign("the refiner of Stable Diffusion XL", _context(1280)),
-    Foreign("Stable Diffusion 2", _context(1024)),
     Foreign("Stable Diffusion 3", _has("joint_blocks.")),
+    Foreign("Stable Cascade", _has("clip_txt_mapper.")),
     Foreign("Chroma", _has("double_blocks.", "distilled_guidance_layer.")),
     Foreign("Flux.2", _has("double_blocks.", "single_stream_modulation.")),
     Foreign("Flux.1", _has("double_blocks.")),
     Foreign("Z-Image", _has("cap_embedder.", "layers.0.adaLN_modulation.0")),
     Foreign("Lumina 2", _has("cap_embedder.")),
     Foreign("Qwen-Image", _has("txt_in.", "txt_norm.")),
-    Foreign("a Stable Diffusion 1 checkpoint whose network and text encoder do not belong together", _has("input_blocks.", "cond_stage_model.transformer.")),
-    Foreign("a denoising network without its text encoder", _only_part("unet")),
-    Foreign("a VAE on its own", _only_part("vae")),
+    Foreign("a Stable Diffusion checkpoint whose network and text encoder do not belong together", _has("input_blocks.", "cond_stage_model.")),
+    Foreign("a tiny VAE", _has("decoder.layers.")),
+    Foreign("a VAE on its own", _is_alone("vae")),
     Foreign("a VAE on its own", _has("decoder.", "encoder.")),
-    Foreign("a text encoder on its own", _only_part("clip_l")),
-    Foreign("a text encoder on its own", _has("text_model.encoder.")),
+    Foreign("a text encoder on its own", _is_alone("clip")),
     Foreign("an upscaler", _has("model.0.weight")),
     Foreign("an upscaler", _has("conv_first.")),
     Foreign("a diffusers pipeline that it does not know", _pipeline),

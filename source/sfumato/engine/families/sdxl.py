@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LATENT = LatentFormat(channels=4, factor=8, scale=0.13025)
 _VECTOR = VectorRule(("original_height", "original_width", "crop_top", "crop_left", "target_height", "target_width"))
+# Contexts of a single text tower; SD2's unCLIP has one of them, and a vector.
+_SINGLE_WIDTHS = (768, 1024, 1280)
 # Keys of models trained in another parametrisation of the noise (EDM), which look the same otherwise.
 _EDM = ("edm_mean", "edm_std", "edm_vpred.sigma_max")
 
@@ -31,7 +33,7 @@ def _match(checkpoint: Checkpoint) -> bool:
     if context is None or not vector or variant_of(input_channels(checkpoint), _LATENT.channels) is None:
         return False
     pooled = vector - TIME_WIDTH * len(_VECTOR.names)
-    return 0 < pooled < context != pooled + TIME_WIDTH and not _is_edm(checkpoint)
+    return 0 < pooled < context != pooled + TIME_WIDTH and context not in _SINGLE_WIDTHS and not _is_edm(checkpoint)
 
 
 def _is_edm(checkpoint: Checkpoint) -> bool:

@@ -66,21 +66,20 @@ def sort_keys(keys: Iterable[str]) -> dict[str, dict[str, Place]]:
     bare = _bare(rest) if all(part == OTHER for part, _ in groups) else ""
     sorted_parts: dict[str, dict[str, Place]] = {}
     for (part, prefix), members in groups.items():
-        for name, place in canonical(bare or part, members).items():
-            sorted_parts.setdefault(bare or part, {})[name] = place.under(prefix)
+        sorted_parts.setdefault(bare or part, {}).update(canonical(bare or part, members, prefix))
     return sorted_parts
 
 
-def canonical(part: str, keys: Iterable[str]) -> dict[str, Place]:
-    """Canonical name -> place, for one part's keys without prefix in any of the spellings there are."""
+def canonical(part: str, keys: Iterable[str], prefix: str = "") -> dict[str, Place]:
+    """Canonical name -> place, for one part's keys in any of the spellings there are; `prefix` stood before each of them."""
     keys = list(keys)
     if part == UNET:
-        return _plain(unet.to_diffusers(keys) if unet.is_original(keys) else {key: key for key in keys})
+        return _plain(unet.to_diffusers(keys) if unet.is_original(keys) else {key: key for key in keys}, prefix)
     if part == VAE:
-        return _plain(vae.to_diffusers(keys))
-    if part.startswith(CLIP):
-        return clip.from_open_clip(keys) if clip.is_open_clip(keys) else _plain(clip.canonical(keys))
-    return {key: Place(key) for key in keys}
+        return _plain(vae.to_diffusers(keys), prefix)
+    if part.startswith(CLIP) and clip.is_open_clip(keys):
+        return {name: place.under(prefix) for name, place in clip.from_open_clip(keys).items()}
+    return _plain(clip.canonical(keys) if part.startswith(CLIP) else {key: key for key in keys}, prefix)
 
 
 def spell(names: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Place]]:
@@ -114,5 +113,5 @@ def _bare(keys: Iterable[str]) -> str:
     return next((part for part, evidence in _BARE if present.issuperset(evidence)), "")
 
 
-def _plain(keys_to_names: Mapping[str, str]) -> dict[str, Place]:
-    return {name: Place(key) for key, name in keys_to_names.items()}
+def _plain(keys_to_names: Mapping[str, str], prefix: str) -> dict[str, Place]:
+    return {name: Place(prefix + key) for key, name in keys_to_names.items()}

@@ -50,8 +50,9 @@ def is_original(keys: Iterable[str]) -> bool:
 def to_diffusers(keys: Iterable[str]) -> dict[str, str]:
     """Original keys -> diffusers names. A key of no known place keeps its own name, so that nothing is lost silently."""
     keys = list(keys)
-    places = {side: _places(keys, side) for side in _SAMPLERS}
-    return {key: _renamed(key, places) for key in keys}
+    blocks = {key: match for key in keys if (match := _BLOCK.fullmatch(key))}
+    places = {side: _places(blocks.values(), side) for side in _SAMPLERS}
+    return {key: _renamed_block(key, blocks[key], places) if key in blocks else _renamed(key) for key in keys}
 
 
 def to_original(names: Iterable[str]) -> dict[str, str]:
@@ -63,17 +64,16 @@ def to_original(names: Iterable[str]) -> dict[str, str]:
     return {name: _renamed_back(name, starts, attentive) for name in names}
 
 
-def _places(keys: Iterable[str], side: str) -> dict[int, _Place]:
+def _places(blocks: Iterable[re.Match[str]], side: str) -> dict[int, _Place]:
     """The running number of each block of a side -> its level and layer; a downsampling is the last "layer" of its level."""
     numbers: set[int] = set()
     last_of_level: set[int] = set()
-    for key in keys:
-        match = _BLOCK.fullmatch(key)
-        if match is None or match[1] != side:
-            continue
-        numbers.add(int(match[2]))
-        if match[4].startswith(_SAMPLERS[side]):
-            last_of_level.add(int(match[2]))
+    for match in blocks:
+        if match[1] == side:
+            number = int(match[2])
+            numbers.add(number)
+            if match[4].startswith(_SAMPLERS[side]):
+                last_of_level.add(number)
     places: dict[int, _Place] = {}
     level = layer = 0
     for number in sorted(numbers - ({0} if side == "input" else set())):  # input block 0 is the first convolution
@@ -102,17 +102,18 @@ def _split(key: str, table: dict[str, str]) -> str | None:
     return f"{table[stem]}.{leaf}" if stem in table else None
 
 
-def _renamed(key: str, places: Mapping[str, Mapping[int, _Place]]) -> str:
-    single = _split(key, _SINGLE)
-    if single is not None:
-        return single
+def _renamed(key: str) -> str:
     if match := _MIDDLE.fullmatch(key):
         position = int(match[1])
         return f"mid_block.attentions.0.{match[2]}" if position == 1 else f"mid_block.resnets.{position // 2}.{_split(match[2], _RESNET) or match[2]}"
-    match = _BLOCK.fullmatch(key)
-    if match is None or int(match[2]) not in places[match[1]]:
-        return key
-    side, (level, layer), position, rest = match[1], places[match[1]][int(match[2])], int(match[3]), match[4]
+    return _split(key, _SINGLE) or key
+
+
+def _renamed_block(key: str, match: re.Match[str], places: Mapping[str, Mapping[int, _Place]]) -> str:
+    side, number, position, rest = match[1], int(match[2]), int(match[3]), match[4]
+    if number not in places[side]:  # the first convolution
+        return _split(key, _SINGLE) or key
+    level, layer = places[side][number]
     stem = f"{'down' if side == 'input' else 'up'}_blocks.{level}"
     if side == "input" and rest.startswith("op."):
         return f"{stem}.downsamplers.0.conv.{rest[3:]}"
