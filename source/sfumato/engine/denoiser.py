@@ -161,6 +161,7 @@ class UNetNetwork:
         self._table = model.table
         self._dtype = model.device.dtype
         self._wrap = _WRAPPINGS[model.prediction]
+        self._freeu: FreeU | None = None
         self._turning: NegativeValues | None = None
         self._perturbing: dict[str, SelfAttentionPatch] = {}
 
@@ -168,14 +169,13 @@ class UNetNetwork:
     def patched(self, perturbations: Sequence[str] = (), freeu: FreeUSettings | None = None, turns_values: bool = False) -> Iterator[None]:
         """While inside, the network can do what these need; it is itself again afterwards."""
         with ExitStack() as stack:
-            if freeu is not None and not freeu.is_off:
-                stack.enter_context(FreeU(self._unet, freeu))
+            self._freeu = stack.enter_context(FreeU(self._unet, freeu)) if freeu is not None and not freeu.is_off else None
             self._perturbing = {name: stack.enter_context(SelfAttentionPatch(self._unet, PERTURBATIONS[name])) for name in perturbations}
             self._turning = stack.enter_context(NegativeValues(self._unet)) if turns_values else None
             try:
                 yield
             finally:
-                self._perturbing, self._turning = {}, None
+                self._perturbing, self._turning, self._freeu = {}, None, None
 
     def prepare(self, rows: Sequence[Row], batch: int) -> Evaluation:
         """Group rows by the length of their contexts, as tensors on the device."""
@@ -241,6 +241,25 @@ class UNetNetwork:
         assert denoised is not None
         return denoised
 
+    @contextmanager
+    def _armed(self, group: Group) -> Iterator[None]:
+        """Let the patches act on this group's evaluation, and on no other of the same network."""
+        if self._turning is not None:
+            self._turning.signs = group.signs
+        if self._freeu is not None:
+            self._freeu.is_on = True
+        for name, patch in self._perturbing.items():
+            patch.rows = group.perturbed.get(name)
+        try:
+            yield
+        finally:
+            if self._turning is not None:
+                self._turning.signs = None
+            if self._freeu is not None:
+                self._freeu.is_on = False
+            for patch in self._perturbing.values():
+                patch.rows = None
+
     def _evaluate(self, x: Tensor, scaled: Tensor, sigma: float, t: Tensor, group: Group) -> Tensor:
         """The denoised of a group's rows (R, C, h, w)."""
         if group.images is None:
@@ -249,11 +268,8 @@ class UNetNetwork:
             batched = scaled.index_select(0, group.images)
         if group.extra is not None:
             batched = torch.cat([batched, group.extra], dim=1)
-        if self._turning is not None:
-            self._turning.signs = group.signs
-        for name, patch in self._perturbing.items():
-            patch.rows = group.perturbed.get(name)
-        output = self._unet(batched, t, encoder_hidden_states=group.context, added_cond_kwargs=group.added, return_dict=False)[0].to(x.dtype)
+        with self._armed(group):
+            output = self._unet(batched, t, encoder_hidden_states=group.context, added_cond_kwargs=group.added, return_dict=False)[0].to(x.dtype)
         if group.images is None:
             return self._wrap(x, output.unflatten(0, (group.repeats, -1)), sigma).flatten(0, 1)
         return self._wrap(x.index_select(0, group.images), output, sigma)

@@ -6,6 +6,7 @@ Acts where the features entering a block have one of the two greatest channel co
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -13,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+Hook = Callable[[nn.Module, tuple[Any, ...]], "tuple[Any, ...] | None"]
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class FreeUSettings:
 
 
 class FreeU:
-    """While inside, the up side of a UNet works so."""
+    """While inside, and `is_on`, the up side of a UNet works so."""
 
     def __init__(self, unet: nn.Module, settings: FreeUSettings) -> None:
+        self.is_on = False
         entering = list(_entering(unet))
         widths = sorted({features for _, features in entering}, reverse=True)
         factors = dict(zip(widths, ((settings.b1, settings.s1), (settings.b2, settings.s2)), strict=False))
@@ -40,13 +44,24 @@ class FreeU:
         self._handles: list[Any] = []
 
     def __enter__(self) -> FreeU:
-        self._handles = [block.register_forward_pre_hook(_reweighed(features, b, s)) for block, features, b, s in self._places]
+        self._handles = [block.register_forward_pre_hook(self._reweighed(features, b, s)) for block, features, b, s in self._places]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        self.is_on = False
+
+    def _reweighed(self, features: int, b: float, s: float) -> Hook:
+        def before(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+            if not self.is_on:
+                return None
+            joined = args[0]
+            half, rest, skip = joined.split((features // 2, features - features // 2, joined.shape[1] - features), dim=1)
+            return torch.cat([half * b, rest, scaled_low_frequencies(skip, s)], dim=1), *args[1:]
+
+        return before
 
 
 def _entering(unet: nn.Module) -> list[tuple[nn.Module, int]]:
@@ -63,15 +78,6 @@ def _entering(unet: nn.Module) -> list[tuple[nn.Module, int]]:
 def _last_width(unet: nn.Module) -> int:
     """Channels of the innermost skip."""
     return unet.down_blocks[-1].resnets[-1].out_channels  # type: ignore[index, union-attr]
-
-
-def _reweighed(features: int, b: float, s: float) -> Any:
-    def before(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        joined = args[0]
-        half, rest, skip = joined.split((features // 2, features - features // 2, joined.shape[1] - features), dim=1)
-        return torch.cat([half * b, rest, scaled_low_frequencies(skip, s)], dim=1), *args[1:]
-
-    return before
 
 
 def scaled_low_frequencies(x: Tensor, scale: float) -> Tensor:
