@@ -4,53 +4,169 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from sfumato.engine.checkpoint import open_checkpoint
+from sfumato.engine.configuration import Middle, UNetConfiguration
 from sfumato.engine.device import choose
 from sfumato.engine.families import recognise
 from sfumato.engine.family import Model
+from sfumato.engine.layouts import original
+from sfumato.engine.layouts.clip import PROJECTION
 from sfumato.engine.memory import Loaded
-from sfumato.engine.modules import clip_body
+from sfumato.engine.modules import build_unet, clip_body
 from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelUnsupported, Stopped
 from tests.engine.conftest import load
-from tests.support.tiny_models import TinyModules, tiny_modules, write_folder, write_single_file
+from tests.support.tiny_models import WIDTH, Kind, TinyFiles, TinyModules, tiny_modules, write_folder, write_single_file
 
 SOURCE = Path(__file__).parents[2] / "source"
 
 
 def states(model: Model) -> dict[str, dict[str, torch.Tensor]]:
-    return {"unet": model.unet.state_dict(), "vae": model.vae.state_dict(), "clip": clip_body(model.encoders[0].tower).state_dict()}
+    """Part -> canonical name -> weight in memory."""
+    found: dict[str, dict[str, torch.Tensor]] = {"unet": model.unet.state_dict(), "vae": model.vae.state_dict()}
+    for encoder in model.encoders:
+        projection = {} if encoder.projection is None else {PROJECTION: encoder.projection}
+        found[encoder.part] = {**clip_body(encoder.tower).state_dict(), **projection}
+    return found
+
+
+def assert_equal(model: Model, expected: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+    """Every weight in memory is float32 and has exactly this value; towers may lack their last layer."""
+    found = states(model)
+    assert found.keys() == expected.keys()
+    for part, state in found.items():
+        assert state.keys() == expected[part].keys() or (part == "clip_h" and state.keys() < expected[part].keys())
+        assert all(tensor.dtype == torch.float32 and torch.equal(tensor, expected[part][name].float()) for name, tensor in state.items())
 
 
 @pytest.mark.rule("E9", "E12", "R43")
 @pytest.mark.parametrize("layout", ["single file", "folder", "novelai"])
-def test_every_layout_gives_the_exact_weights(tmp_path: Path, modules: TinyModules, layout: str) -> None:
+def test_R43_every_layout_gives_the_exact_weights(tmp_path: Path, modules: TinyModules, layout: str) -> None:
     # Given
     if layout == "folder":
         path = write_folder(modules, tmp_path / "model")
     else:
         path = write_single_file(modules, tmp_path / "model.safetensors")
     if layout == "novelai":
-        with safe_open(path, "pt") as file:
-            tensors = {key.replace("transformer.text_model.", "transformer."): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+        tensors = {key.replace("transformer.text_model.", "transformer."): tensor for key, tensor in load_file(path).items()}
         save_file(tensors, path, metadata={"modelspec.resolution": "64x64"})
     # When
     model = load(path)
     # Then a float32 file has its exact values in memory
-    expected = {"unet": modules.unet.state_dict(), "vae": modules.vae.state_dict(), "clip": clip_body(modules.clip).state_dict()}
-    for part, state in states(model).items():
-        assert state.keys() == expected[part].keys()
-        assert all(torch.equal(tensor, expected[part][name]) and tensor.dtype == torch.float32 for name, tensor in state.items())
+    assert_equal(model, modules.parts())
     assert model.native_px == 64
     assert not any(parameter.requires_grad or parameter.is_meta for parameter in model.unet.parameters())
     assert not any(buffer.is_meta for module in (model.unet, model.vae, model.encoders[0].tower) for buffer in module.buffers())
+
+
+@pytest.mark.rule("E9", "E17", "E20", "E121", "R43")
+@pytest.mark.parametrize(("kind", "family"), [("sd1", "sd1"), ("sd2", "sd2"), ("sdxl", "sdxl"), ("refiner", "sdxl_refiner")])
+def test_both_layouts_of_every_family_give_the_same_weights(tiny_files: TinyFiles, kind: Kind, family: str) -> None:
+    expected = {part: {name: tensor.half().float() for name, tensor in state.items()} for part, state in tiny_files.modules(kind).parts().items()}
+    for path in (tiny_files.single(kind), tiny_files.folder(kind)):
+        model = load(path)
+        assert model.family.name == family
+        assert_equal(model, expected)
+        assert model.unused == 0
+        assert [encoder.part for encoder in model.encoders] == [part for part in expected if part.startswith("clip")]
+        assert (model.vector is not None) == (kind in ("sdxl", "refiner"))
+
+
+@pytest.mark.rule("E121")
+def test_tiny_files_are_small(tiny_files: TinyFiles) -> None:
+    assert sum(tiny_files.single(kind).stat().st_size for kind in get_args(Kind)) < 30_000_000
+
+
+@pytest.mark.rule("E20", "E68")
+@pytest.mark.parametrize(
+    ("kind", "channels", "variant"), [("sd1", 9, "inpainting"), ("sd1", 8, "pix2pix"), ("sd2", 9, "inpainting"), ("sdxl", 9, "inpainting")]
+)
+def test_variants_load(tiny_files: TinyFiles, kind: Kind, channels: int, variant: str) -> None:
+    model = load(tiny_files.single(kind, channels))
+    assert (model.variant, model.unet.conv_in.weight.shape[1], model.latent.channels) == (variant, channels, 4)
+
+
+@pytest.mark.rule("E26")
+def test_layers_of_an_sd2_tower_are_counted_as_if_the_last_were_there(tiny_files: TinyFiles) -> None:
+    (whole,), (cut,) = load(tiny_files.single("sd2")).encoders, load(tiny_files.folder("sd2")).encoders
+    assert (whole.layers, whole.absent, [whole.blocks(layer) for layer in (1, 2)]) == (2, 0, [2, 1])
+    assert (cut.layers, cut.absent, [cut.blocks(layer) for layer in (1, 2)]) == (2, 1, [1, 1])
+
+
+@pytest.mark.rule("E18")
+@pytest.mark.parametrize(
+    ("depths", "up_depths", "middle", "middle_depth", "layers"),
+    [
+        (((1,), (0,)), ((0, 0), (1, 1)), "none", 0, (1, 1)),
+        (((0, 0), (2, 2)), ((4, 1, 2), (0, 0, 0)), "residual", 0, (2, 2)),
+        (((1, 1), (0, 0)), ((0, 0, 0), (1, 1, 1)), "attention", 3, (2, 2)),
+        (((1,), (0, 0, 0)), ((0, 0, 0, 0), (1, 1)), "attention", 1, (1, 3)),
+    ],
+    ids=["no middle", "one block in the middle", "deeper middle", "levels of different length"],
+)
+def test_distilled_networks_load_and_run(
+    tmp_path: Path,
+    tiny_files: TinyFiles,
+    depths: tuple[tuple[int, ...], ...],
+    up_depths: tuple[tuple[int, ...], ...],
+    middle: Middle,
+    middle_depth: int,
+    layers: tuple[int, ...],
+) -> None:
+    # Given a UNet with blocks missing, in the original layout
+    shape = UNetConfiguration(4, 4, (32, 64), layers, depths, up_depths, middle, middle_depth, WIDTH, False, (8, 8), 8)
+    unet = build_unet(shape).to_empty(device="cpu")
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            parameter.normal_(0, 0.05)
+    modules = replace(tiny_files.modules("sd1"), unet=unet)
+    # When
+    model = load(write_single_file(modules, tmp_path / "small.safetensors"))
+    # Then
+    assert_equal(model, modules.parts())
+    latent, context = torch.randn(1, 4, 8, 8), torch.randn(1, 77, WIDTH)
+    with torch.inference_mode():
+        assert torch.equal(model.unet(latent, 5, context).sample, unet.eval()(latent, 5, context).sample)
+
+
+@pytest.mark.rule("E9")
+@pytest.mark.parametrize("suffix", ["scale_weight", "weight_scale"])
+def test_scaled_8_bit_weights_are_what_they_were(tmp_path: Path, tiny_files: TinyFiles, suffix: str) -> None:
+    # Given a file whose matrices are stored in 8 bits with a number beside each, as ComfyUI writes them
+    tensors = load_file(tiny_files.single("sdxl"))
+    expected = {}
+    for key in [key for key, tensor in tensors.items() if key.startswith("model.diffusion_model.") and tensor.dim() == 2 and key.endswith(".weight")]:
+        scale = tensors[key].abs().max().float() / 448
+        tensors[key] = (tensors[key].float() / scale).to(torch.float8_e4m3fn)
+        tensors[f"{key.removesuffix('weight')}{suffix}"] = scale
+        expected[key] = tensors[key].float() * scale
+    tensors["model.diffusion_model.scaled_fp8"] = torch.zeros(0, dtype=torch.float8_e4m3fn)
+    save_file(tensors, tmp_path / "scaled.safetensors", metadata={"modelspec.resolution": "64x64"})
+    # When
+    model = load(tmp_path / "scaled.safetensors")
+    # Then
+    state = model.unet.state_dict()
+    assert len(expected) > 50
+    for name, place in original.sort_keys(tensors)["unet"].items():
+        if place.key in expected:
+            assert torch.equal(state[name], expected[place.key])
+    assert model.unused == 1  # the marker
+
+
+@pytest.mark.rule("E9")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
+def test_every_stored_number_format_is_read(tmp_path: Path, modules: TinyModules, dtype: torch.dtype) -> None:
+    path = write_single_file(modules, tmp_path / "model.safetensors", dtype)
+    assert_equal(load(path), {part: {name: tensor.to(dtype).float() for name, tensor in state.items()} for part, state in modules.parts().items()})
 
 
 @pytest.mark.rule("E107")
@@ -162,6 +278,7 @@ import sys
 from pathlib import Path
 from sfumato.engine import modules
 from sfumato.engine.checkpoint import open_checkpoint
+from sfumato.engine.configuration import Middle, UNetConfiguration
 from sfumato.engine.device import choose
 from sfumato.engine.families import recognise
 def load(path):
