@@ -12,7 +12,7 @@ import torch
 from sfumato.engine.noise_table import NoiseTable
 from sfumato.engine.samplers import SAMPLERS, SamplerParameters, SamplerRow, find_sampler
 from sfumato.engine.schedules import SCHEDULES, Schedule, ScheduleSettings, find_schedule, levels
-from sfumato.engine.steps import Steps, StepSettings, image_steps, steps_of
+from sfumato.engine.steps import Steps, StepSettings, image_steps, joined_methods, steps_of
 from tests.support.exact_denoisers import MEAN, TABLE, VARIANCE, Spy, gaussian, moments, seeded
 
 ON_A_SCHEDULE = [row for row in SAMPLERS if row.grid is None]
@@ -38,6 +38,42 @@ def steps(name: str, n: int, strength: float | None = None, schedule: str = "", 
 
 def trained(t: int) -> float:
     return float(torch.tensor(TABLE.sigmas[t], dtype=torch.float32))
+
+
+# -- joined names -----------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("E42")
+def test_old_joined_names_are_split_for_every_sampler_and_schedule() -> None:
+    for row in SAMPLERS:
+        for schedule in SCHEDULES:
+            for name in (f"{row.name} {schedule.title}", f"{row.name.upper()} {schedule.name}", *(f"{alias} {schedule.title}" for alias in row.aliases)):
+                if find_sampler(name) is None:
+                    assert joined_methods(name) == (row, schedule), name
+        assert joined_methods(row.name) is None
+
+
+@pytest.mark.rule("E42")
+@pytest.mark.parametrize(
+    ("joined", "sampler", "schedule"),
+    [
+        ("DPM++ 2M Karras", "DPM++ 2M", "karras"),
+        ("DPM2 a Karras", "DPM2 a", "karras"),
+        ("DPM++ 2M SDE Exponential", "DPM++ 2M SDE", "exponential"),
+        ("DPM++ 2M SDE Heun Karras", "DPM++ 2M SDE Heun", "karras"),
+        ("Euler a SGM Uniform", "Euler a", "sgm_uniform"),
+        ("euler_k", "Euler", "karras"),
+        ("dpmpp_2m_sde_k", "DPM++ 2M SDE", "karras"),
+    ],
+)
+def test_joined_names_people_have(joined: str, sampler: str, schedule: str) -> None:
+    assert joined_methods(joined) == (named(sampler), spaced(schedule))
+
+
+@pytest.mark.rule("E42")
+def test_names_that_join_nothing_known_are_refused() -> None:
+    for name in ("", "Karras", "Euler Nonsense", "Nonsense Karras", "_k", "k"):
+        assert joined_methods(name) is None
 
 
 # -- whole runs ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from sfumato.engine.originals import Originals, sides_of
 from sfumato.engine.passes import Methods, NoiseScale, Pass
 from sfumato.engine.samplers import SAMPLERS, SamplerParameters, find_sampler
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES, ScheduleSettings, find_schedule, levels
-from sfumato.engine.steps import Steps, StepSettings, steps_of
+from sfumato.engine.steps import Steps, StepSettings, joined_methods, steps_of
 from sfumato.engine.texts import JobTexts
 from sfumato.engine.upscaling import UPSCALERS, Enlargement, Upscaler, enlargement, find_upscaler
 from sfumato.prompts import PassSpan
@@ -169,11 +169,10 @@ def _surplus_areas(request: Generate, seed: ImageSeed, texts: JobTexts) -> list[
 def methods_of(sampler_name: str, schedule_name: str, prefix: str, problems: list[Problem]) -> Methods | None:
     """Sampler and schedule of these names; old joined names ("DPM++ 2M Karras") are split. None if one is unknown, added to the problems."""
     sampler = find_sampler(sampler_name)
-    if sampler is None:
-        head, _, tail = sampler_name.strip().rpartition(" ")
-        if find_schedule(tail) is not None and find_sampler(head) is not None:
-            sampler = find_sampler(head)
-            schedule_name = tail if schedule_name == AUTOMATIC else schedule_name
+    joined = joined_methods(sampler_name) if sampler is None else None
+    if joined is not None:
+        sampler = joined[0]
+        schedule_name = joined[1].name if schedule_name.strip().casefold() == AUTOMATIC else schedule_name
     is_automatic = schedule_name.strip().casefold() == AUTOMATIC
     schedule = find_schedule(sampler.schedule if is_automatic and sampler else schedule_name)
     if sampler is None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sfumato.engine.noise_table import NoiseTable
-from sfumato.engine.samplers import ImageStart, SamplerParameters, SamplerRow
-from sfumato.engine.schedules import Schedule, ScheduleSettings, levels
+from sfumato.engine.samplers import ImageStart, SamplerParameters, SamplerRow, find_sampler
+from sfumato.engine.schedules import Schedule, ScheduleSettings, find_schedule, levels
 
 # Strength 1 would ask for a level above the first.
 _STRENGTH_LIMIT = 0.999
+_KARRAS_SUFFIX = "_k"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,19 @@ class Steps:
     def count(self) -> int:
         """How many steps are run."""
         return max(len(self.sigmas) - 1, 0)
+
+
+def joined_methods(name: str) -> tuple[SamplerRow, Schedule] | None:
+    """Sampler and schedule of one name for both, as older programs wrote them ("DPM++ 2M Karras", InvokeAI's "euler_k"); None if it is no such name."""
+    name = name.strip()
+    splits = [(name[:place], name[place + 1 :]) for place, letter in enumerate(name) if letter == " "]
+    if name.casefold().endswith(_KARRAS_SUFFIX):
+        splits.append((name[: -len(_KARRAS_SUFFIX)], "karras"))
+    for head, tail in splits:
+        row, schedule = find_sampler(head), find_schedule(tail)
+        if row is not None and schedule is not None:
+            return row, schedule
+    return None
 
 
 def image_steps(n: int, strength: float, exact: bool = False) -> tuple[int, int]:
