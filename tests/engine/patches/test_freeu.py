@@ -79,10 +79,15 @@ def _wide() -> UNet2DConditionModel:
 
 @pytest.mark.rule("E105")
 def test_an_exception_leaves_nothing_behind(unet: UNet2DConditionModel) -> None:
-    before = state_of(unet)
-    with pytest.raises(RuntimeError, match="cancelled"), FreeU(unet, SETTINGS) as patch:
-        patch.is_on = True
-        raise RuntimeError("cancelled")
+    before, patch = state_of(unet), FreeU(unet, SETTINGS)
+
+    def cancelled() -> None:
+        with patch:
+            patch.is_on = True
+            raise RuntimeError("cancelled")
+
+    with pytest.raises(RuntimeError, match="cancelled"):
+        cancelled()
     assert not patch.is_on
     assert_bare(unet, before)
 

@@ -49,9 +49,14 @@ def test_values_are_turned_and_keys_are_not(unet: UNet2DConditionModel) -> None:
 
 @pytest.mark.rule("E105")
 def test_an_exception_leaves_nothing_behind(unet: UNet2DConditionModel) -> None:
-    before = state_of(unet)
-    with pytest.raises(RuntimeError, match="cancelled"), NegativeValues(unet) as patch:
-        patch.signs = torch.ones(1, 77, 32)
-        raise RuntimeError("cancelled")
+    before, patch = state_of(unet), NegativeValues(unet)
+
+    def cancelled() -> None:
+        with patch:
+            patch.signs = torch.ones(1, 77, 32)
+            raise RuntimeError("cancelled")
+
+    with pytest.raises(RuntimeError, match="cancelled"):
+        cancelled()
     assert patch.signs is None
     assert_bare(unet, before)

@@ -89,7 +89,14 @@ def test_an_exception_leaves_nothing_behind(unet: UNet2DConditionModel) -> None:
     def fail(attention: Attention, hidden: Tensor) -> Tensor:
         raise RuntimeError("in the middle")
 
-    with pytest.raises(RuntimeError, match="in the middle"), SelfAttentionPatch(unet, fail) as patch:
-        patch.rows = torch.tensor([0])
-        self_attentions(unet)[0](noise(1, 16, 64))
+    patch = SelfAttentionPatch(unet, fail)
+
+    def attend() -> None:
+        with patch:
+            patch.rows = torch.tensor([0])
+            self_attentions(unet)[0](noise(1, 16, 64))
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        attend()
+    assert patch.rows is None
     assert_bare(unet, before)
