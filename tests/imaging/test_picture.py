@@ -105,8 +105,3 @@ def test_no_bytes_raise_out_of_the_reader() -> None:
         outcomes.add(read_picture(bytes(data)).source)
     assert outcomes >= {"sfumato", "none"}
     assert read_png_text(SIGNATURE + b"\xff" * 40).texts == {}
-
-
-def test_a_wrong_number_of_pixels_is_refused() -> None:
-    with pytest.raises(ValueError, match="4x4 pixels take 48 bytes, not 47"):
-        from_rgb(4, 4, PIXELS[1:])

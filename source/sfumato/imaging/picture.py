@@ -158,10 +158,15 @@ def _sidecars(path: Path) -> dict[str, str]:
 
 def _infotext(texts: Texts) -> Infotext | None:
     """The text that most programs write, from wherever the format keeps it."""
-    for text in (texts.keywords.get(INFOTEXT_KEYWORD, ""), texts.exif.get(USER_COMMENT, ""), texts.keywords.get("Comment", ""), texts.comment):
+    for place, text in enumerate(
+        (texts.keywords.get(INFOTEXT_KEYWORD, ""), texts.exif.get(USER_COMMENT, ""), texts.keywords.get("Comment", ""), texts.comment)
+    ):
         # JSON is the business of the programs that write it.
         if text.strip() and not (text.lstrip().startswith("{") and text.rstrip().endswith("}")):
-            return read_infotext(text)
+            found = read_infotext(text)
+            # Cameras and people comment too; without values only a place of its own makes a text a prompt.
+            if place == 0 or found.pairs:
+                return found
     return None
 
 

@@ -8,6 +8,7 @@ pnginfo". The pixels are decoded for this, so it is asked last.
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 
 from PIL import Image
@@ -25,7 +26,10 @@ _FORMATS = ("PNG", "WEBP", "AVIF", "TIFF", "BMP")
 # A byte of a pixel -> its lowest bit as a digit.
 _LOWEST_BIT = bytes(b"01"[value & 1] for value in range(256))
 # What Pillow raises for files that are none, and for formats it was built without.
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, MemoryError, OverflowError, zlib.error)
+_UNREADABLE = (
+    OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, MemoryError, OverflowError, struct.error,
+    zlib.error, Image.DecompressionBombError, Warning,
+)  # fmt: skip
 
 
 def read_stealth(data: bytes) -> tuple[str, list[str]]:
@@ -41,7 +45,7 @@ def read_stealth(data: bytes) -> tuple[str, list[str]]:
                     return text, warnings
             if image.mode in ("RGB", "RGBA"):
                 return _sought(image.convert("RGB"), "RGB")
-    except (*_UNREADABLE, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except _UNREADABLE:
         return "", []
     return "", []
 
