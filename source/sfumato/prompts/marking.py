@@ -49,8 +49,9 @@ def spans_of(source: Source, composition: Composition, options: PromptOptions, l
         passes: where given, schedules that switch in none of them are marked.
     """
     found = {Span(start, end, "comment") for start, end in (find_comments(source.text) if options.comments else ())}
-    found.update(Span(*doubt[:2], "choice", doubt.message) for doubt in source.doubts)
     found.update(_of_choices(source, library))
+    said = {(span.start, span.end, span.message) for span in found}
+    found.update(Span(*doubt[:2], "choice", doubt.message) for doubt in source.doubts if tuple(doubt) not in said)
     for span in _of_tags(composition):
         found.update(_traced_back(span, source.chosen))
     for span in _of_parts(composition, options, library, passes):
