@@ -63,6 +63,7 @@ def test_old_joined_names_are_split_for_every_sampler_and_schedule() -> None:
         ("DPM++ 2M SDE Heun Karras", "DPM++ 2M SDE Heun", "karras"),
         ("Euler a SGM Uniform", "Euler a", "sgm_uniform"),
         ("euler_k", "Euler", "karras"),
+        ("k_dpmpp_2m_sde_ka", "DPM++ 2M SDE", "karras"),
         ("dpmpp_2m_sde_k", "DPM++ 2M SDE", "karras"),
     ],
 )
@@ -194,6 +195,16 @@ def test_strength_cuts_the_schedule_to_its_end(strength: float, n: int, run: int
     assert (made.count, made.calls) == (run, run)
     assert made.noise_sigma == made.sigmas[0]
     assert made.picture_scale == 1.0
+
+
+@pytest.mark.rule("E40", "E60")
+def test_brownian_noise_lies_over_the_whole_schedule_even_if_its_end_is_run() -> None:
+    whole = steps("DPM++ SDE", 20)
+    assert whole.span == (whole.sigmas[-2], whole.sigmas[0])
+    assert steps("DPM++ SDE", 20, 0.5).span == whole.span
+    more = steps("DPM++ 3M SDE", 20)
+    assert more.span == (more.sigmas[-2], more.sigmas[0])
+    assert steps("DPM++ SDE", 20, schedule="kl_optimal").span == pytest.approx((TABLE.sigma_min, TABLE.sigma_max), rel=1e-6)
 
 
 @pytest.mark.rule("E60")

@@ -16,7 +16,8 @@ from sfumato.engine.schedules import Schedule, ScheduleSettings, find_schedule, 
 
 # Strength 1 would ask for a level above the first.
 _STRENGTH_LIMIT = 0.999
-_KARRAS_SUFFIX = "_k"
+# InvokeAI's and old AUTOMATIC1111's.
+_KARRAS_SUFFIXES = ("_k", "_ka")
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,14 @@ class Steps:
         noise_sigma: what unit noise is multiplied by.
         calls: evaluations of the denoiser in all, an estimate where `SamplerRow.varies`.
         picture_scale: what the picture's latent is multiplied by; 1 but for variance-preserving samplers.
+        span: lowest level above 0 and highest of the whole schedule, of which a picture's may be the end; what Brownian noise is laid over.
     """
 
     sigmas: tuple[float, ...]
     noise_sigma: float
     calls: int
     picture_scale: float = 1.0
+    span: tuple[float, float] = (0.0, 0.0)
 
     @property
     def count(self) -> int:
@@ -59,11 +62,10 @@ class Steps:
 
 
 def joined_methods(name: str) -> tuple[SamplerRow, Schedule] | None:
-    """Sampler and schedule of one name for both, as older programs wrote them ("DPM++ 2M Karras", InvokeAI's "euler_k"); None if it is no such name."""
+    """Sampler and schedule of one name for both, as older programs wrote them ("DPM++ 2M Karras", "euler_k"); None if it is no such name."""
     name = name.strip()
     splits = [(name[:place], name[place + 1 :]) for place, letter in enumerate(name) if letter == " "]
-    if name.casefold().endswith(_KARRAS_SUFFIX):
-        splits.append((name[: -len(_KARRAS_SUFFIX)], "karras"))
+    splits += [(name[: -len(suffix)], "karras") for suffix in _KARRAS_SUFFIXES if name.casefold().endswith(suffix)]
     for head, tail in splits:
         row, schedule = find_sampler(head), find_schedule(tail)
         if row is not None and schedule is not None:
@@ -84,14 +86,15 @@ def steps_of(
     if strength is None:
         sigmas = _whole(row, schedule, settings, n, table)
         scaled = row.scaled_noise or settings.sgm_noise_multiplier
-        return Steps(sigmas, math.sqrt(1 + sigmas[0] ** 2) if scaled else sigmas[0], row.evaluations(sigmas))
+        return Steps(sigmas, math.sqrt(1 + sigmas[0] ** 2) if scaled else sigmas[0], row.evaluations(sigmas), span=_span(sigmas))
     if strength == 0:
         return Steps((), 0.0, 0)
     n, t = image_steps(n, strength, exact)
     if row.image_grid is not None:
         return _from_noised(row, row.image_grid(n, t, table, settings.parameters))
-    sigmas = _whole(row, schedule, settings, n, table)[-(t + 2) :]
-    return Steps(sigmas, sigmas[0], row.evaluations(sigmas))
+    whole = _whole(row, schedule, settings, n, table)
+    sigmas = whole[-(t + 2) :]
+    return Steps(sigmas, sigmas[0], row.evaluations(sigmas), span=_span(whole))
 
 
 def _whole(row: SamplerRow, schedule: Schedule, settings: StepSettings, n: int, table: NoiseTable) -> tuple[float, ...]:
@@ -107,7 +110,11 @@ def _from_noised(row: SamplerRow, start: ImageStart) -> Steps:
     """The noised picture sqrt(a) z + sqrt(1 - a) noise, taken for one of the level that sampling begins at, in our coordinates."""
     sigmas = _rounded(start.sigmas)
     scale = math.sqrt((1 + sigmas[0] ** 2) / (1 + start.noised**2))
-    return Steps(sigmas, start.noised * scale, row.evaluations(sigmas), picture_scale=scale)
+    return Steps(sigmas, start.noised * scale, row.evaluations(sigmas), scale, _span(sigmas))
+
+
+def _span(sigmas: tuple[float, ...]) -> tuple[float, float]:
+    return sigmas[-1] or sigmas[-2], sigmas[0]
 
 
 def _rounded(sigmas: tuple[float, ...]) -> tuple[float, ...]:
