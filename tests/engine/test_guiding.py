@@ -12,7 +12,7 @@ from torch import Tensor
 from sfumato.engine.conditioning import Conditioner, EncodingCache, TextSettings
 from sfumato.engine.denoiser import NetworkInputs, Row, UNetNetwork
 from sfumato.engine.family import Model
-from sfumato.engine.guidance import guided, guiding
+from sfumato.engine.guidance import guiding
 from sfumato.engine.guidance_rules import GuidanceSettings
 from sfumato.engine.script import ImageTexts, Script, write_script
 from sfumato.prompts import PassSpan, PromptOptions, read_prompt
@@ -179,11 +179,3 @@ def test_a_pass_may_continue_the_count_of_another(model: Model) -> None:
         assert torch.equal(second(x(), SIGMA), states[3])
         assert not torch.allclose(states[0], states[3], atol=1e-5)
         assert second.calls == first.calls == 4
-
-
-def test_contexts_made_elsewhere_are_guided_alike(model: Model) -> None:
-    written = script(model, "a red circle")
-    (image,) = written.at(0).images
-    contexts = image.positive[0].conditioning.context, image.negative[0].conditioning.context
-    made = guided(UNetNetwork(model), *contexts, 7.0, 1, torch.float32, torch.device("cpu"))(x(), SIGMA)
-    assert torch.equal(made, denoised(model, written))

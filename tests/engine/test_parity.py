@@ -10,15 +10,15 @@ import torch
 from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler, StableDiffusionPipeline
 from torch import Tensor
 
-from sfumato.engine.conditioning import EncodingCache, encode
-from sfumato.engine.denoiser import UNetNetwork
+from sfumato.engine.conditioning import Conditioner, EncodingCache, TextSettings
 from sfumato.engine.family import Model
-from sfumato.engine.guidance import guided
-from sfumato.engine.preview import Previewer
+from sfumato.engine.guidance import guiding
+from sfumato.engine.guidance_rules import GuidanceSettings
+from sfumato.engine.noise import ImageSeed, NoiseSource
 from sfumato.engine.samplers import SamplerParameters, find_sampler
-from sfumato.engine.sampling import Pass, sample
 from sfumato.engine.schedules import find_schedule, levels
-from sfumato.prompts import framed, understand
+from sfumato.engine.script import ImageTexts, write_script
+from sfumato.prompts import PassSpan, framed, read_prompt, understand
 from tests.support.tiny_models import TinyModules
 
 STEPS, GUIDANCE, SEED = 20, 5.0, 11
@@ -27,29 +27,24 @@ PROMPT, NEGATIVE = "a red circle, blue background", "a square"
 CPU = torch.device("cpu")
 
 
-def our_contexts(model: Model) -> tuple[Tensor, Tensor]:
-    with torch.inference_mode():
-        positive, negative = (encode(model, understand(text).chunks, 1, "original", EncodingCache(), lambda: None).context for text in (PROMPT, NEGATIVE))
-    return positive, negative
-
-
 def ours(model: Model, sampler: str, schedule: str) -> tuple[tuple[float, ...], list[Tensor]]:
     """The levels, and x at the start of each step and at the end, through the engine's own path."""
     row, spacing = find_sampler(sampler), find_schedule(schedule)
     assert row is not None
     assert spacing is not None
     sigmas = levels(spacing, STEPS, model.table)
-    denoise = guided(UNetNetwork(model), *our_contexts(model), GUIDANCE, 1, torch.float32, CPU)
+    texts = ImageTexts(read_prompt(PROMPT), read_prompt(NEGATIVE, negative=True))
+    noise = NoiseSource([ImageSeed(SEED)], (4, 8, 8), CPU)
     states: list[Tensor] = []
+    with torch.inference_mode():
+        script = write_script(Conditioner(model, TextSettings(), EncodingCache()), [texts], PassSpan(STEPS))
+        with guiding(model, script, GuidanceSettings(guidance=GUIDANCE)) as denoise:
 
-    def recorded(x: Tensor, sigma: float) -> Tensor:
-        states.append(x)
-        return denoise(x, sigma)
+            def recorded(x: Tensor, sigma: float) -> Tensor:
+                states.append(x)
+                return denoise(x, sigma)
 
-    with Previewer(None) as previewer:
-        final = sample(
-            Pass(row, sigmas, SamplerParameters(), (4, 8, 8)), recorded, [SEED], CPU, check=lambda: None, previewer=previewer, report=lambda *args: None
-        )
+            final = row.function(recorded, noise() * sigmas[0], sigmas, noise, SamplerParameters(), lambda *said: None)
     return sigmas, [*states, final]
 
 

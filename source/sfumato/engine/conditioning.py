@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from sfumato.engine.family import Model, TextEncoder
-from sfumato.engine.text_encoding import Hidden, clip_hidden, read_chunk
+from sfumato.engine.text_encoding import Hidden, read_chunk
 from sfumato.prompts import Chunk, ClipTokenizer, Emphasis, Wording, clip_tokenizer, framed, lay_out
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
@@ -268,21 +268,3 @@ def filled(conditioning: Conditioning, length: int, empty: Conditioning) -> Cond
 def _mapped(conditioning: Conditioning, change: Callable[[Tensor], Tensor]) -> Conditioning:
     signs = None if conditioning.signs is None else change(conditioning.signs)
     return replace(conditioning, context=change(conditioning.context), signs=signs)
-
-
-def encode(model: Model, chunks: Sequence[Chunk], layer: int, mode: str, cache: EncodingCache, each: Callable[[], None]) -> Conditioning:
-    """One prompt of a family with one encoder, before `Conditioner`."""
-
-    def hidden(tokens: list[int]) -> Hidden:
-        return Hidden(clip_hidden(model.encoders[0].tower, torch.tensor([tokens], device=model.device.torch), layer).float())
-
-    states, unrestored = [], False
-    for chunk in chunks:
-        each()
-        tokens, weights = framed(chunk)
-        key = (model.checkpoint.identity, model.device.dtype, str(model.device.torch), layer, tuple(tokens))
-        found = cache.get(key, lambda t=tokens: hidden(t))
-        state, failed = emphasise(found.states, torch.tensor(weights, device=found.states.device), mode)  # type: ignore[arg-type]
-        states.append(state)
-        unrestored |= failed
-    return Conditioning(torch.cat(states, dim=1), is_unrestored=unrestored)

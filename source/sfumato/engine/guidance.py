@@ -23,7 +23,7 @@ from sfumato.engine.denoiser import Network, NetworkInputs, Row, UNetNetwork
 from sfumato.engine.family import Model
 from sfumato.engine.guidance_rules import RULES, GuidanceSettings, Sides, rescaled
 from sfumato.engine.patches.freeu import FreeUSettings
-from sfumato.engine.script import ImageState, Script, State, Voice, constant_script
+from sfumato.engine.script import ImageState, Script, State, Voice
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.requests.generate import Generate
 
@@ -263,8 +263,3 @@ def _average(rows: Tensor, slots: tuple[_Slot, ...], x: Tensor) -> Tensor:
         plain.index_add_(0, images, part)
         count.index_add_(0, images, torch.ones_like(weight))
     return torch.where(weights.abs() > 1e-6, total / torch.where(weights == 0, 1.0, weights), plain / count)
-
-
-def guided(network: Network, positive: Tensor, negative: Tensor, scale: float, batch: int, dtype: torch.dtype, device: torch.device) -> GuidedDenoiser:
-    """One text and one negative text for all images and calls, before `guiding`."""
-    return GuidedDenoiser(network, constant_script(Conditioning(positive), Conditioning(negative), batch), GuidanceSettings(guidance=scale))

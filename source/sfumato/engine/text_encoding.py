@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import CLIPTextModel
 
 from sfumato.engine.family import TextEncoder
 from sfumato.engine.modules import clip_body
@@ -57,16 +56,6 @@ def read_chunk(encoder: TextEncoder, tokens: Sequence[int], layer: int, final_no
         return Hidden(states.float())
     last = body.final_layer_norm(hidden[:, list(tokens).index(END)])
     return Hidden(states.float(), functional.linear(last, encoder.projection).float())
-
-
-def clip_hidden(tower: CLIPTextModel, tokens: Tensor, layer: int) -> Tensor:
-    """The normed hidden state (B, 77, width) of the `layer`-th layer from the end for tokens (B, 77), in the tower's number format."""
-    body = clip_body(tower)
-    hidden = body.embeddings(input_ids=tokens)
-    mask = _causal(hidden)
-    for block in body.encoder.layers[: len(body.encoder.layers) - layer + 1]:
-        hidden = _through(block, hidden, mask)
-    return body.final_layer_norm(hidden)
 
 
 def _causal(hidden: Tensor) -> Tensor:
