@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from sfumato.engine import device as devices
+from sfumato.engine.acting import check_acting
 from sfumato.engine.areas import softened
 from sfumato.engine.batch import Batch, Scene
 from sfumato.engine.beside import check_variant
@@ -28,7 +29,7 @@ from sfumato.engine.originals import Originals
 from sfumato.engine.passes import Methods
 from sfumato.engine.patches.tiling import tiled
 from sfumato.engine.plan import Models, Plan, draft_of, plan_of
-from sfumato.engine.preview import Previewer, linear_colours, vae_colours
+from sfumato.engine.preview import Previewer, Previews, TinyDecoders, previewer_of
 from sfumato.engine.record import Made, Recorder, Settled, UsedInput, UsedModel
 from sfumato.engine.sampling import deterministic
 from sfumato.engine.script import ImageTexts
@@ -38,7 +39,7 @@ from sfumato.engine.voices import Voices
 from sfumato.jobs.context import JobContext
 from sfumato.library.hashes import Hashes
 from sfumato.library.models import TEXT_ENCODER, VAE, locate
-from sfumato.prompts import EmptyLibrary
+from sfumato.library.words import WordFiles
 from sfumato.protocol.errors import ImageUnreadable, OutOfMemory
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate, GenerateResult, ImageRecord
@@ -72,6 +73,8 @@ class _Job:
         self.context = context
         self.loaded = context.shared(Loaded)
         self.warnings: list[JobWarning] = []
+        # Of how the job went, not of what its pictures show.
+        self.unrecorded: list[JobWarning] = []
         self.images: list[ImageRecord] = []
         self.tell = Telling(context, self._previewer)
         self._previewers: dict[int, Previewer] = {}
@@ -85,9 +88,12 @@ class _Job:
 
     def run(self) -> GenerateResult:
         request, tell = self.request, self.tell
-        texts = JobTexts(request, EmptyLibrary())
+        places = self.context.places
+        texts = JobTexts(request, self.context.shared(WordFiles).library(places.data, places.models))
         draft = draft_of(request, self.context.blobs, texts)
         originals = Originals(request, self.context.blobs) if request.image else None
+        if originals is not None and originals.has_empty_mask:
+            self.warnings.append(JobWarning(code="empty_mask", message="The mask is empty, so the whole picture was repainted.", path="mask"))
         areas = [self._area(number, blob) for number, blob in enumerate(request.areas)]
         models = self._load()
         plan = plan_of(request, draft, models, originals)
@@ -121,9 +127,11 @@ class _Job:
             highres = self._read(paths["hr_model"], NO_COMPONENTS, (first,)) if "hr_model" in paths else first
             refiner = self._read(paths["refiner"], NO_COMPONENTS, (first, highres)) if "refiner" in paths else None
             self.tell.loaded()
-        for model in (first, highres):
+        models = Models(first, highres, refiner)
+        check_acting(request, first, models.all[1:])
+        for model in models.all:
             check_variant(model, request)
-        return Models(first, highres, refiner)
+        return models
 
     def _read(self, path: Path, components: Mapping[str, Path], beside: Sequence[Model]) -> Model:
         request = self.request
@@ -136,16 +144,10 @@ class _Job:
         """One for each VAE of the job, closed with it."""
         key = id(model.vae)
         if key not in self._previewers:
-            match self.request.preview:
-                case "linear":
-                    colours = linear_colours(self.loaded.preview_factors(model), model.latent.factor)
-                case "full":
-                    colours = vae_colours(model)
-                case _:
-                    colours = None
-            # The VAE on the processor would fight the denoising loop for it.
-            beside = self.request.preview != "full" or model.device.torch.type != "cpu"
-            self._previewers[key] = self._stack.enter_context(Previewer(colours, self.request.preview_every, beside=beside))
+            previews = Previews(model, self.loaded, self.context.shared(TinyDecoders), self.context.places.models)
+            previewer, warnings = previewer_of(self.request.preview, self.request.preview_every, previews)
+            self.unrecorded += [warning for warning in warnings if warning not in self.unrecorded]
+            self._previewers[key] = self._stack.enter_context(previewer)
         return self._previewers[key]
 
     # -- one batch ---------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ class _Job:
             family=model.family.name,
             sampler=plan.methods.sampler.name,
             schedule=plan.methods.schedule.name,
-            warnings=tuple(self.warnings),
+            warnings=(*self.warnings, *self.unrecorded),
             seconds={stage: round(spent, 4) for stage, spent in self.tell.seconds.items()},
         )
 
