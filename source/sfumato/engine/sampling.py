@@ -38,7 +38,7 @@ def begin(plan: Pass, noise: Tensor, original: Tensor | None) -> Tensor:
 
 def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource, blend: Blend | None) -> Tensor:
     """The finished latents (B, C, h, w) float32 of a pass that starts from x. Raises `NumbersInvalid`, and whatever the denoiser raises to stop."""
-    noise.cover(plan.steps.sigmas)
+    noise.cover(plan.steps.span)
     with torch.inference_mode():
         held = denoise if blend is None else Blended(denoise, blend)
         x = plan.methods.sampler.function(held, x, plan.steps.sigmas, noise, plan.parameters, _nothing)
