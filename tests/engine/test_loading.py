@@ -278,7 +278,6 @@ import sys
 from pathlib import Path
 from sfumato.engine import modules
 from sfumato.engine.checkpoint import open_checkpoint
-from sfumato.engine.configuration import Middle, UNetConfiguration
 from sfumato.engine.device import choose
 from sfumato.engine.families import recognise
 def load(path):
@@ -297,7 +296,7 @@ print((memory("VmHWM") - before) / Path(sys.argv[2]).stat().st_size)
 @pytest.mark.slow
 @pytest.mark.rule("E12", "R135")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from Linux's accounting")
-def test_loading_takes_little_more_memory_than_the_file(tmp_path: Path, single_file: Path) -> None:
+def test_R135_loading_takes_little_more_memory_than_the_file(tmp_path: Path, single_file: Path) -> None:
     # Given a file of 100 MB: the tiny model with a wide UNet
     big = tmp_path / "big.safetensors"
     from diffusers import UNet2DConditionModel
@@ -317,7 +316,11 @@ def test_loading_takes_little_more_memory_than_the_file(tmp_path: Path, single_f
     assert big.stat().st_size > 80_000_000
     # When
     answer = subprocess.run(
-        [sys.executable, "-c", _MEASURE, str(single_file), str(big)], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", _MEASURE, str(single_file), str(big)],
+        env={"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     # Then
-    assert 0.9 < float(answer.stdout) < 1.2
+    assert 0.9 < float(answer.stdout) < 1.15
