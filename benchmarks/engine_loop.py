@@ -17,18 +17,28 @@ import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
 from sfumato.engine.checkpoint import Checkpoint
+from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.configuration import UNetConfiguration
-from sfumato.engine.denoiser import UNetNetwork
 from sfumato.engine.device import choose
 from sfumato.engine.families import FAMILIES
 from sfumato.engine.family import Model
-from sfumato.engine.guidance import guided
+from sfumato.engine.guidance import guiding
+from sfumato.engine.guidance_rules import GuidanceSettings
 from sfumato.engine.modules import build_unet
+from sfumato.engine.noise import ImageSeed, NoiseSource
 from sfumato.engine.noise_table import NoiseTable
-from sfumato.engine.preview import Previewer, linear_colours
+from sfumato.engine.passes import Methods, Pass
+from sfumato.engine.preview import Previewer
+from sfumato.engine.preview.linear import linear_colours
 from sfumato.engine.samplers import SamplerParameters, find_sampler
-from sfumato.engine.sampling import Pass, sample
-from sfumato.engine.schedules import find_schedule, levels
+from sfumato.engine.sampling import begin, sample
+from sfumato.engine.schedules import find_schedule
+from sfumato.engine.script import constant_script
+from sfumato.engine.steps import StepSettings, steps_of
+from sfumato.engine.telling import Telling, Totals
+from sfumato.jobs.context import JobContext, Kept
+from sfumato.jobs.places import Places
+from sfumato.prompts import PassSpan
 
 STARTER = UNetConfiguration.regular((32, 64, 64, 64), (1, 1, 1, 0), 64, heads=8, linear_projection=False)
 SD15 = UNetConfiguration.regular((320, 640, 1280, 1280), (1, 1, 1, 0), 768, heads=8, linear_projection=False)
@@ -47,6 +57,14 @@ def random_unet(configuration: UNetConfiguration) -> UNet2DConditionModel:
             whole = numbers.repeat(-(-parameter.numel() // len(numbers)))
             parameter.copy_(whole[: parameter.numel()].view_as(parameter))
     return unet.requires_grad_(False).eval()
+
+
+class _Silence:
+    """A reporter that forgets everything."""
+
+    def progress(self, **said: object) -> None: ...
+
+    def artifact(self, **made: object) -> None: ...
 
 
 class Subject:
@@ -78,14 +96,22 @@ class Subject:
         schedule, sampler = find_schedule("uniform"), find_sampler("Euler")
         assert schedule is not None
         assert sampler is not None
-        self._pass = Pass(sampler, levels(schedule, steps, table), SamplerParameters(), self._shape)
+        size = latent_px * family.latent.factor
+        levels = steps_of(sampler, schedule, StepSettings(), steps, table)
+        self._pass = Pass("first", (size, size), Methods(sampler, schedule, False), SamplerParameters(), levels, GUIDANCE, PassSpan(steps))
+        self._context = JobContext("benchmark", Places(Path(), Path(), ()), _Silence(), Kept(), {})
         self._pipeline = self._make_pipeline()
 
     def ours(self) -> None:
-        device = self._device
-        denoise = guided(UNetNetwork(self._model), self._positive, self._negative, GUIDANCE, 1, device.dtype, device.torch)
-        with Previewer(linear_colours(self._model.family.preview, self._model.latent.factor)) as previewer:
-            sample(self._pass, denoise, [1], device.torch, lambda: None, previewer, lambda *said: None)
+        """As a job does it, previews and reports included."""
+        model = self._model
+        script = constant_script(Conditioning(self._positive), Conditioning(self._negative), calls=self.steps)
+        with Previewer(linear_colours(model.family.preview, model.latent.factor)) as previewer, torch.inference_mode():
+            tell = Telling(self._context, lambda model: previewer)
+            tell.expect(Totals(self.steps, 0, 0, 1))
+            noise = NoiseSource([ImageSeed(1)], self._shape, self._device.torch)
+            with tell.denoising(model, self.steps) as watched, guiding(model, script, GuidanceSettings(guidance=GUIDANCE)) as denoise:
+                sample(self._pass, watched(denoise), begin(self._pass, noise(), None), noise, None)
 
     def bare(self) -> None:
         device = self._device
