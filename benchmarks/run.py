@@ -45,13 +45,32 @@ def _first_picture() -> list[Row]:
     return [child_process.first_picture_row()]
 
 
+def _previews() -> list[Row]:
+    import previews
+
+    return previews.rows()
+
+
+def _loading() -> list[Row]:
+    import loading
+
+    return loading.rows()
+
+
 def _window() -> list[Row]:
     import window
 
     return window.rows()
 
 
-PARTS: dict[str, Callable[[], list[Row]]] = {"engine": _engine, "child": _child, "first-picture": _first_picture, "window": _window}
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "engine": _engine,
+    "child": _child,
+    "first-picture": _first_picture,
+    "loading": _loading,
+    "previews": _previews,
+    "window": _window,
+}
 
 
 def main(names: list[str]) -> int:

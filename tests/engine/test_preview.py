@@ -17,7 +17,7 @@ from sfumato.engine.families import FAMILIES
 from sfumato.engine.family import Family, Model
 from sfumato.engine.memory import Loaded
 from sfumato.engine.preview import Previewer, factors_of, fit_factors, linear_colours
-from sfumato.engine.preview.previewer import jpeg
+from sfumato.engine.preview.previewer import SHARE, jpeg
 from sfumato.protocol.errors import NumbersInvalid
 from tests.engine.conftest import Bench
 
@@ -149,8 +149,9 @@ def test_by_default_previews_take_no_more_than_a_twentieth_of_the_time(cost: flo
             previewer.take()
             clock.now += step
             # the first one's price is learnt by paying it
-            assert (colours.count - 1) * cost <= 0.05 * clock.now, call
-    assert colours.count >= min(0.9 * 0.05 * clock.now / cost, 9 * clock.now, 1000)
+            assert (colours.count - 1) * cost <= SHARE * clock.now, call
+    assert colours.count >= min(0.9 * SHARE * clock.now / cost, 9 * clock.now)
+    assert SHARE < 0.05
 
 
 @pytest.mark.rule("E104")

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 SIDE_LIMIT_PX = 512
 JPEG_QUALITY = 80
 INTERVAL_S = 0.1
-# Share of the time that previews may take together, where a person did not ask for them at certain steps.
-SHARE = 0.05
+# Share of the time that previews may take together, where a person did not ask for them at certain steps; with what they cost besides, a twentieth.
+SHARE = 0.04
 
 Colours = Callable[[Tensor], list[Image.Image]]
 Clock = Callable[[], float]
