@@ -19,7 +19,7 @@ from sfumato.engine.acting import check_acting
 from sfumato.engine.areas import softened
 from sfumato.engine.batch import Batch, Scene
 from sfumato.engine.beside import check_variant
-from sfumato.engine.catalog import find_model
+from sfumato.engine.catalog import CATEGORIES, find_components, find_model
 from sfumato.engine.family import Model
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask
@@ -38,15 +38,15 @@ from sfumato.engine.texts import JobTexts
 from sfumato.engine.voices import Voices
 from sfumato.jobs.context import JobContext
 from sfumato.library.hashes import Hashes
-from sfumato.library.models import TEXT_ENCODER, VAE, locate
-from sfumato.library.words import WordFiles
+from sfumato.library.models import locate
+from sfumato.library.styles import read_styles
+from sfumato.library.words import WordFiles, style_files
 from sfumato.protocol.errors import ImageUnreadable, OutOfMemory
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate, GenerateResult, ImageRecord
 
 # What torch's CPU allocator says, on Linux and on Windows.
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
-_COMPONENTS = {"vae": VAE, "clip": TEXT_ENCODER, "clip_2": TEXT_ENCODER}
 
 
 def run(request: Generate, context: JobContext) -> GenerateResult:
@@ -90,7 +90,8 @@ class _Job:
         request, tell = self.request, self.tell
         places = self.context.places
         texts = JobTexts(request, self.context.shared(WordFiles).library(places.data, places.models))
-        draft = draft_of(request, self.context.blobs, texts)
+        styles = [style.name for style in read_styles(style_files(places.data))] if request.styles else []
+        draft = draft_of(request, self.context.blobs, texts, styles)
         originals = Originals(request, self.context.blobs) if request.image else None
         if originals is not None and originals.has_empty_mask:
             self.warnings.append(JobWarning(code="empty_mask", message="The mask is empty, so the whole picture was repainted.", path="mask"))
@@ -114,11 +115,11 @@ class _Job:
         try:
             return open_mask(self.context.blobs[blob], "areas")
         except ImageUnreadable as error:
-            raise ImageUnreadable(f"Area {number + 1}", path="areas", detail=error.message) from error
+            raise ImageUnreadable(f"Area {number + 1}", path="areas") from error
 
     def _load(self) -> Models:
         request, folders = self.request, self.context.places.models
-        components = {field: locate(folders, name, kind, field) for field, kind in _COMPONENTS.items() if (name := getattr(request, field))}
+        components = find_components(folders, {field: getattr(request, field) for field in CATEGORIES})
         # All are found before the first is read.
         paths = {"model": find_model(folders, request.model)}
         paths |= {field: locate(folders, name, field=field) for field in ("hr_model", "refiner") if (name := getattr(request, field))}
