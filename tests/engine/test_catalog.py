@@ -9,9 +9,11 @@ from pathlib import Path
 import bson
 import pytest
 
-from sfumato.engine.catalog import describe
+from sfumato.engine.catalog import describe, find_components, find_model
 from sfumato.engine.schedules import SCHEDULES
 from sfumato.jobs.places import Places
+from sfumato.protocol.errors import ModelNotFound
+from tests.support.tiny_models import TinyFiles, write_component
 
 
 @pytest.mark.rule("E16", "E46")
@@ -36,6 +38,37 @@ def test_catalog_names_models_samplers_schedules_and_devices(tmp_path: Path, sin
     assert schedules["custom"]["parameters"] == ["sigmas"]
     assert catalog["device"]["kind"] in ("cpu", "cuda", "mps")
     assert catalog["versions"].keys() == {"sfumato", "torch", "diffusers", "transformers"}
+
+
+@pytest.mark.rule("E9", "E16", "E19", "E68")
+def test_catalog_names_parts_and_what_is_missing(tmp_path: Path, tiny_files: TinyFiles) -> None:
+    models = tmp_path / "models"
+    (models / "checkpoints").mkdir(parents=True)
+    shutil.copy(tiny_files.single("sd1", 9), models / "checkpoints" / "inpainting.safetensors")
+    write_component(tiny_files.modules("sdxl"), "unet", models / "unet" / "alone.safetensors")
+    write_component(tiny_files.modules("sdxl"), "vae", models / "VAE" / "xl-vae.safetensors")
+    write_component(tiny_files.modules("sdxl"), "clip_l", models / "clip" / "clip_l.safetensors")
+    write_component(tiny_files.modules("sdxl"), "clip_g", models / "text_encoders" / "clip_g.safetensors")
+    write_component(tiny_files.modules("sdxl"), "clip_g", models / "vae" / "no-vae.safetensors")
+    choices = describe(Places(tmp_path, tmp_path / "outputs", (models,)))["choices"]
+    rows = {row["value"]: (row["family"], row["variant"], row["missing"], row["state"]) for row in choices["models"]}
+    assert rows == {
+        "alone": ("Stable Diffusion XL", "base", ["vae", "clip", "clip_2"], "ready"),
+        "inpainting": ("Stable Diffusion 1", "inpainting", [], "ready"),
+    }
+    vaes = {row["value"]: row for row in choices["vaes"]}
+    assert (vaes["xl-vae"]["state"], vaes["xl-vae"]["channels"]) == ("ready", 4)
+    assert (vaes["no-vae"]["state"], "VAE" in vaes["no-vae"]["reason"]) == ("unusable", True)
+    assert {row["value"]: row["widths"] for row in choices["text_encoders"]} == {"clip_g": [32], "clip_l": [32]}
+    # A model that misses parts is not what an empty choice means.
+    folders = (models,)
+    assert find_model(folders, "").name == "inpainting.safetensors"
+    found = find_components(folders, {"vae": "xl-vae", "clip": "clip_l", "clip_2": ""})
+    assert {field: path.name for field, path in found.items()} == {"vae": "xl-vae.safetensors", "clip": "clip_l.safetensors"}
+    assert find_components(folders, {"vae": "inpainting"})["vae"].name == "inpainting.safetensors"
+    with pytest.raises(ModelNotFound, match=r"No VAE named 'xl-vea'.*Closest: 'xl-vae'") as caught:
+        find_components(folders, {"vae": "xl-vea"})
+    assert caught.value.path == "vae"
 
 
 @pytest.mark.rule("X2")

@@ -39,6 +39,34 @@ def by_name(entries: list[ModelEntry]) -> dict[str, ModelEntry]:
     return {entry.name: entry for entry in entries}
 
 
+@pytest.mark.rule("E9")
+def test_parts_lie_in_folders_of_their_own(roots: list[Path]) -> None:
+    first, second = roots
+    model(first / "vae" / "mine.safetensors")
+    model(second / "VAE" / "theirs.safetensors")
+    model(first / "text_encoders" / "clip_l.safetensors")
+    model(second / "clip" / "clip_g.safetensors")
+    model(first / "unet" / "unet.safetensors")
+    model(second / "diffusion_models" / "flux.safetensors")
+    model(first / "checkpoints" / "whole.safetensors")
+    assert [entry.name for entry in scan(roots, models.VAE)] == ["mine", "theirs"]
+    assert [entry.name for entry in scan(roots, models.TEXT_ENCODER)] == ["clip_g", "clip_l"]
+    assert [entry.name for entry in scan(roots)] == ["flux", "unet", "whole"]
+    with pytest.raises(ModelNotFound, match="No VAE named 'whole'") as caught:
+        locate(roots, "whole", models.VAE, "vae")
+    assert caught.value.path == "vae"
+    (first / "vae" / "old.pt").write_bytes(PICKLE + bytes(50))
+    with pytest.raises(PickleRefused) as refused:
+        locate(roots, "old", models.VAE, "vae")
+    assert refused.value.path == "vae"
+
+
+def test_a_folder_under_two_names_is_one_folder(roots: list[Path]) -> None:
+    model(roots[0] / "vae" / "mine.safetensors")
+    (roots[0] / "VAE").symlink_to(roots[0] / "vae", target_is_directory=True)
+    assert [entry.name for entry in scan(roots, models.VAE)] == ["mine"]
+
+
 @pytest.mark.rule("X2")
 def test_files_are_what_their_first_bytes_say(roots: list[Path]) -> None:
     first, second = roots
