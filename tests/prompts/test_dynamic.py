@@ -251,7 +251,7 @@ SIGNS = st.lists(
 
 @pytest.mark.rule("P2", "P5")
 @given(SIGNS | st.text(max_size=40), st.integers(-5, 2**64))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_text_can_be_chosen_from_and_always_alike(text: str, seed: int) -> None:
     prompt = read_prompt(text, library=LIBRARY, seed=seed)
     assert prompt.text == read_prompt(text, library=LIBRARY, seed=seed).text

@@ -88,13 +88,19 @@ class _Bracket(NamedTuple):
     factor: float
 
 
+# A text and its place. Bare: one is made for every cut, and a named tuple takes six times as long to make.
+_Written = tuple[str, int, int]
+_CLOSE_ROUND, _CLOSE_SQUARE = _Bracket(")", 1.0), _Bracket("]", 1.0)
+_OPEN_ROUND, _OPEN_SQUARE = _Bracket("(", ROUND), _Bracket("[", SQUARE)
+
+
 class _Scan:
     """One pass over a text: what was cut out, in order, before the weights are known (a bracket tells its weight only where it closes)."""
 
     def __init__(self, text: str, special_words: bool = True, marks: bool = True) -> None:
         self._special_words = special_words
         self._marks = marks
-        self.items: list[Segment | Break | SpecialToken | _Bracket] = []
+        self.items: list[_Written | Break | SpecialToken | _Bracket] = []
         self.spans: list[Span] = []
         self._open: dict[str, list[tuple[int, int]]] = {"(": [], "[": []}  # place among the items, place in the text
         # What was read last, as far as it tells whether START and END stand alone: text, or nothing after a separator.
@@ -152,11 +158,11 @@ class _Scan:
         self._before = ""
         if sign in "([":
             self._open[sign].append((len(self.items), cut.start()))
-            self.items.append(_Bracket(sign, ROUND if sign == "(" else SQUARE))
+            self.items.append(_OPEN_ROUND if sign == "(" else _OPEN_SQUARE)
             self._colour(*cut.span(), "bracket")
         elif self._open["(" if sign == ")" else "["]:
             self._open["(" if sign == ")" else "["].pop()
-            self.items.append(_Bracket(sign, 1.0))
+            self.items.append(_CLOSE_ROUND if sign == ")" else _CLOSE_SQUARE)
             self._colour(*cut.span(), "bracket")
         else:
             self._stray(cut)
@@ -168,7 +174,7 @@ class _Scan:
         opened, _ = self._open["("].pop()
         weight = _bounded(float(cut["weight"]))
         self.items[opened] = _Bracket("(", weight)
-        self.items.append(_Bracket(")", 1.0))
+        self.items.append(_CLOSE_ROUND)
         self._colour(*cut.span("weight"), "weight")
         self._colour(cut.end() - 1, cut.end(), "bracket")
         self._before = ""
@@ -180,11 +186,11 @@ class _Scan:
 
     def _end_blanks(self) -> None:
         """Drop the blanks before a BREAK; those after it the expression has taken."""
-        if self.items and isinstance(last := self.items[-1], Segment):
-            self.items[-1] = last._replace(text=last.text.rstrip())
+        if self.items and type(last := self.items[-1]) is tuple:
+            self.items[-1] = (last[0].rstrip(), last[1], last[2])
 
     def _add_text(self, text: str, cut: re.Match[str]) -> None:
-        self.items.append(Segment(text, 1.0, *cut.span()))
+        self.items.append((text, *cut.span()))
 
     def _mark(self, start: int, end: int, kind: SpanKind, message: str) -> None:
         if self._marks:
@@ -217,13 +223,13 @@ def without_emphasis(text: str) -> Emphasis:
     return Emphasis((Segment(text, 1.0, 0, len(text)),) if text else (), ())
 
 
-def _weighed(items: list[Segment | Break | SpecialToken | _Bracket]) -> list[Piece]:
+def _weighed(items: list[_Written | Break | SpecialToken | _Bracket]) -> list[Piece]:
     """Give each piece the product of the brackets around it, and make one segment of neighbours of equal weight; empty ones go.
 
     Each kind of bracket closes in reverse order, so two stacks of running products suffice.
     """
-    products = {"(": [1.0], "[": [1.0]}
-    opener = {")": "(", "]": "["}
+    rounds, squares = [1.0], [1.0]
+    stacks = {"(": rounds, "[": squares, ")": rounds, "]": squares}
     weight = 1.0
     is_new = False  # a bracket came since the weight was computed
     pieces: list[Piece] = []
@@ -231,26 +237,29 @@ def _weighed(items: list[Segment | Break | SpecialToken | _Bracket]) -> list[Pie
     joined, start, end = 1.0, 0, 0
     for item in items:
         if isinstance(item, _Bracket):
-            if item.sign in products:
-                products[item.sign].append(_bounded(products[item.sign][-1] * item.factor))
+            stack = stacks[item.sign]
+            if item.sign in "([":
+                stack.append(_bounded(stack[-1] * item.factor))
             else:
-                products[opener[item.sign]].pop()
+                stack.pop()
             is_new = True
             continue
         if is_new:
-            weight = float(f"{_bounded(products['('][-1] * products['['][-1]):.12g}")
+            weight = float(f"{_bounded(rounds[-1] * squares[-1]):.12g}")
             is_new = False
-        is_text = isinstance(item, Segment)
-        if texts and (not is_text or (item.text and weight != joined)):
+        is_special = isinstance(item, Break | SpecialToken)
+        if texts and (is_special or (item[0] and weight != joined)):
             pieces.append(Segment("".join(texts), joined, start, end))
             texts = []
-        if not is_text:
-            pieces.append(item._replace(weight=weight) if isinstance(item, SpecialToken) else item)
-        elif item.text:
+        if isinstance(item, SpecialToken):
+            pieces.append(item._replace(weight=weight))
+        elif isinstance(item, Break):
+            pieces.append(item)
+        elif item[0]:
             if not texts:
-                joined, start = weight, item.start
-            texts.append(item.text)
-            end = item.end
+                joined, start = weight, item[1]
+            texts.append(item[0])
+            end = item[2]
     if texts:
         pieces.append(Segment("".join(texts), joined, start, end))
     return pieces

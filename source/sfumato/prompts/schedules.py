@@ -174,21 +174,11 @@ def read_when(text: str, start: int, end: int) -> When | None:
     return When(float(written["number"]), "." in written["number"])
 
 
-class _Frame(NamedTuple):
-    """An open bracket: its sign and place, and how many items and separators there were before it."""
-
-    sign: str
-    place: int
-    item: int
-    separator: int
-
-
-class _Separator(NamedTuple):
-    """A colon or upright line inside a bracket: its place in the text and among the items."""
-
-    sign: str
-    place: int
-    item: int
+# An open bracket: its sign and place, and how many items and separators there were before it. Bare tuples here and below: they are made for every sign of a
+# prompt, and a named one takes six times as long to make.
+_Frame = tuple[str, int, int, int]
+# A colon or upright line inside a bracket: its sign, its place in the text and among the items.
+_Separator = tuple[str, int, int]
 
 
 class _Scan:
@@ -204,20 +194,23 @@ class _Scan:
         self._separators: list[_Separator] = []  # those not enclosed by a closed bracket
         self.timeline = Timeline([])
         self._items = self.timeline.nodes
+        frames, separators, opened, items = self._frames, self._separators, self._open, self._items
         for cut in _CUTS.finditer(text):
-            sign, place = cut[0], cut.start()
-            if sign in "[(":
+            sign = cut[0]
+            if sign == ":" or sign == "|":
+                if frames:
+                    self._flush(cut.start())
+                    separators.append((sign, cut.start(), len(items)))
+            elif sign == "(" or sign == "[":
+                place = cut.start()
                 if sign == "[":
                     self._flush(place)
-                self._frames.append(_Frame(sign, place, len(self._items), len(self._separators)))
-                self._open[sign] += 1
+                frames.append((sign, place, len(items), len(separators)))
+                opened[sign] += 1
             elif sign == "]":
-                self._close_square(place)
+                self._close_square(cut.start())
             elif sign == ")":
-                self._close_round(place)
-            elif self._frames and sign in ":|":
-                self._flush(place)
-                self._separators.append(_Separator(sign, place, len(self._items)))
+                self._close_round(cut.start())
         self._flush(len(text))
 
     def _flush(self, end: int) -> None:
@@ -239,78 +232,78 @@ class _Scan:
             return None
         while True:
             frame = self._frames.pop()
-            self._open[frame.sign] -= 1
-            if frame.sign == sign:
+            self._open[frame[0]] -= 1
+            if frame[0] == sign:
                 return frame
 
-    def _close_square(self, place: int) -> None:
+    def _close_square(self, end: int) -> None:
         frame = self._pop("[")
-        if frame is None:
+        if frame is None or len(self._separators) == frame[3]:
             return
-        self._flush(place)
-        separators = self._separators[frame.separator :]
-        del self._separators[frame.separator :]
-        colons = sum(separator.sign == ":" for separator in separators)
+        self._flush(end)
+        separators = self._separators[frame[3] :]
+        del self._separators[frame[3] :]
+        colons = sum(sign == ":" for sign, *_ in separators)
         bars = len(separators) - colons
-        when = read_when(self._text, separators[-1].place + 1, place) if separators and separators[-1].sign == ":" else None
+        last, place, _ = separators[-1]
+        when = read_when(self._text, place + 1, end) if last == ":" else None
         if bars and not colons:
-            self._fold(frame, Alternation(self._sides(frame, separators), _pins(frame, separators, place)), place)
+            self._fold(frame, Alternation(self._sides(frame, separators), _pins(frame, separators, end)), end)
         elif when is not None and not bars and colons <= 2:
             *sides, moment = self._sides(frame, separators)
-            pins = (*_pins(frame, separators, place), (separators[-1].place + 1, place))
-            schedule = Schedule(sides[0] if colons == 2 else [], sides[-1], when, pins, colons == 1)
-            self._fold(frame, schedule, place)
+            pins = (*_pins(frame, separators, end), (place + 1, end))
+            self._fold(frame, Schedule(sides[0] if colons == 2 else [], sides[-1], when, pins, colons == 1), end)
             self._items += [item for item in moment if isinstance(item, Mark)]
         elif colons:
-            self._doubt_literal(frame, separators, place, when)
+            self._doubt_literal(frame, separators, end, when)
 
     def _sides(self, frame: _Frame, separators: Sequence[_Separator]) -> "list[list[Node]]":
         """The items of a bracket, cut at its separators; the bracket's and the separators' own signs begin an item each, and go."""
-        edges = [frame.item, *(separator.item for separator in separators), len(self._items)]
+        edges = [frame[2], *(item for _, _, item in separators), len(self._items)]
         return [_without_sign(self._items[start:end]) for start, end in pairwise(edges)]
 
-    def _fold(self, frame: _Frame, node: Schedule | Alternation, place: int) -> None:
-        del self._items[frame.item :]
+    def _fold(self, frame: _Frame, node: Schedule | Alternation, end: int) -> None:
+        del self._items[frame[2] :]
         self._items.append(node)
-        self._begin = place + 1
+        self._begin = end + 1
         if isinstance(node, Schedule):
             self.timeline.switches.append(node)
         else:
             self.timeline.alternations.append(node)
 
-    def _doubt_literal(self, frame: _Frame, separators: Sequence[_Separator], place: int, when: When | None) -> None:
-        bars = any(separator.sign == "|" for separator in separators)
-        if when is not None and bars:
+    def _doubt_literal(self, frame: _Frame, separators: Sequence[_Separator], end: int, when: When | None) -> None:
+        last, place, _ = separators[-1]
+        if when is not None and any(sign == "|" for sign, *_ in separators):
             message = "A schedule and an alternation in one bracket: it is read as text. Put one of them into a bracket of its own."
         elif when is not None:
             message = "A schedule has at most two texts and a number: this bracket has more colons and is read as text."
-        elif separators[-1].sign == ":" and _SEEMS_NUMBER.match(self._text, separators[-1].place + 1, place):
+        elif last == ":" and _SEEMS_NUMBER.match(self._text, place + 1, end):
             message = "What stands behind the last colon is no number such as 5 or 0.5: the bracket is read as text."
         else:
             return
-        self.timeline.doubts.append(Doubt(frame.place, place + 1, message))
+        self.timeline.doubts.append(Doubt(frame[1], end + 1, message))
 
-    def _close_round(self, place: int) -> None:
+    def _close_round(self, end: int) -> None:
         frame = self._pop("(")
-        if frame is None:
+        if frame is None or len(self._separators) == frame[3]:
             return
-        if len(self._separators) > frame.separator:
-            self._flush(place)
-            last = self._separators[-1]
-            if last.sign == ":" and len(self._items) - last.item <= _ITEMS_OF_A_NUMBER:
-                fill_empty(_without_sign(self._items[last.item :]), "1.0")
-            del self._separators[frame.separator :]
+        self._flush(end)
+        sign, _, item = self._separators[-1]
+        if sign == ":" and 1 < len(self._items) - item <= _ITEMS_OF_A_NUMBER:
+            fill_empty(_without_sign(self._items[item:]), "1.0")
+        del self._separators[frame[3] :]
 
 
-def _pins(frame: _Frame, separators: Sequence[_Separator], place: int) -> tuple[tuple[int, int], ...]:
-    return tuple((pin, pin + 1) for pin in (frame.place, *(separator.place for separator in separators), place))
+def _pins(frame: _Frame, separators: Sequence[_Separator], end: int) -> tuple[tuple[int, int], ...]:
+    return tuple((pin, pin + 1) for pin in (frame[1], *(place for _, place, _ in separators), end))
 
 
 def _without_sign(items: "list[Node]") -> "list[Node]":
     """Items without the sign that the first text begins with."""
     for number, item in enumerate(items):
         if isinstance(item, str):
-            return [*items[:number], item[1:], *items[number + 1 :]] if len(item) > 1 else [*items[:number], *items[number + 1 :]]
+            rest = items[number + 1 :] if len(item) == 1 else [item[1:], *items[number + 1 :]]
+            return [*items[:number], *rest] if number else rest
     return items
 
 
