@@ -56,16 +56,34 @@ class Studio:
         self.recording = Recording()
         return JobContext("job", self.places, self.recording, self.kept, blobs or {})
 
-    def paint(self, image: Image.Image | None = None, mask: Image.Image | None = None, blobs: Mapping[str, bytes] | None = None, **fields: Any) -> list[Pixels]:
-        """The pictures of a job: 3 steps of Euler, seed 1, 64 px, unless told otherwise. Blobs named after a field of the request fill it."""
+    def paint(
+        self,
+        image: Image.Image | str | None = None,
+        mask: Image.Image | str | None = None,
+        blobs: Mapping[str, bytes] | None = None,
+        cancel_at: tuple[str, int] | None = None,
+        **fields: Any,
+    ) -> list[Pixels]:
+        """The pictures of a job: 3 steps of Euler, seed 1, 64 px, unless told otherwise.
+
+        Args:
+            image, mask: sent, or the name of a blob.
+            blobs: sent beside the request; those named after a field fill it.
+            cancel_at: stage and number of units done at which the job is cancelled.
+        """
         sent = dict(blobs or {})
         for name, picture in (("image", image), ("mask", mask)):
-            if picture is not None:
+            if isinstance(picture, str):
+                fields[name] = picture
+            elif picture is not None:
                 sent[name] = encoded(picture)
         fields = {**{name: name for name in ("image", "mask") if name in sent}, **fields}
         defaults: dict[str, Any] = {"prompt": "a red circle", "steps": 3, "seed": 1, "sampler": "Euler", "preview": "off"}
         request = Generate(**{**defaults, "model": fields.pop("model", None) or self.model(), **fields})
-        self.result = run(request, self.context(sent))
+        context = self.context(sent)
+        if cancel_at is not None:
+            self.recording.on_progress = lambda said: context.cancel() if (said.stage, said.done) == cancel_at else None
+        self.result = run(request, context)
         return [to_array(data) for _, _, data, _ in self.recording.artifacts]
 
     def one(self, *pictures: Image.Image | None, **fields: Any) -> Pixels:

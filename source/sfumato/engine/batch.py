@@ -120,14 +120,15 @@ class Batch:
         extra = self._beside(plan, self._model)
         refiner = scene.models.refiner if scene.voices.is_refined(plan) else None
         refiner_extra = self._beside(plan, refiner) if refiner else None
-        with scene.tell.denoising(self._model, plan.calls) as watched, torch.inference_mode():
+        with torch.inference_mode():
             if plan.inverted:
                 assert base is not None
-                with scene.voices.inverting(plan, self.seeds, self.index, extra) as seek:
+                with scene.voices.inverting(plan, self.seeds, self.index, extra) as seek, scene.tell.denoising(self._model, plan.inverted_calls) as watched:
                     found = invert(watched(seek), base, plan.inverted, request.alternative_sigma)
                 first = mixed(found, first, request.alternative_randomness)
             x = begin(plan, first, None if plan.inverted else base)
-            with scene.voices.denoiser(plan, self.seeds, self.index, extra, refiner_extra) as denoise:
+            told = scene.voices.denoiser(plan, self.seeds, self.index, extra, refiner_extra)
+            with told as denoise, scene.tell.denoising(self._model, plan.steps.calls) as watched:
                 self._latents = sample(plan, watched(denoise), x, noise, self._blend(plan))
 
     # -- what a pass starts from -------------------------------------------------------------------

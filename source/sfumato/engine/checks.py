@@ -18,16 +18,18 @@ def unknown(path: str, what: str, name: str, known: Sequence[str]) -> Problem:
     folded = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name.casefold(), list(folded), 1, cutoff=0.4)
     hint = f" Closest: '{folded[close[0]]}'." if close else ""
-    return Problem(path, f"There is no {what} '{name}'; known are {', '.join(known)}.{hint}")
+    listed = f"known are {', '.join(known)}" if known else "none are known yet"
+    return Problem(path, f"There is no {what} '{name}'; {listed}.{hint}")
 
 
 def has_highres(request: Generate) -> bool:
     return request.hr_scale > 1 or request.hr_width > 0 or request.hr_height > 0
 
 
-def problems_of(request: Generate, blobs: Mapping[str, bytes]) -> list[Problem]:
-    """All that is wrong with a request by itself."""
+def problems_of(request: Generate, blobs: Mapping[str, bytes], styles: Sequence[str] = ()) -> list[Problem]:
+    """All that is wrong with a request by itself. `styles`: names of those there are."""
     found = list(_missing(request, blobs))
+    found += [unknown("styles", "style", name, styles) for name in request.styles if name not in styles]
     for check in _CHECKS:
         found += check(request)
     return found

@@ -70,9 +70,9 @@ class Pass:
     @property
     def calls(self) -> int:
         """Evaluations of the guided denoiser; an estimate for samplers that decide it themselves."""
-        return (self.steps.calls + max(0, len(self.inverted) - 1)) if self.runs else 0
+        return self.steps.calls + self.inverted_calls if self.runs else 0
 
     @property
-    def planned_calls(self) -> int:
-        """The calls that the prompt language and shares of the way count by, whatever the strength."""
-        return self.span.calls
+    def inverted_calls(self) -> int:
+        """Evaluations while noise is sought."""
+        return max(0, len(self.inverted) - 1)

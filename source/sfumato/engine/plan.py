@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -137,9 +137,13 @@ class Plan:
         return self.second.size if self.second else (self.width, self.height)
 
 
-def draft_of(request: Generate, blobs: Mapping[str, bytes], texts: JobTexts) -> Draft:
-    """Resolve the names of a request. Raises `Invalid` naming every field that cannot be done, with the closest names there are."""
-    problems = problems_of(request, blobs)
+def draft_of(request: Generate, blobs: Mapping[str, bytes], texts: JobTexts, styles: Sequence[str] = ()) -> Draft:
+    """Resolve the names of a request. Raises `Invalid` naming every field that cannot be done, with the closest names there are.
+
+    Args:
+        styles: names of the styles there are.
+    """
+    problems = problems_of(request, blobs, styles)
     count = request.batch_size * request.batch_count
     seeds = job_seeds(resolve_seed(request.seed), count, resolve_seed(request.variation_seed), request.variation_strength)
     problems += _surplus_areas(request, seeds[0], texts)

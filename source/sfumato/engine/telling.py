@@ -116,8 +116,8 @@ class Telling:
         """`count` units of a stage are done inside."""
         total = self._totals[stage]
         with self.timed(stage):
-            self.check()
             self._context.progress(stage, self._done[stage], total)
+            self.check()
             yield
             self._done[stage] += count
             self.check()
