@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 
 from sfumato import __version__
+from sfumato.imaging.encoding import encode
+from sfumato.imaging.infotext import write_infotext
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import specs
 
@@ -63,7 +65,7 @@ def test_all_bad_values_are_named_in_one_line_and_nothing_is_started(tmp_path: P
     [
         ("there.png", "exists already"),
         ("missing/out.png", "does not exist"),
-        ("out.jpg", "must end in .png"),
+        ("out.bmp", "must end in .png"),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, target: str, words: str) -> None:
@@ -83,6 +85,23 @@ def test_prompt_shows_how_a_prompt_is_understood(tmp_path: Path) -> None:
     assert report["tokens"] == "3/75"
     marked = run("prompt", "a (red", data=tmp_path)
     assert "note" in marked.stdout
+
+
+@pytest.mark.rule("M15", "X12")
+def test_metadata_shows_what_a_picture_says_and_the_request_made_of_it(tmp_path: Path) -> None:
+    pairs = {"Steps": 12, "Seed": 5, "Size": (64, 96), "Model": "a\x1bb", "My key": "x"}
+    path = tmp_path / "picture.png"
+    path.write_bytes(encode(Image.new("RGB", (8, 8)), write_infotext("a cat\nand a dog", "bad", {**pairs, "Version": "v1.10.1"})).data)
+    shown = run("metadata", str(path), data=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[0] == "picture  8x8 png, written by automatic1111"
+    assert {"prompt  a cat\ufffdand a dog", "steps  12", "height  96", "model  a\ufffdb", "not read: My key  x"} <= set(shown.stdout.splitlines())
+    told = json.loads(run("metadata", str(path), "--json", data=tmp_path).stdout)
+    assert (told["source"], told["fields"]["seed"], told["request"]["steps"], told["unknown"]) == ("automatic1111", 5, 12, {"My key": "x"})
+    assert told["infotext"].startswith("a cat\nand a dog\n")
+    other = run("metadata", str(tmp_path / "absent.png"), data=tmp_path)
+    assert (other.returncode, other.stdout) == (1, "")
+    assert "'absent.png' is not a picture Sfumato can read" in other.stderr
 
 
 @pytest.mark.slow

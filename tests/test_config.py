@@ -55,3 +55,14 @@ def test_a_bad_file_is_reported_and_defaults_hold(tmp_path: Path, text: str, wor
     assert words in settings.complaints[0]
     assert settings["theme"] == SETTINGS["theme"][0]
     assert (tmp_path / "settings.json").read_bytes() == text.encode("latin-1")
+
+
+@pytest.mark.rule("M3", "M25", "D148")
+def test_how_pictures_are_named_is_a_setting_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"output_name": "[seed]-[number]", "sidecars": "txt"}')
+    places = find_places(tmp_path, tmp_path / "program")
+    assert (places.naming, places.sidecars) == ("[seed]-[number]", "txt")
+    (tmp_path / "settings.json").write_text('{"sidecars": "all"}')
+    settings = Settings.load(tmp_path, tmp_path / "program")
+    assert settings["sidecars"] == ""
+    assert settings.complaints == ["settings.json: 'sidecars' must be one of txt, json, both or empty; its default is used."]

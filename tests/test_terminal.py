@@ -60,7 +60,7 @@ def test_an_engine_that_stays_down_ends_the_command_instead_of_waiting_for_ever(
 
 @pytest.mark.rule("D79")
 def test_a_picture_that_finds_no_room_is_kept_elsewhere_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def full(*_: object) -> Path:
+    def full(*_: object, **__: object) -> Path:
         raise DiskFull("outputs", 0, 10)
 
     monkeypatch.setattr("sfumato.terminal.save_picture", full)
@@ -93,7 +93,7 @@ def test_outputs_that_cannot_be_written_are_told_before_any_work(tmp_path: Path)
 def test_names_no_file_can_have_are_refused_as_wrong(tmp_path: Path, name: str, sentence: str) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(Invalid, match=sentence):
-        Destination(tmp_path / name, replace=True).check(1, find_places(tmp_path, tmp_path))
+        Destination(tmp_path / name, replace=True).check(1, "png", find_places(tmp_path, tmp_path))
 
 
 @pytest.mark.rule("D148")
@@ -142,7 +142,7 @@ def test_a_reader_that_leaves_costs_no_picture(tmp_path: Path) -> None:
 def test_ctrl_c_never_tears_a_picture_that_is_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     saved: list[bytes] = []
 
-    def save(outputs: Path, kind: str, data: bytes) -> Path:
+    def save(outputs: Path, kind: str, data: bytes, **_: object) -> Path:
         signal.raise_signal(signal.SIGINT)
         saved.append(data)
         return outputs / "1.png"

@@ -62,7 +62,13 @@ def build_parser() -> argparse.ArgumentParser:
     for spec in specs(Generate):
         if spec.name != "prompt":
             _add_flag(generate, spec)
-    generate.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write the picture (.png); default: numbered in the outputs folder")
+    generate.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="where to write the picture; its ending (.png, .jpg, .webp, .avif) is its format; default: named in the outputs folder",
+    )
     generate.add_argument("--replace", action="store_true", help="write over an existing FILE")
     generate.set_defaults(run=_generate)
 
@@ -76,6 +82,17 @@ def build_parser() -> argparse.ArgumentParser:
     convert.add_argument("files", metavar="FILE", type=Path, nargs="+", help="the pickled model; it is read by a process that can run nothing, and stays")
     convert.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write it (default: beside it); for one FILE only")
     convert.set_defaults(run=_convert)
+
+    metadata = commands.add_parser(
+        "metadata",
+        help="show what a picture says about how it was made",
+        description="Show what a picture says about how it was made, and the request that is made of it. Pictures of AUTOMATIC1111 and its kin, ComfyUI, "
+        "InvokeAI, NovelAI, Fooocus, qDiffusion, SwarmUI and Draw Things are read as well as our own.",
+    )
+    metadata.add_argument("file", metavar="FILE", type=Path)
+    metadata.add_argument("--hidden", action="store_true", help="trust a text hidden in the pixels before the others")
+    metadata.add_argument("--json", action="store_true", help="print JSON")
+    metadata.set_defaults(run=_metadata)
 
     prompt = commands.add_parser("prompt", help="show how a prompt is understood", description="Show how a prompt is understood, without running anything.")
     prompt.add_argument("text", metavar="PROMPT")
@@ -127,7 +144,8 @@ def _add_flag(parser: argparse.ArgumentParser, spec: ParamSpec) -> None:
 
 
 def _generate(options: argparse.Namespace, places: Places) -> int:
-    from sfumato.terminal import Destination, run_generate  # rich and the child are not needed for --help
+    from sfumato.imaging.encoding import FORMATS  # Pillow, rich and the child are not needed for --help
+    from sfumato.terminal import Destination, run_generate
 
     given: dict[str, Any] = {spec.name: getattr(options, spec.name) for spec in specs(Generate) if hasattr(options, spec.name)}
     blobs: dict[str, bytes] = {}
@@ -135,6 +153,9 @@ def _generate(options: argparse.Namespace, places: Places) -> int:
         if spec.widget == "image" and spec.name in given:
             files = given[spec.name]
             given[spec.name] = tuple(_sent(spec, file, blobs) for file in files) if spec.kind == "list" else _sent(spec, files, blobs)
+    if options.output is not None and "format" not in given:
+        # The ending says it.
+        given["format"] = next((form for form, row in FORMATS.items() if options.output.suffix.lower() in row.suffixes), "png")
     request = validate(Generate, given)
     return DONE if run_generate(request, blobs, places, Destination(options.output, options.replace)) else STOPPED
 
@@ -182,6 +203,24 @@ def _convert(options: argparse.Namespace, places: Places) -> int:
         for title, names in (("not weights, left out", converted.left_out), ("could have run, was not", converted.placeholders)):
             if names:
                 print(f"{_plain(file.name)}: {title}: {_plain(', '.join(names))}", file=sys.stderr)
+    return DONE
+
+
+def _metadata(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.imaging.picture import read_picture  # as above
+
+    del places
+    reading = read_picture(options.file, seek_hidden=options.hidden)
+    if options.json:
+        print(json.dumps(reading.to_json(), indent=2, ensure_ascii=False))
+        return DONE
+    size = f"{reading.width}x{reading.height} " if reading.width else ""
+    print(f"picture  {size}{reading.format or 'of an unknown format'}, written by {reading.source}")
+    for title, values in (("", reading.fields), ("not read: ", reading.unknown), ("checksum of ", reading.hashes)):
+        for name, value in values.items():
+            print(f"{_plain(title + name)}  {_plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
+    for sentence in reading.warnings:
+        print(f"note  {_plain(sentence)}")
     return DONE
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
+from sfumato.imaging.naming import SIDECARS
 from sfumato.imaging.writing import make_folder, replace_file
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import Invalid, Problem
@@ -31,7 +32,7 @@ def find_places(data: str | Path | None = None, program: Path = PROGRAM_FOLDER) 
     outputs = folder / Path(settings["outputs"] or "outputs").expanduser()
     own_models = folder / Path(settings["models"] or "models").expanduser()
     models = dict.fromkeys((own_models, program / "models"))
-    return Places(folder, outputs, tuple(models))
+    return Places(folder, outputs, tuple(models), settings["output_name"], settings["sidecars"])
 
 
 def data_folder(data: str | Path | None, program: Path = PROGRAM_FOLDER) -> Path:
@@ -50,9 +51,12 @@ SETTINGS: Mapping[str, tuple[Any, str]] = {
     "mode": ("", "Which requirements are installed: nvidia, amd, cpu or remote; empty asks."),
     "outputs": ("", "Folder for pictures; empty is outputs/ in the data folder."),
     "models": ("", "Folder for models; empty is models/ in the data folder."),
+    "output_name": ("", "Pattern for the names of pictures, such as [number:5]-[seed]; empty is number and time, AUTOMATIC1111 is that program's."),
+    "sidecars": ("", "Texts written beside each picture: txt (what other programs read), json (the whole record) or both; empty writes none."),
     "theme": ("dark", "Colours of the window: dark or light."),
 }
 FOLDER_SETTINGS = ("outputs", "models")
+CHOICE_SETTINGS: Mapping[str, tuple[str, ...]] = {"sidecars": tuple(SIDECARS)}
 
 
 @dataclass
@@ -90,6 +94,9 @@ class Settings:
             del values[name]
         for name in [name for name in FOLDER_SETTINGS if name in values and not _is_folder_name(values[name])]:
             self.complaints.append(f"{path.name}: '{name}' is no name of a folder on this system; its default is used.")
+            del values[name]
+        for name in [name for name in CHOICE_SETTINGS if name in values and values[name] not in CHOICE_SETTINGS[name]]:
+            self.complaints.append(f"{path.name}: '{name}' must be one of {', '.join(filter(None, CHOICE_SETTINGS[name]))} or empty; its default is used.")
             del values[name]
         return values
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 
+from sfumato.imaging.encoding import FORMATS, suffix_of
 from sfumato.imaging.writing import make_folder, replace_file, write_new
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of, save_picture
@@ -37,15 +38,16 @@ class Destination:
     file: Path | None
     replace: bool
 
-    def check(self, count: int, places: Places) -> None:
+    def check(self, count: int, form: str, places: Places) -> None:
         """Refuse before any work what could not be written after it; raises `Invalid` or `NotWritable`."""
         if self.file is None:
             folder = make_folder(folder_of(places.outputs, "generate"))
             if not os.access(folder, os.W_OK):
                 raise NotWritable(str(folder))
             return
-        if self.file.suffix.lower() != ".png":
-            raise Invalid([Problem("output", f"'{self.file}' must end in .png; that is the format pictures are written in.")])
+        if self.file.suffix.lower() not in FORMATS[form].suffixes:
+            endings = " or ".join(FORMATS[form].suffixes)
+            raise Invalid([Problem("output", f"'{self.file}' must end in {endings}; that is the format pictures are written in.")])
         folder = self.file.parent
         if not folder.is_dir():
             raise Invalid([Problem("output", f"The folder '{folder}' does not exist; create it or choose another.")])
@@ -70,13 +72,16 @@ class Destination:
         assert self.file is not None, "only a named file is numbered"
         return self.file if index == 0 else self.file.with_stem(f"{self.file.stem}-{index + 1}")
 
-    def write(self, index: int, data: bytes, places: Places) -> Path:
-        """Write picture number `index`; raises `DiskFull` or `NotWritable`."""
+    def write(self, index: int, data: bytes, places: Places, beside: Mapping[str, str]) -> Path:
+        """Write picture number `index`, and beside it the texts by ending that it had no room for; raises `DiskFull` or `NotWritable`."""
         if self.file is None:
-            return save_picture(places.outputs, "generate", data)
+            return save_picture(places.outputs, "generate", data, pattern=places.naming, sidecars=places.sidecars, beside=beside)
         path = self._numbered(index)
+        write = replace_file if self.replace else write_new
         try:
-            (replace_file if self.replace else write_new)(path, data)
+            for ending, text in beside.items():
+                write(path.with_suffix(ending), text.encode("utf-8", "replace"))
+            write(path, data)
         except FileExistsError as error:
             raise NotWritable(str(path.parent), f"another program made '{path.name}' meanwhile") from error
         return path
@@ -128,7 +133,7 @@ def run_generate(request: Generate, blobs: Mapping[str, bytes], places: Places, 
 
     Ctrl+C cancels the job and keeps the pictures that were finished; a second one ends at once.
     """
-    destination.check(request.batch_size * request.batch_count, places)
+    destination.check(request.batch_size * request.batch_count, request.format, places)
     with _local_inference(places) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
         submit = Submit(job=uuid.uuid4().hex, kind="generate", params=request.model_dump(), blobs=dict(blobs))
         endpoint.send(submit)
@@ -194,20 +199,20 @@ class _Watch:
 
     def _keep(self, artifact: Artifact) -> None:
         try:
-            path = self._destination.write(self._count, artifact.data, self._places)
+            path = self._destination.write(self._count, artifact.data, self._places, artifact.info.get("sidecars") or {})
         except SfumatoError as error:
             # The other pictures may still find room; the first trouble is told at the end.
             self._trouble = self._trouble or error
-            self._rescue(artifact.data)
+            self._rescue(artifact)
         else:
             self._bars.result(str(path))
         self._count += 1
 
-    def _rescue(self, data: bytes) -> None:
+    def _rescue(self, artifact: Artifact) -> None:
         """Put a picture that found no room into a folder of its own for temporary files; this process is the last that holds it."""
         try:
-            path = Path(tempfile.mkdtemp(prefix="sfumato-")) / f"{self._count + 1}.png"
-            write_new(path, data)
+            path = Path(tempfile.mkdtemp(prefix="sfumato-")) / f"{self._count + 1}{suffix_of(artifact.media_type)}"
+            write_new(path, artifact.data)
         except (SfumatoError, OSError):
             self._bars.say("A picture could be kept nowhere; it is lost.")
         else:

@@ -48,6 +48,7 @@ def own(request: Generate) -> dict[str, Any]:
     return own_document("generate", request.model_dump(mode="json"), {"index": 0, "seed": 5, "variation_seed": 6, "width": 8, "height": 8}, WHEN)
 
 
+@pytest.mark.slow
 @pytest.mark.rule("M20", "M21", "R62", "R66")
 @given(requests("prompt", "negative"))
 @example(Generate(prompt='it\'s "a" \\ %', negative="''", hr_prompt="a,\n: b"))
@@ -127,6 +128,7 @@ def acting(request: Generate, facts: Facts) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.rule("M10", "M11", "M12", "R67")
 @given(told())
 @settings(QUICK, max_examples=80)

@@ -9,13 +9,15 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfumato.imaging import writing
-from sfumato.imaging.naming import TRIES, default_name, free_names, highest_number, sanitised, save_numbered
+from sfumato.imaging.naming import DEFAULT_PATTERN, TRIES, free_names, highest_number, sanitised, save_named
+from sfumato.imaging.naming_values import dated
 from sfumato.imaging.writing import STEPS, is_temporary, make_folder, remove_stale, replace_file, save_new, write_new
 from sfumato.protocol.errors import DiskFull, NotWritable
 
@@ -24,13 +26,17 @@ WHEN = datetime(2026, 11, 21, 2, 58)  # noqa: DTZ001  # local time, as names hav
 DATA = b"picture" * 1000
 
 
+def save_numbered(folder: Path, data: bytes, when: datetime, **options: Any) -> Path:
+    return save_named(folder, data, DEFAULT_PATTERN, dated(when), **options)
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.rule("M25")
 def test_the_default_name_is_number_and_time(tmp_path: Path) -> None:
-    assert default_name(42, WHEN) == "00000042-11210258.png"
+    assert save_numbered(tmp_path / "other", DATA, WHEN, known=41).name == "00000042-11210258.png"
     assert save_numbered(tmp_path / "new" / "folder", DATA, WHEN).name == "00000001-11210258.png"
 
 
@@ -46,11 +52,11 @@ def test_the_next_number_is_one_above_the_highest_on_disk_or_in_the_index(tmp_pa
 
 @pytest.mark.rule("M28")
 def test_a_taken_name_is_left_alone_and_the_next_one_used(tmp_path: Path) -> None:
-    tries = free_names(tmp_path, WHEN)
+    tries = free_names(tmp_path, DEFAULT_PATTERN, dated(WHEN))
     (tmp_path / "00000001-11210258.png").write_bytes(b"other")
     assert save_new(tries, DATA).name == "00000002-11210258.png"
     assert (tmp_path / "00000001-11210258.png").read_bytes() == b"other"
-    assert len(list(free_names(tmp_path, WHEN))) == TRIES == 500
+    assert len(list(free_names(tmp_path, DEFAULT_PATTERN, dated(WHEN)))) == TRIES == 500
     with pytest.raises(FileExistsError):
         save_new(iter([tmp_path / "00000001-11210258.png"]), DATA)
     with pytest.raises(FileExistsError):
@@ -62,11 +68,13 @@ WRITER = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from sfumato.imaging.naming import save_numbered
+from sfumato.imaging.naming import DEFAULT_PATTERN, save_named
+from sfumato.imaging.naming_values import dated
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(200):
-    print(save_numbered(Path(sys.argv[1]), sys.argv[2].encode() * 50 + b"%d" % number, datetime(2026, 11, 21)).name)
+    data = sys.argv[2].encode() * 50 + b"%d" % number
+    print(save_named(Path(sys.argv[1]), data, DEFAULT_PATTERN, dated(datetime(2026, 11, 21))).name)
 """
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sfumato.protocol.messages import Artifact
 
 KEPT = 200
 ROLES = ("key", "state", "source", "pictureWidth", "pictureHeight", "seed", "prompt", "path", "fileName", "problem", "painting")
-Save = Callable[[Path, bytes], Path]
+Save = Callable[..., Path]
 
 
 @dataclass
@@ -41,6 +41,7 @@ class Picture:
     problem: str = ""
     source: str = ""
     data: bytes = b""
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def painting(self) -> bool:
@@ -51,7 +52,8 @@ class OutputStrip(QAbstractListModel):
     """Rows of `Picture`; `current` is the one on the stage.
 
     Args:
-        save: writes the bytes of a picture into a folder and returns its file; runs on the disk thread, raises `SfumatoError`.
+        save: writes the bytes of a picture into a folder, with texts beside it if it had no room for them, and returns its file; runs on the disk thread,
+            raises `SfumatoError`.
         folder: where pictures go.
     """
 
@@ -104,6 +106,7 @@ class OutputStrip(QAbstractListModel):
         row.state, row.data = "saving", artifact.data
         row.width, row.height = int(info.get("width") or 0), int(info.get("height") or 0)
         row.seed = str(info.get("seed", ""))
+        row.beside = info.get("sidecars") or {}
         self._show(row, artifact.data, "saving")
         self._write(row, artifact.data, self._folder)
 
@@ -140,7 +143,8 @@ class OutputStrip(QAbstractListModel):
             self._tell(row)
             self.unsaved.emit(error.message)
 
-        self._disk.run(lambda: self._save(folder, data), done, failed)
+        beside = {"beside": row.beside} if row.beside else {}
+        self._disk.run(lambda: self._save(folder, data, **beside), done, failed)
 
     def close(self) -> None:
         self._frame_disk.close()

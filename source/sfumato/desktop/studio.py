@@ -45,9 +45,9 @@ SMALLEST = (1024, 600)
 PIXELS_AT_MOST = 100_000
 
 
-def save_picture(folder: Path, data: bytes) -> Path:
-    """Write a finished picture into `folder`; raises `DiskFull` or `NotWritable`."""
-    return save(folder, "", data, ".png")
+def save_picture(places: Places, folder: Path, data: bytes, beside: Mapping[str, str] | None = None) -> Path:
+    """Write a finished picture into `folder`, and `beside` it the texts that it had no room for; raises `DiskFull`, `NotWritable` or `UnsafeName`."""
+    return save(folder, "", data, pattern=places.naming, sidecars=places.sidecars, beside=beside)
 
 
 def read_pictures(files: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes]]:
@@ -106,7 +106,7 @@ class Studio(QObject):
         self._engine = EngineLink(make_endpoint, self)
         self._jobs = JobQueue(self._engine, self)
         self._parameters = ParameterForm(specs(Generate), self)
-        self._outputs = OutputStrip(Frames(), self.disk, save_picture, folder_of(self._places.outputs, KIND), self)
+        self._outputs = OutputStrip(Frames(), self.disk, partial(save_picture, self._places), folder_of(self._places.outputs, KIND), self)
         self._session = Session(self._places.data, beginnings.session, self._remembered, self.disk, self._notices.show)
         self._restore(beginnings.session)
         for sentence in (*beginnings.settings.complaints, *beginnings.complaints):

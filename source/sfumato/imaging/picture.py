@@ -49,7 +49,7 @@ class Reading:
         unknown: pairs for which there is no field, in any form; shown to the person, never dropped.
         hashes: digits by which models can be found here, by field (`model`, `vae`, `refiner`, `hr_model`) or `lora:name`, `ti:name`.
         own: our record (see `document.own_document`), None if there is none.
-        infotext: what most programs read, None if there is none.
+        infotext: what most programs read, None if there is none; `text` is how it stands there.
         format, width, height: of the file; "" and 0 if it is no picture.
         warnings: sentences about what could not be read.
     """
@@ -61,6 +61,7 @@ class Reading:
     hashes: Mapping[str, str] = field(default_factory=dict)
     own: Document | None = None
     infotext: Infotext | None = None
+    text: str = ""
     format: str = ""
     width: int = 0
     height: int = 0
@@ -69,6 +70,23 @@ class Reading:
     def request(self) -> Generate:
         """The request as it was sent, as far as the picture tells: our own one exactly."""
         return validate(Generate, dict(self.fields))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data; `request` is the whole request, `fields` what of it the picture told."""
+        return {
+            "source": self.source,
+            "format": self.format,
+            "width": self.width,
+            "height": self.height,
+            "fields": dict(self.fields),
+            "switches": sorted(self.switches),
+            "unknown": dict(self.unknown),
+            "hashes": dict(self.hashes),
+            "request": self.request().model_dump(mode="json"),
+            "own": dict(self.own) if self.own is not None else None,
+            "infotext": self.text,
+            "warnings": list(self.warnings),
+        }
 
     def repeated(self) -> Generate:
         """The request that makes this very picture: its own seeds, and it alone (M20)."""
@@ -98,7 +116,8 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
     data, sidecars = (_opened(picture), _sidecars(picture)) if isinstance(picture, Path) else (picture, {})
     texts = read_texts(data)
     warnings = list(texts.warnings)
-    infotext = _infotext(texts)
+    text = _infotext_of(texts)
+    infotext = read_infotext(text) if text else None
     own, said = _own(texts, sidecars, warnings)
     claims = said
     if claims is None:
@@ -108,14 +127,17 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
         if claims is None:
             hidden, found = read_stealth(data)
             warnings += found
-            claims, infotext = _hidden(hidden, infotext, warnings)
+            claims, inner = _hidden(hidden, warnings)
+            text = text or inner
+            infotext = infotext or (read_infotext(inner) if inner else None)
         if claims is None and seek_hidden:
             claims = _foreign(texts) or (read_infotext_claims(infotext) if infotext else None)
-        if claims is None and (text := sidecars.get(".txt", "")).strip():
+        if claims is None and sidecars.get(".txt", "").strip():
+            text = sidecars[".txt"]
             infotext = read_infotext(text)
             claims = read_infotext_claims(infotext)
     if claims is None:
-        return Reading("none", infotext=infotext, format=texts.format, width=texts.width, height=texts.height, warnings=_few(warnings))
+        return Reading("none", infotext=infotext, text=text, format=texts.format, width=texts.width, height=texts.height, warnings=_few(warnings))
     if postprocessing := texts.keywords.get(POSTPROCESSING_KEYWORD):
         claims.keep({POSTPROCESSING_KEYWORD: postprocessing})
     fields, refused = judged(claims.fields)
@@ -127,6 +149,7 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
         hashes=claims.hashes,
         own=own,
         infotext=infotext,
+        text=text,
         format=texts.format,
         width=texts.width,
         height=texts.height,
@@ -156,18 +179,17 @@ def _sidecars(path: Path) -> dict[str, str]:
     return found
 
 
-def _infotext(texts: Texts) -> Infotext | None:
+def _infotext_of(texts: Texts) -> str:
     """The text that most programs write, from wherever the format keeps it."""
-    for place, text in enumerate(
-        (texts.keywords.get(INFOTEXT_KEYWORD, ""), texts.exif.get(USER_COMMENT, ""), texts.keywords.get("Comment", ""), texts.comment)
-    ):
+    keywords = texts.keywords
+    for place, text in enumerate((keywords.get(INFOTEXT_KEYWORD, ""), texts.exif.get(USER_COMMENT, ""), keywords.get("Comment", ""), texts.comment)):
         # JSON is the business of the programs that write it.
-        if text.strip() and not (text.lstrip().startswith("{") and text.rstrip().endswith("}")):
-            found = read_infotext(text)
-            # Cameras and people comment too; without values only a place of its own makes a text a prompt.
-            if place == 0 or found.pairs:
-                return found
-    return None
+        if not text.strip() or (text.lstrip().startswith("{") and text.rstrip().endswith("}")):
+            continue
+        # Cameras and people comment too; without values only a place of its own makes a text a prompt.
+        if place == 0 or read_infotext(text).pairs:
+            return text
+    return ""
 
 
 def _own(texts: Texts, sidecars: Mapping[str, str], warnings: list[str]) -> tuple[Document | None, Claims | None]:
@@ -206,25 +228,22 @@ def _foreign(texts: Texts) -> Claims | None:
     return None
 
 
-def _hidden(text: str, infotext: Infotext | None, warnings: list[str]) -> tuple[Claims | None, Infotext | None]:
-    """What a hidden text claims: the texts of a PNG as one JSON object, or an infotext."""
+def _hidden(text: str, warnings: list[str]) -> tuple[Claims | None, str]:
+    """What a hidden text claims, and the infotext in it: the texts of a PNG as one JSON object, or an infotext."""
     if not text.strip():
-        return None, infotext
-    if text.lstrip().startswith("{"):
-        try:
-            found = read_object(text)
-        except NotJson as reason:
-            warnings.append(f"The text hidden in the picture was left out: {reason}.")
-            return None, infotext
-        # Some write as an object what others pack into a text.
-        texts = Texts(keywords={key: value if isinstance(value, str) else json.dumps(value) for key, value in found.items()})
-        claims = _foreign(texts)
-        inner = _infotext(texts)
-        if claims is None and inner is not None:
-            claims = read_infotext_claims(inner)
-        return claims, infotext or inner
-    read = read_infotext(text)
-    return read_infotext_claims(read), infotext or read
+        return None, ""
+    if not text.lstrip().startswith("{"):
+        return read_infotext_claims(read_infotext(text)), text
+    try:
+        found = read_object(text)
+    except NotJson as reason:
+        warnings.append(f"The text hidden in the picture was left out: {reason}.")
+        return None, ""
+    # Some write as an object what others pack into a text.
+    texts = Texts(keywords={key: value if isinstance(value, str) else json.dumps(value) for key, value in found.items()})
+    inner = _infotext_of(texts)
+    claims = _foreign(texts)
+    return claims or (read_infotext_claims(read_infotext(inner)) if inner else None), inner
 
 
 def _few(warnings: list[str]) -> tuple[str, ...]:

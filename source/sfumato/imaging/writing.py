@@ -10,8 +10,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sfumato.protocol.errors import DiskFull, NotWritable
@@ -55,8 +55,14 @@ def publish_new(temporary: Path, path: Path) -> None:
     _finish(path.parent, _no_step)
 
 
-def save_new(paths: Iterable[Path], data: bytes, *, on_step: OnStep = _no_step) -> Path:
+def save_new(paths: Iterable[Path], data: bytes, *, beside: Mapping[str, bytes] | None = None, on_step: OnStep = _no_step) -> Path:
     """Write a file under the first of `paths` that is free, and return it. The bytes are written once, whatever the number of tries.
+
+    Args:
+        paths: in one folder that exists.
+        data: the whole content.
+        beside: contents of files with the same name and other endings, by ending; they are there before the file is.
+        on_step: is told each of `STEPS` before it is taken.
 
     Raises:
         FileExistsError: all names are taken.
@@ -66,8 +72,9 @@ def save_new(paths: Iterable[Path], data: bytes, *, on_step: OnStep = _no_step) 
     first = next(tries, None)
     if first is None:
         raise FileExistsError("There is no name to write under.")
-    with _temporary(first, data, on_step) as temporary:
-        path = _first_free(temporary, first, tries)
+    with ExitStack() as stack:
+        others = {ending: stack.enter_context(_temporary(first.with_suffix(ending), content, _no_step)) for ending, content in (beside or {}).items()}
+        path = _first_free(stack.enter_context(_temporary(first, data, on_step)), others, first, tries)
     _finish(path.parent, on_step)
     return path
 
@@ -148,12 +155,20 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest[:_WRITE_BYTES]) :]
 
 
-def _first_free(temporary: Path, first: Path, others: Iterator[Path]) -> Path:
+def _first_free(temporary: Path, beside: Mapping[str, Path], first: Path, others: Iterator[Path]) -> Path:
     path: Path | None = first
     while path is not None:
+        named: list[tuple[Path, Path]] = []
         try:
+            for ending, other in beside.items():
+                _name_without_replacing(other, path.with_suffix(ending))
+                named.append((path.with_suffix(ending), other))
             _name_without_replacing(temporary, path)
-        except FileExistsError:
+        except BaseException as error:
+            for there, back in named:
+                there.replace(back)
+            if not isinstance(error, FileExistsError):
+                raise
             path = next(others, None)
         else:
             return path

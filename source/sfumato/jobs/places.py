@@ -9,11 +9,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Places:
-    """`data` holds what the program keeps, `outputs` the pictures; `models` are searched in this order."""
+    """`data` holds what the program keeps; `outputs` the pictures, named by the pattern `naming`, with `sidecars` beside; `models` are searched in order."""
 
     data: Path
     outputs: Path
     models: tuple[Path, ...]
+    naming: str = ""
+    sidecars: str = ""
 
     @property
     def logs(self) -> Path:

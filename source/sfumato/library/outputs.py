@@ -1,15 +1,20 @@
-"""Finished pictures on disk: numbered, whole or not at all, never over another file.
+"""Finished pictures on disk: named by a pattern, whole or not at all, never over another file.
 
 Whoever receives an `Artifact` (window, command line) keeps it here, so that local and remote jobs leave the same files.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from sfumato.imaging.naming import save_numbered
+from sfumato.imaging.document import written
+from sfumato.imaging.encoding import FORMATS
+from sfumato.imaging.naming import DEFAULT_PATTERN, PRESETS, RECORD, SIDECARS, TEXT, save_named
+from sfumato.imaging.naming_values import values_of
+from sfumato.imaging.picture import read_picture
 from sfumato.imaging.writing import remove_stale
 from sfumato.protocol.errors import NotWritable
 
@@ -28,16 +33,35 @@ def _tidy(folder: Path) -> None:
     remove_stale(folder)
 
 
-def save_picture(outputs: Path, kind: str, data: bytes, suffix: str = ".png") -> Path:
-    """Write `data` as the next numbered picture of its kind and return the file.
+def save_picture(outputs: Path, kind: str, data: bytes, *, pattern: str = "", sidecars: str = "", beside: Mapping[str, str] | None = None) -> Path:
+    """Write `data` as the next picture of its kind and return the file; its ending and its name come from what it tells itself.
+
+    Args:
+        outputs: the folder of all pictures.
+        kind: of the job; "" writes into `outputs` itself.
+        pattern: of the name, or the name of one of `naming.PRESETS`; "" is the default.
+        sidecars: a key of `naming.SIDECARS`.
+        beside: texts by ending that did not fit into the picture and must stand beside it.
 
     Raises:
-        DiskFull, NotWritable: nothing is left behind; the caller still holds the picture.
+        DiskFull, NotWritable, UnsafeName: nothing is left behind; the caller still holds the picture.
     """
     folder = folder_of(outputs, kind)
     _tidy(folder)
+    reading = read_picture(data)
+    suffix = FORMATS[reading.format].suffixes[0] if reading.format in FORMATS else ".png"
+    told = {TEXT: f"{reading.text}\n" if reading.text else "", RECORD: written(reading.own) if reading.own else ""}
+    texts = {ending: told[ending] for ending in SIDECARS.get(sidecars, ())} | dict(beside or {})
+    # Names carry the person's own time of day.
+    values = values_of(reading, data, datetime.now().astimezone(), folder.name)
     try:
-        # Names carry the person's own time of day.
-        return save_numbered(folder, data, datetime.now().astimezone(), suffix=suffix)
+        return save_named(
+            folder,
+            data,
+            PRESETS.get(pattern, pattern) or DEFAULT_PATTERN,
+            values,
+            suffix=suffix,
+            beside={ending: text.encode("utf-8", "replace") for ending, text in texts.items() if text},
+        )
     except FileExistsError as error:
-        raise NotWritable(str(folder), "500 numbers in a row are taken by another program") from error
+        raise NotWritable(str(folder), "500 names in a row are taken by another program") from error
