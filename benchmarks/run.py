@@ -57,6 +57,12 @@ def _loading() -> list[Row]:
     return loading.rows()
 
 
+def _prompts() -> list[Row]:
+    import prompt_parsing
+
+    return prompt_parsing.rows()
+
+
 def _window() -> list[Row]:
     import window
 
@@ -69,6 +75,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "first-picture": _first_picture,
     "loading": _loading,
     "previews": _previews,
+    "prompts": _prompts,
     "window": _window,
 }
 

@@ -66,7 +66,21 @@ class JobTexts:
     def _read(self, stream: str, text: str, seed: ImageSeed, index: int) -> Prompt:
         chosen_by = seed.seed if self._request.wildcard_seed == -1 else self._request.wildcard_seed
         is_negative = "negative" in stream
-        return self._reader.read(text, stream=stream, seed=chosen_by, image_index=index, negative=is_negative, styles=self._request.styles)
+        path = self._path(stream, text, index) if self._request.all_combinations else None
+        return self._reader.read(text, stream=stream, seed=chosen_by, image_index=index, negative=is_negative, styles=self._request.styles, path=path)
+
+    def _path(self, stream: str, text: str, index: int) -> tuple[int, ...]:
+        """The choices of image `index` where all are enumerated: through those of the negative text, then on to the positive's next (P56)."""
+        request = self._request
+        images = request.batch_size * request.batch_count
+
+        def paths(text: str, negative: bool) -> list[tuple[int, ...]]:
+            return self._reader.combinations(text, images, negative=negative, styles=request.styles)
+
+        if stream == "positive":
+            index //= len(paths(request.negative, True))
+        own = paths(text, "negative" in stream)
+        return own[index % len(own)]
 
 
 def wording_key(texts: Sequence[ImageTexts]) -> tuple[str, ...]:

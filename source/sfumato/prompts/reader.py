@@ -108,6 +108,7 @@ class Reader:
         self._templates: dict[tuple[str, tuple[str, ...], bool], tuple[Traced, Template | None, list[Doubt]]] = {}
         self._compositions: dict[tuple[str, bool], Composition] = {}
         self._prompts: dict[tuple[str, tuple[str, ...], bool], Prompt] = {}
+        self._paths: dict[tuple[str, tuple[str, ...], bool, int], list[tuple[int, ...]]] = {}
 
     def read(
         self,
@@ -139,7 +140,10 @@ class Reader:
         traced, template, _ = self._template(text, negative, styles)
         if template is None:
             return [()]
-        return paths(lambda chooser: Choosing(template, traced, self.library, chooser), limit)
+        key = text, tuple(styles), negative, limit
+        if key not in self._paths:
+            self._paths[key] = paths(lambda chooser: Choosing(template, traced, self.library, chooser), limit)
+        return self._paths[key]
 
     def longest(self, text: str, measure: Measure, *, negative: bool = False, styles: Sequence[str] = ()) -> Prompt:
         """The prompt with the longest of everything there is to choose from; `measure` tells the length of a text."""
