@@ -43,17 +43,45 @@ _ALIGNMENT_BYTES = 64
 # Weights are handed to a thread in portions of at least this size, so that thousands of small ones cost no waiting.
 _PORTION_BYTES = 8 << 20
 _PORTIONS_AHEAD = 6
+_BUFFER_BYTES = 2 * _PORTION_BYTES
 _CALL_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One weight on its way: `buffer` receives the file's bytes; `target` is where it stays, the same memory where nothing has to be converted."""
+    """One weight on its way: `buffer` receives the file's bytes; `target` is where it stays, which is the buffer itself if `is_in_place`."""
 
     name: str
     stored: Stored
     buffer: Tensor
     target: Tensor | None
+    is_in_place: bool
+
+
+@dataclass(frozen=True)
+class _Portion:
+    """Weights that are read together; `block` holds the buffers of those that are converted."""
+
+    readings: list[_Reading]
+    block: Tensor
+
+
+class _Buffers:
+    """Blocks of bytes that are used again: memory that is new each time costs more than what is read into it."""
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def take(self, size: int) -> Tensor:
+        """At least `size` bytes."""
+        if not size:
+            return torch.empty(0, dtype=torch.uint8)
+        fitting = next((index for index, block in enumerate(self._free) if len(block) >= size), None)
+        return self._free.pop(fitting) if fitting is not None else _block(max(size, _BUFFER_BYTES))
+
+    def give(self, block: Tensor) -> None:
+        if len(block):
+            self._free.append(block)
 
 
 class Reader:
@@ -70,6 +98,7 @@ class Reader:
         self._stack = ExitStack()
         self._files: dict[Path, BinaryIO] = {}
         self._lock = threading.Lock()
+        self._buffers = _Buffers()
         self._pool = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "reading")
 
     def __enter__(self) -> Reader:
@@ -84,12 +113,11 @@ class Reader:
         """Name -> weight on `device`; floating ones in `dtype`, others as stored. Raises `CorruptFile`."""
         kinds = {name: self._kind(stored) for name, stored in wanted.items()}
         loaded: dict[str, Tensor] = {}
-        pending: deque[Future[list[_Reading]]] = deque()
+        pending: deque[Future[_Portion]] = deque()
         arena = _Arena(wanted, kinds, dtype) if device.type == "cpu" else None
         try:
-            for portion in _portions(wanted):
-                readings = [self._prepared(name, wanted[name], kinds[name], arena) for name in portion]
-                pending.append(self._pool.submit(self._fill, readings))
+            for names in _portions(wanted):
+                pending.append(self._pool.submit(self._fill, self._prepared(names, wanted, kinds, arena)))
                 while len(pending) >= _PORTIONS_AHEAD:
                     self._land(pending.popleft().result(), loaded, dtype, device)
             while pending:
@@ -108,25 +136,39 @@ class Reader:
             raise CorruptFile(self._name, f"tensor '{stored.key}' has the number format {stored.dtype}, which Sfumato does not read")
         return kind
 
-    def _prepared(self, name: str, stored: Stored, kind: torch.dtype, arena: _Arena | None) -> _Reading:
-        self._check()
-        target = arena.place(name) if arena else None
-        if target is not None and target.dtype == kind and not stored.is_transposed and stored.scale is None:
-            return _Reading(name, stored, target, target)
-        shape = stored.shape[::-1] if stored.is_transposed else stored.shape
-        return _Reading(name, stored, torch.empty(shape, dtype=kind), target)
+    def _prepared(self, names: list[str], wanted: Mapping[str, Stored], kinds: Mapping[str, torch.dtype], arena: _Arena | None) -> _Portion:
+        """Where each weight's bytes go: to their place, or to a buffer where they have to be converted first."""
+        straight: dict[str, Tensor] = {}
+        for name in names:
+            self._check()
+            target = arena.place(name) if arena else None
+            stored = wanted[name]
+            if target is not None and target.dtype == kinds[name] and not stored.is_transposed and stored.scale is None:
+                straight[name] = target
+        detours = [name for name in names if name not in straight]
+        block = self._buffers.take(sum(_aligned(wanted[name].end - wanted[name].begin) for name in detours))
+        readings, place = [], 0
+        for name in names:
+            stored, buffer = wanted[name], straight.get(name)
+            if buffer is None:
+                size = stored.end - stored.begin
+                shape = stored.shape[::-1] if stored.is_transposed else stored.shape
+                buffer = block[place : place + size].view(kinds[name]).view(shape)
+                place += _aligned(size)
+            readings.append(_Reading(name, stored, buffer, arena.place(name) if arena else None, name in straight))
+        return _Portion(readings, block)
 
-    def _fill(self, readings: list[_Reading]) -> list[_Reading]:
-        for reading in readings:
+    def _fill(self, portion: _Portion) -> _Portion:
+        for reading in portion.readings:
             if reading.buffer.numel():
                 self._read_bytes(reading.stored, memoryview(reading.buffer.reshape(-1).view(torch.uint8).numpy()))
-        return readings
+        return portion
 
-    def _land(self, readings: list[_Reading], loaded: dict[str, Tensor], dtype: torch.dtype, device: torch.device) -> None:
+    def _land(self, portion: _Portion, loaded: dict[str, Tensor], dtype: torch.dtype, device: torch.device) -> None:
         """Convert what was read, on the caller's thread: each thread that calls torch would get workers of its own."""
-        for reading in readings:
+        for reading in portion.readings:
             weight = reading.buffer
-            if weight is reading.target:
+            if reading.is_in_place:
                 loaded[reading.name] = weight
                 continue
             final = dtype if weight.is_floating_point() else weight.dtype
@@ -139,6 +181,7 @@ class Reader:
                 loaded[reading.name] = weight.to(final).contiguous()
             else:
                 loaded[reading.name] = reading.target.copy_(weight)
+        self._buffers.give(portion.block)
 
     def _scale(self, stored: Stored, dimensions: int) -> Tensor:
         """What an 8-bit weight of so many dimensions is multiplied by: one number for all, or one for each row."""
@@ -171,6 +214,16 @@ def _read_at(file: BinaryIO, target: memoryview, offset: int, lock: threading.Lo
         return file.readinto(target) or 0  # type: ignore[attr-defined]  a raw file has it
 
 
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
+
+
+def _block(size: int) -> Tensor:
+    """New bytes whose first is aligned. numpy asks the system for large pages, which halves the time of their first use; torch does not."""
+    block = torch.from_numpy(np.empty(size + _ALIGNMENT_BYTES, np.uint8))
+    return block[-block.data_ptr() % _ALIGNMENT_BYTES :][:size]
+
+
 class _Arena:
     """One block of memory for the weights of a network, in the order given, in their final number format."""
 
@@ -181,10 +234,8 @@ class _Arena:
             final = dtype if kinds[name].is_floating_point else kinds[name]
             length = int(np.prod(stored.shape, dtype=np.int64)) * final.itemsize
             self._places[name] = (size, length, final, stored.shape)
-            size += -(-length // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
-        # numpy asks the system for large pages where a block is large, which halves the time of its first use; torch does not.
-        block = torch.from_numpy(np.empty(size + _ALIGNMENT_BYTES, np.uint8))
-        self._block = block[-block.data_ptr() % _ALIGNMENT_BYTES :]
+            size += _aligned(length)
+        self._block = _block(size)
 
     def place(self, name: str) -> Tensor:
         begin, length, dtype, shape = self._places[name]
