@@ -65,6 +65,12 @@ class UsedModel:
         own = [size for file, size, _ in checkpoint.identity if Path(file) == path or path in Path(file).parents]
         return UsedModel(role, checkpoint.name, path.stem if path.is_file() else checkpoint.name, path, family, sum(own))
 
+    @staticmethod
+    def part(role: str, name: str, path: Path, family: str) -> UsedModel:
+        """A file or folder that a part of the checkpoint was taken from instead."""
+        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        return UsedModel(role, name, path.stem if path.is_file() else path.name, path, family, sum(file.stat().st_size for file in files))
+
 
 @dataclass(frozen=True)
 class UsedInput:

@@ -41,7 +41,7 @@ from sfumato.library.hashes import Hashes
 from sfumato.library.models import locate
 from sfumato.library.styles import read_styles
 from sfumato.library.words import WordFiles, style_files
-from sfumato.protocol.errors import ImageUnreadable, OutOfMemory
+from sfumato.protocol.errors import FileTrouble, ImageUnreadable, OutOfMemory
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate, GenerateResult, ImageRecord
 
@@ -76,6 +76,7 @@ class _Job:
         # Of how the job went, not of what its pictures show.
         self.unrecorded: list[JobWarning] = []
         self.images: list[ImageRecord] = []
+        self.components: dict[str, Path] = {}
         self.tell = Telling(context, self._previewer)
         self._previewers: dict[int, Previewer] = {}
         self._stack = ExitStack()
@@ -119,26 +120,35 @@ class _Job:
 
     def _load(self) -> Models:
         request, folders = self.request, self.context.places.models
-        components = find_components(folders, {field: getattr(request, field) for field in CATEGORIES})
+        components = self.components = find_components(folders, {field: getattr(request, field) for field in CATEGORIES})
         # All are found before the first is read.
         paths = {"model": find_model(folders, request.model)}
         paths |= {field: locate(folders, name, field=field) for field in ("hr_model", "refiner") if (name := getattr(request, field))}
         with self.tell.timed("load"):
-            first = self._read(paths["model"], components, ())
-            highres = self._read(paths["hr_model"], NO_COMPONENTS, (first,)) if "hr_model" in paths else first
-            refiner = self._read(paths["refiner"], NO_COMPONENTS, (first, highres)) if "refiner" in paths else None
+            first = self._read("model", paths["model"], components, ())
+            highres = refiner = None
+            if "hr_model" in paths:
+                highres = self._read("hr_model", paths["hr_model"], NO_COMPONENTS, (first,))
+            if "refiner" in paths:
+                refiner = self._read("refiner", paths["refiner"], NO_COMPONENTS, (first, highres or first))
             self.tell.loaded()
-        models = Models(first, highres, refiner)
+        models = Models(first, highres or first, refiner)
         check_acting(request, first, models.all[1:])
         for model in models.all:
             check_variant(model, request)
         return models
 
-    def _read(self, path: Path, components: Mapping[str, Path], beside: Sequence[Model]) -> Model:
+    def _read(self, field: str, path: Path, components: Mapping[str, Path], beside: Sequence[Model]) -> Model:
         request = self.request
-        model = self.loaded.load(path, devices.choose(request.dtype), self.tell.loading, components, beside)
-        # What the first model predicts says nothing of the others.
-        own = {} if beside else {"prediction": request.prediction, "zero_terminal": request.zero_terminal_snr}
+        device = devices.choose(request.dtype, vae_precision=request.vae_dtype)
+        try:
+            model = self.loaded.load(path, device, self.tell.loading, components, beside)
+        except FileTrouble as error:
+            error.path = field if error.path == "model" else error.path
+            raise
+        # What the first model predicts says nothing of the others, unless they are the same.
+        is_first = not beside or beside[0].checkpoint.path == path
+        own = {"prediction": request.prediction, "zero_terminal": request.zero_terminal_snr} if is_first else {}
         return model.adapted(**own, downcast_alphas=request.downcast_alphas, quantize_t=request.quantize_t)
 
     def _previewer(self, model: Model) -> Previewer:
@@ -193,6 +203,7 @@ class _Job:
         roles |= {"hr_model": models.highres} if request.hr_model else {}
         roles |= {"refiner": models.refiner} if models.refiner else {}
         used = [UsedModel.of(role, model.checkpoint, model.family.name) for role, model in roles.items()]
+        used += [UsedModel.part(field, getattr(request, field), path, models.first.family.name) for field, path in self.components.items()]
         for each in used:
             # Read when this job has ended: these pictures do without, later ones carry it.
             self.context.shared(IdleHashing).want(each.path, hashes)
