@@ -56,11 +56,11 @@ def test_increments_add_up() -> None:
 
 @pytest.mark.rule("E40")
 def test_order_of_queries_does_not_matter() -> None:
-    intervals = [(start, end) for start, end in itertools.combinations(LEVELS, 2)]
-    straight = path(4)
+    intervals = [(start, end) for start, end in itertools.combinations(LEVELS[::2], 2)]
+    straight = path(4, (1, 2, 4))
     expected = {interval: straight(*interval) for interval in intervals}
-    for trial in range(3):
-        shuffled, found = random.Random(trial).sample(intervals, len(intervals)), path(4)
+    for trial in range(2):
+        shuffled, found = random.Random(trial).sample(intervals, len(intervals)), path(4, (1, 2, 4))
         for interval in shuffled:
             assert torch.equal(found(*interval), expected[interval]), interval
 
@@ -119,6 +119,13 @@ def test_a_path_never_laid_out_covers_every_level() -> None:
     noise = NoiseSource([ImageSeed(13)], (4, 96, 96), CPU)
     found = statistics([noise.brownian(14.0, 3.0), noise.brownian(3.0, 0.5), noise.brownian(0.5, 0.03), noise.brownian(9000.0, 14.0)])
     torch.testing.assert_close(found, torch.eye(4, dtype=torch.float64), atol=5 * math.sqrt(2 / (4 * 96 * 96)), rtol=0)
+
+
+@pytest.mark.rule("E40")
+@pytest.mark.parametrize("levels", [(14.0, 0.0), (14.0, 14.0), ()])
+def test_a_pass_of_a_single_step_has_a_path_too(levels: tuple[float, ...]) -> None:
+    noise = source(3, levels=levels)
+    assert float(noise.brownian(14.0, 3.0).std()) == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.rule("E40")

@@ -197,7 +197,7 @@ def test_no_mode_changes_a_bit_of_the_picture(tiny: AutoencoderTiny, tmp_path: P
     bench.places = dataclasses.replace(bench.places, models=(STARTER, tmp_path / "models"))
     pictures, previewed = {}, {}
     for mode in MODES:
-        result = bench.run(model="sfumato-starter", prompt="a red circle", steps=5, sampler="Euler a", batch_size=2, preview=mode)
+        result = bench.run(model="sfumato-starter", prompt="a red circle", steps=3, sampler="Euler a", preview=mode)
         assert result.warnings == ()
         pictures[mode] = [np.asarray(Image.open(io.BytesIO(data))) for data in bench.pictures]
         previewed[mode] = sum(len(said.preview) for said in bench.recording.progress_made)
@@ -205,8 +205,8 @@ def test_no_mode_changes_a_bit_of_the_picture(tiny: AutoencoderTiny, tmp_path: P
     for mode in MODES:
         assert all(np.array_equal(one, other) for one, other in zip(pictures[mode], pictures["off"], strict=True)), mode
     assert previewed["off"] == 0
-    assert previewed["tiny"] >= 2
-    assert previewed["full"] >= 2
+    assert previewed["tiny"] >= 1
+    assert previewed["full"] >= 1
 
 
 @pytest.mark.rule("E104")

@@ -137,7 +137,8 @@ class NoiseSource:
         Without it a path lies over all levels that there are: other noise, as good.
         """
         levels = [sigma for sigma in sigmas if sigma > 0]
-        self._span, self._paths = (min(levels), max(levels)), []
+        low, high = (min(levels), max(levels)) if levels else _ALL_LEVELS
+        self._span, self._paths = (low if low < high else 0.0, high), []
 
     def brownian(self, sigma: float, sigma_next: float) -> Tensor:
         """(B, C, h, w) noise of unit variance: the increment of each image's path from one level to the next over the root of their distance.
