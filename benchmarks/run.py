@@ -57,6 +57,12 @@ def _loading() -> list[Row]:
     return loading.rows()
 
 
+def _prompt_cache() -> list[Row]:
+    import prompt_cache
+
+    return prompt_cache.rows()
+
+
 def _prompts() -> list[Row]:
     import prompt_parsing
 
@@ -75,6 +81,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "first-picture": _first_picture,
     "loading": _loading,
     "previews": _previews,
+    "prompt-cache": _prompt_cache,
     "prompts": _prompts,
     "window": _window,
 }
