@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 from collections.abc import Callable
@@ -180,6 +181,15 @@ def test_the_decoder_is_read_once_and_again_when_its_file_changed(tiny: Autoenco
     path.write_bytes(b"no model")
     with pytest.raises(CorruptFile):
         decoders.get(path, CPU)
+
+
+@pytest.mark.rule("E104")
+def test_where_the_vae_overflows_the_preview_is_linear(model: Model, tmp_path: Path) -> None:
+    vae = copy.deepcopy(model.vae)
+    torch.nn.init.constant_(vae.decoder.conv_in.weight, float("inf"))
+    spoiled = dataclasses.replace(model, vae=vae, family=dataclasses.replace(model.family, preview=FAMILIES[0].preview))
+    latents = torch.randn((2, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+    assert shown(previewer_of("full", 1, previews(spoiled, tmp_path))[0], latents) == shown(previewer_of("linear", 1, previews(spoiled, tmp_path))[0], latents)
 
 
 @pytest.mark.rule("E104")

@@ -62,18 +62,21 @@ def _tiny(previews: Previews) -> Colours:
 
 
 def _full(previews: Previews) -> Colours:
-    return vae_colours(previews.model)
+    return vae_colours(previews.model, _linear(previews))
 
 
 MODES: Mapping[str, Mode] = {"off": Mode(_off), LINEAR: Mode(_linear), "tiny": Mode(_tiny, computes=True), "full": Mode(_full, computes=True)}
 
 
-def vae_colours(model: Model) -> Colours:
-    """Latents -> pictures by the VAE."""
+def vae_colours(model: Model, otherwise: Colours) -> Colours:
+    """Latents -> pictures by the VAE; by `otherwise` where its numbers overflow, which the job finds out and mends when it decodes."""
 
     def colours(latents: Tensor) -> list[Image.Image]:
-        rows = (model.vae.decode((row[None] / model.latent.scale).to(model.vae.dtype), return_dict=False)[0].float() for row in latents)
-        return [Image.fromarray(to_pixels(row[0].nan_to_num(0.0))) for row in rows]
+        return [picture(latent) for latent in latents.split(1)]
+
+    def picture(latent: Tensor) -> Image.Image:
+        decoded = model.vae.decode((latent / model.latent.scale).to(model.vae.dtype), return_dict=False)[0].float()
+        return Image.fromarray(to_pixels(decoded[0])) if bool(decoded.isfinite().all()) else otherwise(latent)[0]
 
     return colours
 
