@@ -69,6 +69,12 @@ def _prompts() -> list[Row]:
     return prompt_parsing.rows()
 
 
+def _samplers() -> list[Row]:
+    import samplers
+
+    return samplers.rows()
+
+
 def _window() -> list[Row]:
     import window
 
@@ -83,6 +89,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "previews": _previews,
     "prompt-cache": _prompt_cache,
     "prompts": _prompts,
+    "samplers": _samplers,
     "window": _window,
 }
 
