@@ -95,9 +95,12 @@ def test_metadata_shows_what_a_picture_says_and_the_request_made_of_it(tmp_path:
     shown = run("metadata", str(path), data=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.splitlines()[0] == "picture  8x8 png, written by automatic1111"
-    assert {"prompt  a cat\ufffdand a dog", "steps  12", "height  96", "model  a\ufffdb", "not read: My key  x"} <= set(shown.stdout.splitlines())
+    assert {"prompt  a cat\ufffdand a dog", "steps  12", "height  96", "model  a\ufffdb", "not read: My key  x", "here: model  not found"} <= set(
+        shown.stdout.splitlines()
+    )
     told = json.loads(run("metadata", str(path), "--json", data=tmp_path).stdout)
     assert (told["source"], told["fields"]["seed"], told["request"]["steps"], told["unknown"]) == ("automatic1111", 5, 12, {"My key": "x"})
+    assert told["models"] == {"model": None}
     assert told["infotext"].startswith("a cat\nand a dog\n")
     other = run("metadata", str(tmp_path / "absent.png"), data=tmp_path)
     assert (other.returncode, other.stdout) == (1, "")

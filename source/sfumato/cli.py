@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sfumato import __version__
 from sfumato.config import Settings, find_places
@@ -22,7 +22,13 @@ from sfumato.protocol.errors import Invalid, Problem, SfumatoError
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs, validate
 
+if TYPE_CHECKING:
+    from sfumato.imaging.picture import Reading
+    from sfumato.library.matching import Match
+
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
+
+_MODEL_FIELDS = ("model", "vae", "refiner", "hr_model")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -209,19 +215,34 @@ def _convert(options: argparse.Namespace, places: Places) -> int:
 def _metadata(options: argparse.Namespace, places: Places) -> int:
     from sfumato.imaging.picture import read_picture  # as above
 
-    del places
     reading = read_picture(options.file, seek_hidden=options.hidden)
+    found = _models_here(reading, places)
     if options.json:
-        print(json.dumps(reading.to_json(), indent=2, ensure_ascii=False))
+        here = {field: {"name": match.name, "by": match.by} if match else None for field, match in found.items()}
+        print(json.dumps(reading.to_json() | {"models": here}, indent=2, ensure_ascii=False))
         return DONE
     size = f"{reading.width}x{reading.height} " if reading.width else ""
     print(f"picture  {size}{reading.format or 'of an unknown format'}, written by {reading.source}")
     for title, values in (("", reading.fields), ("not read: ", reading.unknown), ("checksum of ", reading.hashes)):
         for name, value in values.items():
             print(f"{_plain(title + name)}  {_plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
+    for field, match in found.items():
+        print(f"here: {field}  {_plain(f'{match.name} (by {match.by})' if match else 'not found')}")
     for sentence in reading.warnings:
         print(f"note  {_plain(sentence)}")
     return DONE
+
+
+def _models_here(reading: Reading, places: Places) -> dict[str, Match | None]:
+    """What each model that a picture names is on this machine; None where there is none like it."""
+    from sfumato.library.hashes import Hashes  # as above
+    from sfumato.library.matching import match_model
+    from sfumato.library.models import CHECKPOINT, VAE, scan
+
+    hashes = Hashes(places.data)
+    named = {field: reading.fields.get(field, "") for field in _MODEL_FIELDS if reading.fields.get(field) or field in reading.hashes}
+    lists = {category: [(entry.name, entry.path) for entry in scan(places.models, category)] for category in ((CHECKPOINT, VAE) if named else ())}
+    return {field: match_model(name, reading.hashes.get(field, ""), lists[VAE if field == "vae" else CHECKPOINT], hashes) for field, name in named.items()}
 
 
 def _prompt(options: argparse.Namespace, places: Places) -> int:

@@ -1,13 +1,14 @@
 """Checksums: computed once, remembered while the file stays as it was, never in the way."""
 
 import hashlib
+import json
 import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from sfumato.library.hashes import BLOCK_BYTES, FILE_NAME, Hashes, short_hash
+from sfumato.library.hashes import BLOCK_BYTES, FILE_NAME, Hashes, embedding_hash, network_hash, old_hash, short_hash
 from sfumato.protocol.errors import CorruptFile
 
 CONTENT = b"weights" * 500_000
@@ -112,3 +113,45 @@ def test_a_file_that_changes_or_vanishes_is_no_checksum(model: Path, tmp_path: P
     with pytest.raises(CorruptFile, match="cannot be read"):
         hashes.compute(tmp_path / "absent.safetensors")
     assert hashes.known(model) is None
+
+
+def safetensors(path: Path, metadata: dict[str, str], weights: bytes = b"\x01" * 8) -> Path:
+    tensor = {"dtype": "U8", "shape": [len(weights)], "data_offsets": [0, len(weights)]}
+    header = json.dumps({"__metadata__": metadata, "a": tensor}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + weights)
+    return path
+
+
+@pytest.mark.rule("M23")
+def test_a_lora_is_known_by_its_weights_whatever_is_written_into_its_header(tmp_path: Path) -> None:
+    hashes = Hashes(tmp_path / "data")
+    plain, edited = safetensors(tmp_path / "a.safetensors", {}), safetensors(tmp_path / "b.safetensors", {"note": "mine"})
+    assert network_hash(plain, hashes) is None
+    digest = hashlib.sha256(b"\x01" * 8).hexdigest()
+    assert hashes.compute(plain, behind_header=True) == hashes.compute(edited, behind_header=True) == digest
+    assert network_hash(plain, hashes) == network_hash(edited, hashes) == digest[:12]
+    # Beside the checksum of the whole file, which differs
+    assert hashes.compute(plain) != hashes.compute(edited)
+    assert embedding_hash(plain, hashes) == hashlib.sha256(plain.read_bytes()).hexdigest()[:12]
+    assert Hashes(tmp_path / "data").known(plain, behind_header=True) == digest
+
+
+@pytest.mark.rule("M23")
+def test_the_checksum_a_trainer_wrote_counts(tmp_path: Path) -> None:
+    hashes = Hashes(tmp_path / "data")
+    assert network_hash(safetensors(tmp_path / "a.safetensors", {"sshs_model_hash": "AB" * 32}), hashes) == "ab" * 6
+    assert network_hash(safetensors(tmp_path / "b.safetensors", {"sshs_model_hash": "nonsense"}), hashes) is None
+    damaged = tmp_path / "c.safetensors"
+    damaged.write_bytes(b"\xff" * 20)
+    assert network_hash(damaged, hashes) is None
+    with pytest.raises(CorruptFile, match="longer than the file"):
+        hashes.compute(damaged, behind_header=True)
+
+
+@pytest.mark.rule("M24")
+def test_the_eight_digits_of_old_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "old.ckpt"
+    path.write_bytes(b"a" * 0x100000 + b"b" * 0x10000 + b"c" * 100)
+    assert old_hash(path) == hashlib.sha256(b"b" * 0x10000).hexdigest()[:8]
+    with pytest.raises(CorruptFile, match="cannot be read"):
+        old_hash(tmp_path / "absent")

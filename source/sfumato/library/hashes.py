@@ -1,4 +1,6 @@
-"""Checksums of model files, remembered between starts: SHA-256, of which other programs show the first ten digits. Rules: M23, M24 of metadata.
+"""Checksums of model files, remembered between starts: SHA-256, of which other programs show the first digits. Rules: M23, M24 of metadata.
+
+A checkpoint or VAE is known by its file, a LoRA by the weights behind its header (so that its metadata may be edited), an embedding by its file.
 
 `known` answers at once or not at all, so that no picture waits; `compute` reads the whole file and belongs on a worker thread.
 """
@@ -6,6 +8,7 @@
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,14 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from sfumato.imaging.writing import make_folder, replace_file
-from sfumato.protocol.errors import CorruptFile, DiskFull, NotWritable
+from sfumato.library.safetensors_header import read_header
+from sfumato.protocol.errors import CorruptFile, DiskFull, NotWritable, SfumatoError
 
 SHORT_DIGITS = 10
+NETWORK_DIGITS = 12
 BLOCK_BYTES = 1 << 20
 FILE_NAME = "hashes.json"
 
+# The checksum of before 2023: 64 KiB from the first mebibyte on. Read, never written.
+OLD_DIGITS = 8
+_OLD_OFFSET_BYTES = 0x100000
+_OLD_BYTES = 0x10000
+
+_BEHIND_HEADER = "#behind header"
 _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin"})
 _FORMAT = 1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Hashes:
@@ -32,20 +44,25 @@ class Hashes:
         self._lock = threading.Lock()
         self._known: dict[str, list[Any]] | None = None
 
-    def known(self, path: Path) -> str | None:
-        """The SHA-256 of a file or diffusers folder as 64 hex digits if it is known and the file has not changed since; never reads the file."""
+    def known(self, path: Path, *, behind_header: bool = False) -> str | None:
+        """The SHA-256 of a file or diffusers folder as 64 hex digits if it is known and the file has not changed since; never reads the file.
+
+        Args:
+            behind_header: of the weights of a .safetensors file alone.
+        """
         files = _weight_files(path)
-        digests = [self._remembered(file) for file in files]
+        digests = [self._remembered(file, behind_header) for file in files]
         if not digests or None in digests:
             return None
         return _combined(path, files, [digest for digest in digests if digest])
 
-    def compute(self, path: Path, check: Callable[[], None] = lambda: None) -> str:
+    def compute(self, path: Path, check: Callable[[], None] = lambda: None, *, behind_header: bool = False) -> str:
         """The SHA-256 of a file or diffusers folder, read where it is not known, and remembered.
 
         Args:
             path: a file, or a folder of which the weight files count.
             check: called before each block of 1 MiB; what it raises stops the reading.
+            behind_header: of the weights of a .safetensors file alone.
 
         Raises:
             CorruptFile: a file cannot be read, changes while it is read, or the folder has no weights.
@@ -53,13 +70,15 @@ class Hashes:
         files = _weight_files(path)
         if not files:
             raise CorruptFile(path.name, "it has no weight files")
-        return _combined(path, files, [self._remembered(file) or self._read(file, check) for file in files])
+        return _combined(path, files, [self._remembered(file, behind_header) or self._read(file, check, behind_header) for file in files])
 
-    def _read(self, file: Path, check: Callable[[], None]) -> str:
+    def _read(self, file: Path, check: Callable[[], None], behind_header: bool) -> str:
         digest = hashlib.sha256()
         try:
             with file.open("rb", buffering=0) as opened:
                 before = _stamp(os.fstat(opened.fileno()))
+                if behind_header:
+                    opened.seek(_header_bytes(opened.read(8), before[0], file))
                 while block := opened.read(BLOCK_BYTES):
                     check()
                     digest.update(block)
@@ -68,10 +87,10 @@ class Hashes:
             raise CorruptFile(file.name, f"it cannot be read ({error.strerror})") from error
         if before != after:
             raise CorruptFile(file.name, "it was changed while it was read")
-        self._remember(file, before, digest.hexdigest())
+        self._remember(_key(file, behind_header), before, digest.hexdigest())
         return digest.hexdigest()
 
-    def _remembered(self, file: Path) -> str | None:
+    def _remembered(self, file: Path, behind_header: bool) -> str | None:
         try:
             stamp = _stamp(file.stat())
         except OSError:
@@ -79,13 +98,13 @@ class Hashes:
         with self._lock:
             if self._known is None:
                 self._known = self._load()
-            found = self._known.get(str(file.absolute()))
+            found = self._known.get(_key(file, behind_header))
         return found[2] if found and tuple(found[:2]) == stamp else None
 
-    def _remember(self, file: Path, stamp: tuple[int, int], digest: str) -> None:
+    def _remember(self, key: str, stamp: tuple[int, int], digest: str) -> None:
         with self._lock:
             # Another process may have written meanwhile: what it found is kept.
-            self._known = {**(self._known or {}), **self._load(), str(file.absolute()): [*stamp, digest]}
+            self._known = {**(self._known or {}), **self._load(), key: [*stamp, digest]}
             content = json.dumps({"format": _FORMAT, "files": self._known}, indent=1).encode()
             with suppress(DiskFull, NotWritable):  # a checksum that cannot be kept is computed again another day
                 make_folder(self._file.parent)
@@ -105,6 +124,44 @@ class Hashes:
 def short_hash(digest: str) -> str:
     """The digits by which other programs know a checkpoint."""
     return digest[:SHORT_DIGITS]
+
+
+def network_hash(path: Path, hashes: Hashes) -> str | None:
+    """The twelve digits by which other programs know a LoRA: the checksum its trainer wrote, else that of its weights if it is known; never reads these."""
+    try:
+        written = read_header(path).metadata.get("sshs_model_hash", "")
+    except SfumatoError:
+        written = ""
+    digest = written.lower() if _DIGEST.fullmatch(written.lower()) else hashes.known(path, behind_header=True)
+    return digest[:NETWORK_DIGITS] if digest else None
+
+
+def embedding_hash(path: Path, hashes: Hashes) -> str | None:
+    """The twelve digits of an embedding, if its checksum is known."""
+    digest = hashes.known(path)
+    return digest[:NETWORK_DIGITS] if digest else None
+
+
+def old_hash(path: Path) -> str:
+    """The eight digits by which checkpoints were known before 2023; a file too short for them has those of nothing. Raises `CorruptFile`."""
+    try:
+        with path.open("rb") as opened:
+            opened.seek(_OLD_OFFSET_BYTES)
+            return hashlib.sha256(opened.read(_OLD_BYTES)).hexdigest()[:OLD_DIGITS]
+    except OSError as error:
+        raise CorruptFile(path.name, f"it cannot be read ({error.strerror})") from error
+
+
+def _key(file: Path, behind_header: bool) -> str:
+    return str(file.absolute()) + (_BEHIND_HEADER if behind_header else "")
+
+
+def _header_bytes(first: bytes, size: int, file: Path) -> int:
+    """Where the weights of a .safetensors file begin."""
+    begin = 8 + int.from_bytes(first, "little")
+    if len(first) < 8 or begin > size:
+        raise CorruptFile(file.name, "its header is longer than the file")
+    return begin
 
 
 def _is_entry(entry: object) -> bool:
