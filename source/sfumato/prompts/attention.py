@@ -231,6 +231,7 @@ def _weighed(items: list[_Written | Break | SpecialToken | _Bracket]) -> list[Pi
     rounds, squares = [1.0], [1.0]
     stacks = {"(": rounds, "[": squares, ")": rounds, "]": squares}
     weight = 1.0
+    rounded: dict[float, float] = {}
     is_new = False  # a bracket came since the weight was computed
     pieces: list[Piece] = []
     texts: list[str] = []  # of the segment that is being joined
@@ -245,7 +246,10 @@ def _weighed(items: list[_Written | Break | SpecialToken | _Bracket]) -> list[Pi
             is_new = True
             continue
         if is_new:
-            weight = float(f"{_bounded(rounds[-1] * squares[-1]):.12g}")
+            product = rounds[-1] * squares[-1]
+            if product not in rounded:
+                rounded[product] = float(f"{_bounded(product):.12g}")
+            weight = rounded[product]
             is_new = False
         is_special = isinstance(item, Break | SpecialToken)
         if texts and (is_special or (item[0] and weight != joined)):

@@ -270,6 +270,8 @@ class _Arguments:
             return True
         if _NUMBER.fullmatch(word):
             return False
+        if not any(map(str.isalpha, value.replace("HR", ""))):
+            return False
         first = read_timeline(value).resolve(1, _TRIAL, "new")[0].strip() if "[" in value else word
         return first in PRESETS or self._library.block_weights(first) is not None
 
