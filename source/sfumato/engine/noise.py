@@ -159,7 +159,10 @@ class NoiseSource:
         return noise.cpu() if noise.device.type == "mps" else noise  # paths are float64, which Apple's devices do not have
 
     def _stacked(self, rows: Sequence[Tensor]) -> Tensor:
-        return torch.stack(list(rows)).to(self._device)
+        noise = torch.stack(list(rows))
+        # From ordinary memory the copy would wait for all that the card has still to do.
+        is_crossing = noise.device.type == "cpu" and self._device.type == "cuda"
+        return (noise.pin_memory() if is_crossing else noise).to(self._device, non_blocking=is_crossing)
 
     def _initial(self, image: ImageSeed, draw: Draw) -> Tensor:
         """(C, h, w): the image's own noise, mixed with its variation's, at another size first if the settings say so."""

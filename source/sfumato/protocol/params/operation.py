@@ -18,7 +18,7 @@ Preview = Annotated[
 ]
 PreviewEvery = Annotated[
     int,
-    Field(ge=1, le=50, title="Preview interval", description="Steps from one preview to the next."),
+    Field(ge=1, le=50, title="Preview interval", description="Steps from one preview to the next; 1 makes as many as a twentieth of the time allows."),
     Ui("operation", step=1, slider=(1, 10), unit="steps", advanced=True),
 ]
 Precision = Annotated[
