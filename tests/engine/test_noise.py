@@ -63,6 +63,32 @@ def test_R42_noise_of_an_image_does_not_depend_on_its_batch(rng: Rng, extra: dic
     assert not torch.equal(draws[0][0], draws[1][0])
 
 
+@pytest.mark.rule("E35", "R42")
+@pytest.mark.parametrize("rng", ["cpu", "nv"])
+def test_R42_the_portable_sources_never_ask_the_device(rng: Rng) -> None:
+    # Given a device that holds no numbers at all
+    nowhere = torch.device("meta")
+    drawn_there, drawn_here = GENERATORS[rng](5, nowhere), GENERATORS[rng](5, CPU)
+    assert [torch.equal(drawn_there(SHAPE), drawn_here(SHAPE)) for _ in range(2)] == [True, True]
+    assert NoiseSource([ImageSeed(5)], SHAPE, nowhere, NoiseSettings(rng))().device == nowhere
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no Nvidia card")
+@pytest.mark.rule("E35", "R42")
+def test_R42_a_card_gets_the_same_bits_and_nv_is_what_it_would_draw() -> None:
+    card = torch.device("cuda")
+    for rng in ("cpu", "nv"):
+        here, there = (NoiseSource([ImageSeed(7, 90, 0.3)], SHAPE, device, NoiseSettings(rng)) for device in (CPU, card))
+        for _ in range(3):
+            assert torch.equal(here(), there().cpu())
+        assert torch.equal(here.brownian(9.0, 2.0), there.brownian(9.0, 2.0).cpu())
+    for seed in (0, 7, 2**40 + 1):
+        own, ours = (NoiseSource([ImageSeed(seed)], (4, 64, 64), card, NoiseSettings(rng)) for rng in ("gpu", "nv"))
+        for _ in range(3):
+            torch.testing.assert_close(own(), ours(), atol=2e-5, rtol=1e-5)  # the card computes in float32
+
+
 @pytest.mark.rule("E35")
 def test_the_default_source_is_torchs_generator_of_the_processor() -> None:
     noise = source(10)
