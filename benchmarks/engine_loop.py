@@ -22,7 +22,7 @@ from sfumato.engine.configuration import UNetConfiguration
 from sfumato.engine.device import choose
 from sfumato.engine.families import FAMILIES
 from sfumato.engine.family import Model
-from sfumato.engine.guidance import guiding
+from sfumato.engine.guidance import GuidedDenoiser, guiding
 from sfumato.engine.guidance_rules import GuidanceSettings
 from sfumato.engine.modules import build_unet
 from sfumato.engine.noise import ImageSeed, NoiseSource
@@ -166,10 +166,40 @@ def compared(name: str, subject: Subject, goal: float, rounds: int) -> list[Row]
     return [compare(f"{name}: our loop / {title}", found["ours"], found[key], limit) for key, (title, limit) in against.items()]
 
 
+class _Nothing:
+    """A network that does no work."""
+
+    def __init__(self, x: torch.Tensor) -> None:
+        self._ready = torch.cat([x, x])
+
+    def prepare(self, rows: object, batch: int) -> None: ...
+
+    def __call__(self, x: torch.Tensor, sigma: float, evaluation: object) -> torch.Tensor:
+        return self._ready
+
+
+def overhead(calls: int = 200, rounds: int = 5) -> Row:
+    """What a call costs beside the network: watching, reporting and guidance, against a millisecond."""
+    x = torch.zeros((1, 4, 64, 64), device=choose().torch)
+    said = Conditioning(torch.zeros((1, 77, 1)))
+    tell = Telling(JobContext("benchmark", Places(Path(), Path(), ()), _Silence(), Kept(), {}), lambda model: Previewer(None))
+    tell.expect(Totals(calls * (rounds + 1), 0, 0, 1))
+
+    def work() -> None:
+        denoise = GuidedDenoiser(_Nothing(x), constant_script(said, said, calls=calls), GuidanceSettings())
+        with torch.inference_mode(), tell.denoising(None, calls) as watched:  # type: ignore[arg-type]  # no model
+            run = watched(denoise)
+            for _ in range(calls):
+                run(x, 1.0)
+
+    found = [seconds / calls for seconds in measure({"null": timed(work)}, rounds)["null"]]
+    return compare("a call on a null network / 1 ms", found, [1e-3] * len(found), 1.0)
+
+
 def rows() -> list[Row]:
     """All of them: half a minute for the starter's size, two or three minutes for the size of SD 1.5 on two idle cores."""
     starter = compared("starter, 64 steps", Subject(STARTER, steps=64, latent_px=8), goal=1.05, rounds=7)
-    return starter + compared("SD 1.5 size, 3 steps of 64 px", Subject(SD15, steps=3, latent_px=8), goal=1.02, rounds=7)
+    return [overhead(), *starter, *compared("SD 1.5 size, 3 steps of 64 px", Subject(SD15, steps=3, latent_px=8), goal=1.02, rounds=7)]
 
 
 if __name__ == "__main__":

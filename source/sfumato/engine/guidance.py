@@ -34,6 +34,10 @@ def guidance_settings(request: Generate, guidance: float | None = None) -> Guida
     return GuidanceSettings(**{**values, **({} if guidance is None else {"guidance": guidance})})
 
 
+# More states than this come from nested schedules, where each is met once.
+_LAYOUTS_KEPT = 32
+
+
 @contextmanager
 def guiding(model: Model, script: Script, settings: GuidanceSettings, inputs: NetworkInputs | None = None) -> Iterator[GuidedDenoiser]:
     """The denoiser of one pass; the network carries the patches it needs while inside, and is itself again afterwards. Raises `Invalid`."""
@@ -169,6 +173,8 @@ class GuidedDenoiser:
     def _layout(self, state: State, wanted: _Wanted, x: Tensor) -> _Layout:
         key = state, wanted
         if key not in self._layouts:
+            if len(self._layouts) == _LAYOUTS_KEPT:
+                self._layouts.pop(next(iter(self._layouts)))
             self._layouts[key] = _Arrangement(state, wanted, [name for name, _ in self._perturbations], x.device).laid_out(self._network)
         return self._layouts[key]
 
@@ -185,7 +191,7 @@ class _Arrangement:
 
     def laid_out(self, network: Network) -> _Layout:
         images, wanted = self._images, self._wanted
-        negative = self._slots([image.negative for image in images], is_negative=True) if wanted.negative else ()
+        negative: tuple[_Slot, ...] = self._slots([image.negative for image in images], is_negative=True) if wanted.negative else ()
         positive = self._slots([image.positive for image in images])
         blind = self._slots([image.negative for image in images], is_negative=True, is_blind=True) if wanted.blind else ()
         empty = None

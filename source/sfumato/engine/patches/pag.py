@@ -10,4 +10,5 @@ from sfumato.engine.patches.self_attention import projected_out
 
 def own_values(attention: Attention, hidden: Tensor) -> Tensor:
     """Every token answers with its own value."""
+    assert attention.to_v is not None
     return projected_out(attention, attention.to_v(hidden))

@@ -19,6 +19,8 @@ def blurred_queries(attention: Attention, hidden: Tensor) -> Tensor:
     def heads(rows: Tensor) -> Tensor:
         return rows.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
 
+    assert attention.to_k is not None
+    assert attention.to_v is not None
     # The mean of the queries is the query of the mean: the projection is linear.
     query = heads(attention.to_q(hidden.mean(dim=1, keepdim=True)))
     seen = functional.scaled_dot_product_attention(query, heads(attention.to_k(hidden)), heads(attention.to_v(hidden)), scale=attention.scale)

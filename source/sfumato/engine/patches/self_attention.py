@@ -57,6 +57,7 @@ class SelfAttentionPatch:
 
 def projected_out(attention: Attention, values: Tensor) -> Tensor:
     """The module's own way from attended values (R, tokens, inner width) to its output."""
+    assert attention.to_out is not None
     for layer in attention.to_out:
         values = layer(values)
     return values
