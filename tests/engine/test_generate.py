@@ -278,7 +278,7 @@ def test_the_same_job_twice_reads_no_file_and_encodes_no_text(bench: Bench, monk
         raise AssertionError("read or encoded again")
 
     monkeypatch.setattr(memory, "open_checkpoint", refuse)
-    monkeypatch.setattr(conditioning, "clip_hidden", refuse)
+    monkeypatch.setattr(conditioning, "read_chunk", refuse)
     bench.run(seed=2)
     assert len(bench.kept.get(Loaded).encodings) == cached == 2
 

@@ -97,7 +97,7 @@ def assemble(family: Family, assembly: Assembly, checkpoint: Checkpoint, device:
 
     with Reader(checkpoint.name, check) as reader:
         unet = read("unet", unet_shape, lambda: load_unet(unet_shape, checkpoint, reader, device.dtype, device.torch))
-        vae = read("vae", vae_shape, lambda: load_vae(vae_shape, checkpoint, reader, device.dtype, device.torch))
+        vae = read("vae", vae_shape, lambda: load_vae(vae_shape, checkpoint, reader, device.dtype_of("vae"), device.torch))
         towers = {
             tower: read(tower.part, shape, lambda t=tower, s=shape: load_clip(s, checkpoint, t.part, reader, device.dtype, device.torch))
             for tower, shape in clip_shapes.items()

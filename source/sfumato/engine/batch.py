@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from sfumato.engine.beside import beside
-from sfumato.engine.blending import Blend, Differential, Hard, Soft
+from sfumato.engine.blending import Blend, Blended, Differential, Hard, Soft
 from sfumato.engine.decoding import decode
 from sfumato.engine.encoding import encode_picture, stretched
 from sfumato.engine.family import Model
@@ -128,8 +128,10 @@ class Batch:
                 first = mixed(found, first, request.alternative_randomness)
             x = begin(plan, first, None if plan.inverted else base)
             told = scene.voices.denoiser(plan, self.seeds, self.index, extra, refiner_extra)
+            blend = self._blend(plan)
             with told as denoise, scene.tell.denoising(self._model, plan.steps.calls) as watched:
-                self._latents = sample(plan, watched(denoise), x, noise, self._blend(plan))
+                x = sample(plan, watched(Blended(denoise, blend) if blend else denoise), x, noise)
+            self._latents = blend.final(x) if blend else x
 
     # -- what a pass starts from -------------------------------------------------------------------
 

@@ -18,8 +18,11 @@ from sfumato.engine.layouts import original
 from sfumato.engine.model_rows import rows
 from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
+from sfumato.engine.upscaling import UPSCALERS
 from sfumato.jobs.places import Places
 from sfumato.library.models import TEXT_ENCODER, VAE, ModelEntry, locate, scan
+from sfumato.library.styles import read_styles
+from sfumato.library.words import style_files
 from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelNotFound, SfumatoError
 
 # Request field of a part -> where files of its kind lie.
@@ -39,13 +42,22 @@ def describe(places: Places) -> dict[str, Any]:
             "vaes": rows(scan(places.models, VAE), places.data, vae_row, unread_row, "vaes.json"),
             "text_encoders": rows(scan(places.models, TEXT_ENCODER), places.data, text_encoder_row, unread_row, "text_encoders.json"),
             "samplers": [
-                {"value": row.name, "label": row.name, "aliases": list(row.aliases), "default_schedule": row.schedule, "parameters": list(row.parameters)}
+                {
+                    "value": row.name,
+                    "label": row.name,
+                    "aliases": list(row.aliases),
+                    "default_schedule": row.schedule,
+                    "ignores_schedule": row.grid is not None,
+                    "parameters": list(row.parameters),
+                }
                 for row in SAMPLERS
             ],
             "schedules": [
                 {"value": AUTOMATIC, "label": "Automatic"},
                 *({"value": row.name, "label": row.title, "aliases": list(row.aliases), "parameters": list(row.parameters)} for row in SCHEDULES),
             ],
+            "upscalers": [{"value": name, "label": name, "kind": "latent" if row.latent else "pixels"} for name, row in UPSCALERS.items()],
+            "styles": [{"value": style.name, "label": style.name} for style in read_styles(style_files(places.data))],
             "devices": [{"value": kind, "label": devices.name_of(kind)}],
         },
         "versions": {"sfumato": __version__, **{name: found for name in _PACKAGES if (found := _version(name))}},

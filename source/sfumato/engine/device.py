@@ -15,11 +15,16 @@ DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 @dataclass(frozen=True)
 class Device:
-    """`dtype` is the networks'; latents, schedules and guidance are float32 everywhere."""
+    """`dtype` is the networks', `vae_dtype` the VAE's where it has one of its own; latents, schedules and guidance are float32 everywhere."""
 
     torch: torch.device
     dtype: torch.dtype
     name: str
+    vae_dtype: torch.dtype | None = None
+
+    def dtype_of(self, part: str) -> torch.dtype:
+        """The number format of a part of a model."""
+        return self.vae_dtype or self.dtype if part == "vae" else self.dtype
 
     @property
     def dtype_name(self) -> str:
@@ -42,11 +47,12 @@ def name_of(device_kind: str) -> str:
     return torch.cuda.get_device_name(0) if device_kind == "cuda" else {"mps": "Apple GPU", "cpu": "CPU"}[device_kind]
 
 
-def choose(precision: Precision = "auto", device_kind: str = "") -> Device:
-    """The device for a job. `auto`: half precision on GPUs, float32 on the CPU, where halves are emulated and slower."""
+def choose(precision: Precision = "auto", device_kind: str = "", vae_precision: Precision = "auto") -> Device:
+    """The device for a job. `auto`: half precision on GPUs, float32 on the CPU, where halves are emulated and slower; for the VAE: as the other networks."""
     device_kind = device_kind or kind()
     dtype = DTYPES.get(precision) or (torch.float32 if device_kind == "cpu" else torch.float16)
-    return Device(torch.device(device_kind), dtype, name_of(device_kind))
+    vae_dtype = DTYPES.get(vae_precision)
+    return Device(torch.device(device_kind), dtype, name_of(device_kind), None if vae_dtype == dtype else vae_dtype)
 
 
 def free_caches(device: torch.device) -> None:

@@ -125,7 +125,7 @@ class Loaded:
         in_use = self._parts_of(beside)
 
         def keep(key: Hashable, part: str, make: Callable[[], LoadedPart]) -> LoadedPart:
-            key = (key, device.dtype, device.torch.type)
+            key = (key, device.dtype_of(part), device.torch.type)
             used.append(key)
             if key in self._parts:
                 self._parts.move(key, device.torch)
@@ -180,5 +180,5 @@ def _size(checkpoint: Checkpoint, part: str, device: Device) -> int:
         count = 1
         for side in stored.shape:
             count *= side
-        total += count * (device.dtype if kind.is_floating_point else kind).itemsize
+        total += count * (device.dtype_of(part) if kind.is_floating_point else kind).itemsize
     return total

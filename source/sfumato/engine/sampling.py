@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sfumato.engine.blending import Blend, Blended
 from sfumato.engine.noise import NoiseSource
 from sfumato.engine.passes import Pass
 from sfumato.engine.samplers import PairDenoiser
@@ -36,14 +35,11 @@ def begin(plan: Pass, noise: Tensor, original: Tensor | None) -> Tensor:
     return x
 
 
-def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource, blend: Blend | None) -> Tensor:
+def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource) -> Tensor:
     """The finished latents (B, C, h, w) float32 of a pass that starts from x. Raises `NumbersInvalid`, and whatever the denoiser raises to stop."""
     noise.cover(plan.steps.span)
     with torch.inference_mode():
-        held = denoise if blend is None else Blended(denoise, blend)
-        x = plan.methods.sampler.function(held, x, plan.steps.sigmas, noise, plan.parameters, _nothing)
-        if blend is not None:
-            x = blend.final(x)
+        x = plan.methods.sampler.function(denoise, x, plan.steps.sigmas, noise, plan.parameters, _nothing)
         if not bool(x.isfinite().all()):
             raise NumbersInvalid("denoising")
     return x

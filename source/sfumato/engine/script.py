@@ -13,7 +13,7 @@ end and may raise to stop. `script.warnings` are for the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -129,6 +129,12 @@ def write_script(
     return Script(states, span, (*conditioner.warnings, *writer.warnings()))
 
 
+def count_passes(conditioner: Conditioner, images: Sequence[ImageTexts], span: PassSpan) -> int:
+    """How many chunks `write_script` will encode, each by one encoder."""
+    writer = _Writer(conditioner, span, (), False)
+    return writer.passes(writer.wanted([writer.track(image) for image in images]))
+
+
 _TOO_MANY_AREAS = "There are {} areas, but only {} parts behind an AND for them to belong to; the first part acts everywhere."
 
 
@@ -180,8 +186,8 @@ class _Writer:
             self._sides[own, others] = tuple(at(call) for call in range(self._span.calls + 1))
         return self._sides[own, others]
 
-    def encode_all(self, tracks: Sequence[_Track], report: Report) -> None:
-        """Every text once; `report` before each chunk and at the end."""
+    def wanted(self, tracks: Sequence[_Track]) -> dict[_Said, str]:
+        """Every text once, and the side that says it first."""
         wanted: dict[_Said, str] = {}
         for track in tracks:
             for call in range(self._span.calls + 1):
@@ -189,7 +195,15 @@ class _Writer:
                 if not self._takes_zeros(track):
                     for said in track.negative[call]:
                         wanted.setdefault(said, "negative")
-        total = sum(self._conditioner.passes(*said) for said in wanted)
+        return wanted
+
+    def passes(self, wanted: Iterable[_Said]) -> int:
+        return sum(self._conditioner.passes(*said) for said in wanted)
+
+    def encode_all(self, tracks: Sequence[_Track], report: Report) -> None:
+        """Every text once; `report` before each chunk and at the end."""
+        wanted = self.wanted(tracks)
+        total = self.passes(wanted)
         done = 0
 
         def each() -> None:

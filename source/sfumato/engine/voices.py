@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models, Plan
 from sfumato.engine.refining import Relay
 from sfumato.engine.samplers import PairDenoiser
-from sfumato.engine.script import ImageTexts, Script, write_script
+from sfumato.engine.script import ImageTexts, Script, count_passes, write_script
 from sfumato.engine.telling import Telling
 from sfumato.engine.texts import JobTexts, wording_key
 from sfumato.prompts import PassSpan
@@ -73,20 +74,14 @@ class Voices:
         kept = {part.key: self._scripts[part.key] for part in parts if part.key in self._scripts}
         missing = {part.key: part for part in parts if part.key not in kept}
         self._scripts = kept
-        done = 0
+        counts = [count_passes(self._conditioner(part.model), part.texts, part.span) for part in missing.values()]
+        total = sum(counts)
         with self._tell.timed("encode"):
-            for part in missing.values():
-                total = 0
-
-                def report(own: int, of_all: int, before: int = done) -> None:
-                    nonlocal total
-                    total = before + of_all
-                    self._tell.encoding(before + own, total)
-
-                script = self._write(part, report)
+            for part, before in zip(missing.values(), accumulate(counts, initial=0), strict=False):
+                script = self._write(part, lambda done, _, before=before: self._tell.encoding(before + done, total))
                 self._scripts[part.key] = script
                 self.warnings += [warning for warning in script.warnings if warning not in self.warnings]
-                done = total
+        self.warnings += [warning for warning in self._texts.warnings if warning not in self.warnings]
 
     @contextmanager
     def denoiser(self, plan: Pass, seeds: Sequence[ImageSeed], index: int, extra: Tensor | None, refiner_extra: Tensor | None = None) -> Iterator[PairDenoiser]:
