@@ -28,3 +28,14 @@ def test_each_picture_chooses_by_its_own_seed_or_all_by_one() -> None:
     assert told(request)[0] == alone[0]
     assert len(set(told(request))) > 1
     assert len(set(told(request.model_copy(update={"wildcard_seed": 3})))) == 1
+
+
+@pytest.mark.rule("P38")
+def test_what_is_named_and_not_there_is_told_once() -> None:
+    texts = JobTexts(Generate(prompt="<lora:nobody:1> {a|b}", negative="__none__", batch_size=4), EmptyLibrary())
+    for index in range(4):
+        texts.first(ImageSeed(index), index)
+    assert [(warning.path, warning.message) for warning in texts.warnings] == [
+        ("prompt", "There is no lora file called 'nobody': it is left out."),
+        ("negative", "There is no wildcard file 'none': its name stays in the text."),
+    ]

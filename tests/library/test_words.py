@@ -28,7 +28,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def words(models: Path, *widths: int) -> Words:
-    return WordFiles().library(models.parent, [models], widths)
+    return WordFiles().library(models.parent, [models], widths, unfit="")
 
 
 @pytest.mark.rule("P38")
@@ -84,3 +84,18 @@ def test_the_user_has_block_weights_of_their_own(models: Path) -> None:
     (network,) = read_prompt("<lora:ann:1:lbw=HALF>", library=words(models)).networks_at(0, TEN)
     assert network.blocks is not None
     assert network.blocks.base == 0.5
+
+
+@pytest.mark.rule("P38")
+def test_what_the_engine_cannot_use_is_left_out_and_named(models: Path) -> None:
+    library = WordFiles().library(models.parent, [models])
+    prompt = read_prompt("<lora:ann> <lora:nobody> fog-style __none__", library=library, styles=("Nothing",))
+    assert prompt.networks_at(0, TEN) == ()
+    assert prompt.losses == (
+        "There is no style called 'Nothing': it is left out.",
+        "There is no wildcard file 'none': its name stays in the text.",
+        "'ann' is not applied: this version reads neither networks nor embeddings. It is left out.",
+        "There is no lora file called 'nobody': it is left out.",
+        "'fog-style' is not applied: this version reads neither networks nor embeddings. The name stays text.",
+    )
+    assert read_prompt("(a:9) [b:c:99]", library=library).losses == ()

@@ -13,7 +13,21 @@ from sfumato.engine.noise import ImageSeed
 from sfumato.engine.passes import Pass
 from sfumato.engine.script import ImageTexts
 from sfumato.prompts import Library, Prompt, PromptOptions, Reader
+from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
+
+
+# Stream of choices -> the request's field that the text is from.
+_FIELDS = {
+    "positive": "prompt",
+    "negative": "negative",
+    "positive_2": "prompt_2",
+    "negative_2": "negative_2",
+    "highres": "hr_prompt",
+    "highres_negative": "hr_negative",
+    "alternative": "alternative_prompt",
+    "alternative_negative": "alternative_negative",
+}
 
 
 def prompt_options(request: Generate) -> PromptOptions:
@@ -28,6 +42,8 @@ class JobTexts:
     def __init__(self, request: Generate, library: Library) -> None:
         self._request = request
         self._reader = Reader(prompt_options(request), library)
+        self._looked_at: set[tuple[str, str]] = set()
+        self.warnings: list[JobWarning] = []  # what was named in the texts read so far and is not to be had
 
     def of(self, plan: Pass, seed: ImageSeed, index: int) -> ImageTexts:
         """What picture `index` of the job is told in a pass."""
@@ -67,7 +83,12 @@ class JobTexts:
         chosen_by = seed.seed if self._request.wildcard_seed == -1 else self._request.wildcard_seed
         is_negative = "negative" in stream
         path = self._path(stream, text, index) if self._request.all_combinations else None
-        return self._reader.read(text, stream=stream, seed=chosen_by, image_index=index, negative=is_negative, styles=self._request.styles, path=path)
+        prompt = self._reader.read(text, stream=stream, seed=chosen_by, image_index=index, negative=is_negative, styles=self._request.styles, path=path)
+        if (stream, prompt.text) not in self._looked_at:
+            self._looked_at.add((stream, prompt.text))
+            known = {warning.message for warning in self.warnings}
+            self.warnings += [JobWarning(code="prompt", message=sentence, path=_FIELDS[stream]) for sentence in prompt.losses if sentence not in known]
+        return prompt
 
     def _path(self, stream: str, text: str, index: int) -> tuple[int, ...]:
         """The choices of image `index` where all are enumerated: through those of the negative text, then on to the positive's next (P56)."""

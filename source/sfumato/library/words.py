@@ -23,6 +23,9 @@ STYLES_FOLDER = "styles"
 WILDCARDS_FOLDER = "wildcards"
 BLOCK_WEIGHTS_FILE = "block_weights.txt"
 
+# The engine reads these files in a later version; until then they are found, left out and named in the result.
+NOT_APPLIED = "'{}' is not applied: this version reads neither networks nor embeddings."
+
 _CATEGORIES: Mapping[NetworkKind, str] = MappingProxyType({"lora": LORA, "hypernet": HYPERNETWORK})
 _OUTPUT_NAME = "ss_output_name"  # under which trainers of the kohya family write what they called the file
 # Embeddings of a model with two encoders have one tensor for each, of these names.
@@ -46,16 +49,17 @@ class WordFiles:
         self._headers: dict[Path, tuple[tuple[int, int], Header | None]] = {}
         self._wildcards: dict[Path, Wildcards] = {}
 
-    def library(self, data: Path, models: Sequence[Path], widths: Sequence[int] = ()) -> "Words":
+    def library(self, data: Path, models: Sequence[Path], widths: Sequence[int] = (), *, unfit: str = NOT_APPLIED) -> "Words":
         """What a job may name.
 
         Args:
             data: the data folder: styles, wildcards and block weights are in it.
             models: models folders.
             widths: of the model's text encoders, in their order; embeddings of others are unfit. Empty if the model is not known.
+            unfit: why no network and no embedding can be used, with `{}` for the name; empty if they can.
         """
         wildcards = self._wildcards.setdefault(data, Wildcards([data / WILDCARDS_FOLDER]))
-        return Words(data, tuple(models), tuple(widths), wildcards, self.header)
+        return Words(data, tuple(models), tuple(widths), unfit, wildcards, self.header)
 
     def header(self, entry: ModelEntry) -> Header | None:
         """The header of a safetensors file; None if it has none that can be read."""
@@ -77,6 +81,7 @@ class Words:
     data: Path
     models: tuple[Path, ...]
     widths: tuple[int, ...]
+    unfit: str
     wildcards: Wildcards
     header: Callable[[ModelEntry], Header | None]
 
@@ -137,7 +142,7 @@ class Words:
             str(entry.path),
             header.metadata.get(_OUTPUT_NAME, "") if header else "",
             hashes.known(entry.path) or "",
-            entry.reason,
+            entry.reason or self.unfit.format(entry.path.stem),
         )
 
     def _path_in_folder(self, path: Path, category: str) -> str:
@@ -157,8 +162,9 @@ class Words:
         if not chosen or len({vectors for vectors, _ in chosen}) != 1:
             return Embedding(name, 0, key, f"'{name}' is no embedding: it has no table of vectors.")
         widths = tuple(width for _, width in chosen)
-        unfit = "" if not self.widths or widths == self.widths else f"'{name}' is made for another base model (its vectors have {_listed(widths)} numbers)."
-        return Embedding(name, chosen[0][0], key, unfit)
+        if self.widths and widths != self.widths:
+            return Embedding(name, chosen[0][0], key, f"'{name}' is made for another base model (its vectors have {_listed(widths)} numbers).")
+        return Embedding(name, chosen[0][0], key, self.unfit.format(name))
 
 
 def _listed(numbers: Sequence[int]) -> str:

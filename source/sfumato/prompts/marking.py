@@ -61,6 +61,12 @@ def spans_of(source: Source, composition: Composition, options: PromptOptions, l
     return tuple(sorted(found))
 
 
+def losses_of(source: Source, composition: Composition, library: Library) -> tuple[str, ...]:
+    """Sentences about what is named in a prompt and not had: styles, wildcards, networks, embeddings. For the result of a job, each once."""
+    named = (*_of_choices(source, library), *_of_tags(composition), *_of_unfit_embeddings(composition.text.text, library))
+    return tuple(dict.fromkeys([*(doubt.message for doubt in source.doubts), *(span.message for span in named if span.message)]))
+
+
 def _traced_back(span: Span, traced: Traced) -> Iterator[Span]:
     """The span's place in the source. What a style or a choice put in is not coloured, but its doubts are kept."""
     if span.message or traced.is_typed(span.start, span.end):

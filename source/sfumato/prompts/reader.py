@@ -13,7 +13,7 @@ from sfumato.prompts.comments import without_comments
 from sfumato.prompts.composition import Composition, compose
 from sfumato.prompts.dynamic import Template, read_template, seems_dynamic
 from sfumato.prompts.embeddings import EmbeddingTable
-from sfumato.prompts.marking import Source, spans_of
+from sfumato.prompts.marking import Source, losses_of, spans_of
 from sfumato.prompts.names import EmptyLibrary, Library, Style
 from sfumato.prompts.networks import Network, NetworkTag, added
 from sfumato.prompts.options import PromptOptions
@@ -62,6 +62,11 @@ class Prompt:
     def missing(self) -> tuple[NetworkTag, ...]:
         """Tags whose file was not found or cannot be used; their `doubts` say why."""
         return tuple(tag for tag in self.tags if tag.record is None)
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Sentences for the job's result: what is named here and not there, or cannot be used."""
+        return losses_of(self._written, self._composition, self._library)
 
     def phases(self, span: PassSpan) -> tuple[Phase, ...]:
         """The planned calls of a pass, cut where anything changes."""
