@@ -127,7 +127,7 @@ BASE = "Steps: 20, Seed: 5, Size: 512x512, "
         ("Sampler: DPM++ 2M, Schedule type: Karras", {"sampler": "DPM++ 2M", "schedule": "karras"}),
         ("Sampler: DPM++ 2M Karras, Schedule type: Automatic", {"sampler": "DPM++ 2M", "schedule": "karras"}),
         ("Schedule type: SGM Uniform, Sampler: k_euler_a", {"sampler": "k_euler_a", "schedule": "sgm_uniform"}),
-        ("Sampler: DPM++ 2M SDE Heun Exponential", {"sampler": "DPM++ 2M SDE", "solver": "heun", "schedule": "exponential"}),
+        ("Sampler: DPM++ 2M SDE Heun Exponential", {"sampler": "DPM++ 2M SDE Heun", "schedule": "exponential"}),
         ("Sampler: Euler, Schedule type: DDIM", {"schedule": "ddim_uniform"}),
         ("Sampler: Euler, Schedule type: Align Your Steps", {"schedule": "align_your_steps"}),
         ("Clip skip: 2, ENSD: 31337", {"clip_skip": 2, "ensd": 31337}),

@@ -39,7 +39,7 @@ _RANK = {key: rank for rank, key in enumerate(_ORDER)}
 
 _KEY = re.compile(r"\w[\w \-/]+")
 _PAIRS_NEEDED = 3
-_NEEDS_QUOTES = re.compile(r'[,:\n]|^"|^\s|\s$')
+_NEEDS_QUOTES = re.compile(r'[,:\n\0]|^"|^\s|\s$')
 # A run of the characters of keys is always taken whole, so that the scan never looks at one twice.
 _RUN = re.compile(r"(?P<run>[\w \-/]++)(?P<colon>:?)|[^\w \-/]++")
 _BLANKS = re.compile(r"\s*+")
@@ -93,7 +93,7 @@ def shown(value: str | int | float | bool | tuple[int, int]) -> str:
 def quoted(text: str) -> str:
     """A value as it stands behind its key: as JSON if it holds a comma, a newline or a colon, else bare.
 
-    Text that begins with a quotation mark or has blanks at its ends is quoted too, or no reader would give it back as it was.
+    Text that begins with a quotation mark, has blanks at its ends or holds a zero byte is quoted too, or no reader would give it back as it was.
     """
     return json.dumps(text, ensure_ascii=False) if _NEEDS_QUOTES.search(text) else text
 

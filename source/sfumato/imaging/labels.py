@@ -175,19 +175,23 @@ def _flag(name: str, value: Any) -> _Row:
 
 # -- samplers and schedules ------------------------------------------------------------------------
 
-_HEUN = re.compile(r"(dpm\+\+ 2m sde) heun\b", re.IGNORECASE)
 _SCHEDULE_ENDING = re.compile(r"^(.+?)[ _](karras|exponential|polyexponential|sgm uniform)$", re.IGNORECASE)
-_SCHEDULES = {"ddim": "ddim_uniform", "normal": "uniform", "": "automatic", "use_same_scheduler": "same"}
+# AUTOMATIC1111's titles -> our names.
+_SCHEDULES = {
+    "": "automatic", "automatic": "automatic", "uniform": "uniform", "karras": "karras", "exponential": "exponential", "polyexponential": "polyexponential",
+    "sgm uniform": "sgm_uniform", "kl optimal": "kl_optimal", "align your steps": "align_your_steps", "simple": "simple", "normal": "uniform",
+    "ddim": "ddim_uniform",
+    "beta": "beta", "use same scheduler": "same",
+}  # fmt: skip
 
 
 def schedule_name(title: str) -> str:
-    """The name by which a request calls a schedule that others title "SGM Uniform"."""
-    name = re.sub(r"[\s\-]+", "_", title.strip().casefold())
-    return _SCHEDULES.get(name, name)
+    """The name by which a request calls a schedule that others title "SGM Uniform"; a title of ours stays as it is, which the engine knows as well."""
+    return _SCHEDULES.get(title.strip().casefold(), title.strip())
 
 
 def sampler_fields(title: str, prefix: str = "") -> Fields:
-    """The fields of a sampler's title: a schedule at its end ("DPM++ 2M Karras") and the solver in its middle are fields of their own.
+    """The fields of a sampler's title: a schedule at its end ("DPM++ 2M Karras") is a field of its own.
 
     Args:
         prefix: "hr_" for the highres pass.
@@ -197,17 +201,14 @@ def sampler_fields(title: str, prefix: str = "") -> Fields:
     if ending := _SCHEDULE_ENDING.match(title):
         title = ending[1]
         found[f"{prefix}schedule"] = schedule_name(ending[2])
-    if heun := _HEUN.search(title):
-        title = title[: heun.start()] + heun[1] + title[heun.end() :]
-        if not prefix:
-            found["solver"] = "heun"
     found[f"{prefix}sampler"] = "same" if prefix and title.casefold() in ("use same sampler", "same") else title
     return found
 
 
 def _write_sampler(told: _Telling) -> Value:
+    """AUTOMATIC1111 counts DPM++ 2M SDE with the solver Heun as a sampler of its own, and so do we where it is read."""
     is_heun = "solver" in told.facts.acting and told.values["solver"] == "heun"
-    return f"{told.facts.sampler} Heun" if is_heun and not _HEUN.search(told.facts.sampler) else told.facts.sampler
+    return f"{told.facts.sampler} Heun" if is_heun else told.facts.sampler
 
 
 # -- the rows --------------------------------------------------------------------------------------
