@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfumato.prompts import EmptyLibrary, Lines, PromptOptions, Reader, read_prompt
-from sfumato.prompts.choosing import CHARACTERS_LIMIT, EXPANSIONS_LIMIT, Stream
+from sfumato.prompts.choosers import Stream
+from sfumato.prompts.choosing import CHARACTERS_LIMIT, EXPANSIONS_LIMIT
 from sfumato.prompts.dynamic import read_template
 
 

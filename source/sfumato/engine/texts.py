@@ -16,7 +16,6 @@ from sfumato.prompts import Library, Prompt, PromptOptions, Reader
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
 
-
 # Stream of choices -> the request's field that the text is from.
 _FIELDS = {
     "positive": "prompt",

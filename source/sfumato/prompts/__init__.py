@@ -6,6 +6,7 @@ a `Library` passed in, and the same text, options and seed always give the same 
 """
 
 from sfumato.prompts.attention import Break, Piece, Segment, Span, SpecialToken
+from sfumato.prompts.calls import PassSpan
 from sfumato.prompts.chunks import BACKTRACK, CLIP_L_PADDING, OPEN_CLIP_PADDING, Chunk, Placed, framed, lay_out
 from sfumato.prompts.counting import fullest_layout
 from sfumato.prompts.embeddings import NO_EMBEDDINGS, EmbeddingTable
@@ -14,7 +15,6 @@ from sfumato.prompts.networks import Network, NetworkTag
 from sfumato.prompts.options import Emphasis, PromptOptions, foreign_switches
 from sfumato.prompts.plan import Plan, PlanDocument, understand
 from sfumato.prompts.reader import Prompt, Reader, read_prompt
-from sfumato.prompts.schedules import PassSpan
 from sfumato.prompts.styles import apply_styles, recognise
 from sfumato.prompts.tokenizer import END, START, ClipTokenizer, clip_tokenizer
 from sfumato.prompts.wording import Part, Phase, Wording, plain_text

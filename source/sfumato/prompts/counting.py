@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from sfumato.prompts.calls import PassSpan
 from sfumato.prompts.chunks import Layout, lay_out
 from sfumato.prompts.reader import Reader
-from sfumato.prompts.schedules import PassSpan
 from sfumato.prompts.tokenizer import ClipTokenizer
 
 

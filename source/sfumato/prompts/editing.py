@@ -69,7 +69,8 @@ def _written(text: str, start: int, end: int, inner: tuple[int, int], weight: fl
     if cursor is None:
         selected = begin, begin + len(words)
     else:
-        selected = (begin + min(max(cursor, 0), len(words)),) * 2
+        place = begin + min(max(cursor, 0), len(words))
+        selected = place, place
     return Edit(start, end, words if is_bare else f"({words}:{_shown(weight)})", selected)
 
 

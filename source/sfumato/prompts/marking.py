@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sfumato.prompts.attention import USUAL_WEIGHT, Span, SpanKind, read_emphasis
+from sfumato.prompts.calls import PassSpan, state_of
 from sfumato.prompts.comments import find_comments
 from sfumato.prompts.composition import Composition
 from sfumato.prompts.dynamic import Binding, Choice, Template, Variable, Wildcard
 from sfumato.prompts.names import Library
 from sfumato.prompts.networks import KINDS, find_tags
 from sfumato.prompts.options import PromptOptions
-from sfumato.prompts.schedules import Doubt, PassSpan, Schedule, state_of
+from sfumato.prompts.schedules import Doubt, Schedule
 from sfumato.prompts.traced import Traced
 from sfumato.prompts.wording import Part
 

@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from sfumato.prompts.blocks import LISTS, PRESETS, BlockWeights, read_block_weights
+from sfumato.prompts.calls import PassSpan, When, read_when
 from sfumato.prompts.names import Library, NetworkKind, NetworkRecord
 from sfumato.prompts.options import LoraOrder, Timelines
-from sfumato.prompts.schedules import Doubt, PassSpan, Timeline, When, fill_empty, read_timeline, read_when
+from sfumato.prompts.schedules import Doubt, Timeline, fill_empty, read_timeline
 
 KINDS: Mapping[str, NetworkKind] = MappingProxyType({"lora": "lora", "lyco": "lora", "hypernet": "hypernet"})
 USUAL_WEIGHT = 3.0

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from sfumato.prompts.attention import Break, Piece, Span, SpecialToken
+from sfumato.prompts.calls import PassSpan
 from sfumato.prompts.chunks import BACKTRACK, Chunk, lay_out
 from sfumato.prompts.counting import fullest_layout
 from sfumato.prompts.names import Library
 from sfumato.prompts.networks import Network
 from sfumato.prompts.options import Emphasis, PromptOptions
 from sfumato.prompts.reader import Prompt, Reader
-from sfumato.prompts.schedules import PassSpan
 from sfumato.prompts.tokenizer import ClipTokenizer, clip_tokenizer
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from sfumato.prompts.attention import Span
-from sfumato.prompts.choosing import AtRandom, ByPath, Chooser, Choosing, Longest, Measure, Stream, paths
+from sfumato.prompts.calls import PassSpan
+from sfumato.prompts.choosers import AtRandom, ByPath, Chooser, Longest, Measure, Stream, paths
+from sfumato.prompts.choosing import Choosing
 from sfumato.prompts.comments import without_comments
 from sfumato.prompts.composition import Composition, compose
 from sfumato.prompts.dynamic import Template, read_template, seems_dynamic
@@ -17,7 +19,7 @@ from sfumato.prompts.marking import Source, losses_of, spans_of
 from sfumato.prompts.names import EmptyLibrary, Library, Style
 from sfumato.prompts.networks import Network, NetworkTag, added
 from sfumato.prompts.options import PromptOptions
-from sfumato.prompts.schedules import Doubt, PassSpan
+from sfumato.prompts.schedules import Doubt
 from sfumato.prompts.styles import applied
 from sfumato.prompts.tokenizer import ClipTokenizer
 from sfumato.prompts.traced import Traced

@@ -7,9 +7,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from sfumato.prompts.attention import Piece, Segment, SpecialToken, read_emphasis, without_emphasis
+from sfumato.prompts.calls import PassSpan, interval_of, state_of
 from sfumato.prompts.networks import Network, NetworkTag, added
 from sfumato.prompts.options import PromptOptions
-from sfumato.prompts.schedules import PassSpan, Timeline, interval_of, state_of
+from sfumato.prompts.schedules import Timeline
 
 
 @dataclass(frozen=True, slots=True)
