@@ -17,13 +17,8 @@ _VERSION = re.compile(r"(?:f[0-9.]+)?v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:-(\d{1,
 _OLD_FIRST_PASS_PIXELS = 512 * 512
 _OLD_FIRST_PASS_STEP = 64
 _FIRST_PASS_AT_MOST = 16384
-# Keys of others for what has a field here.
-_OTHER_KEYS = {
-    "Hires Module 1": None, "Downcast alphas_cumprod": "Downcast alphas cumprod", "Sampling method": "Sampler", "CFG Scale": "CFG scale",
-    "CLIP skip": "Clip skip",
-    "Parser": None, "Noise multipler": "Noise multiplier", "Schedule Type": "Schedule type", "Hires sampling method": "Hires sampler", "Batch size": None,
-    "Batch pos": None, "Hires Schedule type": "Hires schedule type",
-}  # fmt: skip
+# How writers beside AUTOMATIC1111 spell its keys.
+_OTHER_KEYS = {"CFG Scale": "CFG scale", "CLIP skip": "Clip skip", "Schedule Type": "Schedule type", "Hires Schedule type": "Hires schedule type"}
 
 
 def source_of(pairs: Mapping[str, Said]) -> str:
@@ -41,7 +36,7 @@ def source_of(pairs: Mapping[str, Said]) -> str:
 def read_infotext_claims(text: Infotext) -> Claims:
     """What an infotext claims."""
     claims = Claims(source_of(text.pairs))
-    pairs = {(_OTHER_KEYS.get(key) or key): value for key, value in text.pairs.items()}
+    pairs = {_OTHER_KEYS.get(key, key): value for key, value in text.pairs.items()}
     claims.fields, unknown = claims_of(pairs)
     claims.fields |= {"prompt": text.prompt, "negative": text.negative}
     _add_strength(claims, pairs)

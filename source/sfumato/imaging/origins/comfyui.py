@@ -280,8 +280,7 @@ def _add_second(graph: Graph, claims: Claims, first: _Run, last: _Run) -> None:
         between.append(node)
     start, steps = graph.value(last.node, "start_at_step"), _steps(graph, last)
     model = next((name for node in graph.upstream(last.guider, *_MODEL_INPUTS) if (name := model_name(graph.value(node, "ckpt_name", "unet_name")))), None)
-    is_same_way = isinstance(start, int) and isinstance(steps, int) and 0 < start < steps and not between
-    if is_same_way:
+    if isinstance(start, int) and isinstance(steps, int) and 0 < start < steps and not between:
         if model is not None and model != claims.fields.get("model"):
             claims.claim("refiner", model)
             claims.claim("refiner_switch_at", start / steps)

@@ -59,8 +59,9 @@ def _finished(claims: Claims) -> Claims:
 def _title(model: object) -> str | None:
     """A model's name in any version's spelling."""
     if isinstance(model, dict):
-        inner = model.get("model") if isinstance(model.get("model"), dict) else model
-        return model_name(inner.get("name") or inner.get("model_name") or inner.get("key"))
+        inner = model.get("model")
+        named = inner if isinstance(inner, dict) else model
+        return model_name(named.get("name") or named.get("model_name") or named.get("key"))
     return model_name(model)
 
 
@@ -106,8 +107,8 @@ def _read_new(data: Mapping[str, Any], claims: Claims) -> None:
 
 
 def _read_old(data: Mapping[str, Any], claims: Claims) -> None:
-    image = data.get("image") if isinstance(data.get("image"), dict) else {}
-    assert isinstance(image, dict)
+    found = data.get("image")
+    image = found if isinstance(found, dict) else {}
     prompts = image.get("prompt")
     text = prompts if isinstance(prompts, str) else " ".join(str(part.get("prompt", "")) for part in objects(prompts))
     _add_old_prompt(claims, text)

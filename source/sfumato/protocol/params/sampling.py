@@ -147,7 +147,7 @@ QuantizeTime = Annotated[
 ]  # fmt: skip
 DowncastAlphas = Annotated[
     bool, Field(title="Half-precision alphas", description="Round the noise table to half precision first, as in pictures made before 2024."),
-    Ui("schedule", advanced=True, label="Downcast alphas cumprod"),
+    Ui("schedule", advanced=True, label="Downcast alphas_cumprod"),
 ]  # fmt: skip
 
 # -- seeds -----------------------------------------------------------------------------------------
