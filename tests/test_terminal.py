@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from sfumato.asked import Asked
 from sfumato.config import find_places
 from sfumato.protocol.errors import DiskFull, EngineUnavailable, Invalid, NotWritable, SfumatoError
 from sfumato.protocol.messages import Artifact, Event, Finished
@@ -49,7 +50,7 @@ def generate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: list[Event
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "temporary").mkdir()
-    return run_generate(Generate(batch_count=2), {}, find_places(tmp_path, tmp_path), destination)
+    return run_generate([Asked(Generate(batch_count=2), {}, destination.file)], find_places(tmp_path, tmp_path), destination.replace)
 
 
 def test_an_engine_that_stays_down_ends_the_command_instead_of_waiting_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

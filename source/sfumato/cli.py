@@ -6,7 +6,6 @@ Exit status: 0 done, 1 the job failed, 2 the command was wrong, 130 stopped by C
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import os
@@ -150,31 +149,10 @@ def _add_flag(parser: argparse.ArgumentParser, spec: ParamSpec) -> None:
 
 
 def _generate(options: argparse.Namespace, places: Places) -> int:
-    from sfumato.imaging.encoding import FORMATS  # Pillow, rich and the child are not needed for --help
-    from sfumato.terminal import Destination, run_generate
+    from sfumato.asked import jobs_of  # Pillow, rich and the child are not needed for --help
+    from sfumato.terminal import run_generate
 
-    given: dict[str, Any] = {spec.name: getattr(options, spec.name) for spec in specs(Generate) if hasattr(options, spec.name)}
-    blobs: dict[str, bytes] = {}
-    for spec in specs(Generate):
-        if spec.widget == "image" and spec.name in given:
-            files = given[spec.name]
-            given[spec.name] = tuple(_sent(spec, file, blobs) for file in files) if spec.kind == "list" else _sent(spec, files, blobs)
-    if options.output is not None and "format" not in given:
-        # The ending says it.
-        given["format"] = next((form for form, row in FORMATS.items() if options.output.suffix.lower() in row.suffixes), "png")
-    request = validate(Generate, given)
-    return DONE if run_generate(request, blobs, places, Destination(options.output, options.replace)) else STOPPED
-
-
-def _sent(spec: ParamSpec, file: Path, blobs: dict[str, bytes]) -> str:
-    """Put a picture among the blobs of the job; its name there is its SHA-256, so that the request says which picture it was made from."""
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise Invalid([Problem(spec.name, f"{spec.title}: '{file}' cannot be read ({error.strerror}); name a picture.")]) from error
-    name = hashlib.sha256(data).hexdigest()
-    blobs[name] = data
-    return name
+    return DONE if run_generate(jobs_of(options), places, options.replace) else STOPPED
 
 
 def _models(options: argparse.Namespace, places: Places) -> int:

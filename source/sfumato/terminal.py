@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 
+from sfumato.asked import Asked
 from sfumato.imaging.encoding import FORMATS, suffix_of
 from sfumato.imaging.writing import make_folder, replace_file, write_new
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of, save_picture
 from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
 from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed, Finished, Hello, Progress, Submit
-from sfumato.protocol.requests.generate import Generate
 from sfumato.transport.local import LocalInference, State
 
 
@@ -128,25 +128,42 @@ def _unavailable(state: State) -> SfumatoError:
     return retold(EngineUnavailable.code, state.sentence)
 
 
-def run_generate(request: Generate, blobs: Mapping[str, bytes], places: Places, destination: Destination) -> bool:
-    """Make the pictures of `request`, starting from those in `blobs`; False if Ctrl+C ended it early, raises what the job failed with.
+def run_generate(jobs: Iterable[Asked], places: Places, replace: bool) -> bool:
+    """Make the pictures of all jobs, one job after the other; False if Ctrl+C ended it early, raises what a job failed with.
 
-    Ctrl+C cancels the job and keeps the pictures that were finished; a second one ends at once.
+    Ctrl+C cancels the running job and keeps the pictures that were finished; a second one ends at once. `replace` allows to write over files.
     """
-    destination.check(request.batch_size * request.batch_count, request.format, places)
+    waiting = iter(jobs)
+    job = next(waiting, None)
+    if job is None:
+        return True
+    _check(job, replace, places)
     with _local_inference(places) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
-        submit = Submit(job=uuid.uuid4().hex, kind="generate", params=request.model_dump(), blobs=dict(blobs))
-        endpoint.send(submit)
-        watch = _Watch(destination, places, bars)
+        while job is not None:
+            if not _run(job, Destination(job.file, replace), endpoint, listener, places, bars):
+                return False
+            job = next(waiting, None)
+            if job is not None:
+                _check(job, replace, places)
+    return True
 
-        def stop() -> None:
-            endpoint.send(Cancel(job=submit.job))
-            bars.say("Stopping after the current step")
 
-        try:
-            watch.until_ended(listener, stop)
-        except Stopped:
-            return False
+def _check(job: Asked, replace: bool, places: Places) -> None:
+    Destination(job.file, replace).check(job.request.batch_size * job.request.batch_count, job.request.format, places)
+
+
+def _run(job: Asked, destination: Destination, endpoint: LocalInference, listener: _Listener, places: Places, bars: _Bars) -> bool:
+    submit = Submit(job=uuid.uuid4().hex, kind="generate", params=job.request.model_dump(), blobs=dict(job.blobs))
+    endpoint.send(submit)
+
+    def stop() -> None:
+        endpoint.send(Cancel(job=submit.job))
+        bars.say("Stopping after the current step")
+
+    try:
+        _Watch(destination, places, bars).until_ended(listener, stop)
+    except Stopped:
+        return False
     return True
 
 

@@ -1,0 +1,64 @@
+"""What a command line asks for: one job, or one for each picture of a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sfumato.asked import Asked, jobs_of
+from sfumato.cli import build_parser
+from sfumato.protocol.errors import Invalid
+
+
+def asked(*words: str) -> list[Asked]:
+    return list(jobs_of(build_parser().parse_args(["generate", *words])))
+
+
+def pictures(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for shade, name in enumerate(names):
+        Image.new("RGB", (8, 8), (shade, 0, 0)).save(folder / name)
+    return folder
+
+
+def test_a_picture_travels_under_its_checksum_and_the_ending_of_the_output_says_the_format(tmp_path: Path) -> None:
+    file = pictures(tmp_path / "in", "a.png") / "a.png"
+    (job,) = asked("x", "--image", str(file), "-o", str(tmp_path / "out.webp"))
+    data = file.read_bytes()
+    assert dict(job.blobs) == {job.request.image: data} and job.request.image == hashlib.sha256(data).hexdigest()
+    assert (job.request.format, job.file) == ("webp", tmp_path / "out.webp")
+
+
+@pytest.mark.rule("E70")
+def test_a_folder_is_one_job_for_each_picture_with_one_seed_its_own_mask_and_its_own_name(tmp_path: Path) -> None:
+    inputs, masks = pictures(tmp_path / "in", "b.png", "a.jpg"), pictures(tmp_path / "masks", "a.png", "b.webp", "c.png")
+    (inputs / "notes.txt").write_text("no picture")
+    (tmp_path / "out").mkdir()
+    jobs = asked("x", "--image", str(inputs), "--mask", str(masks), "-o", str(tmp_path / "out"))
+    assert [job.file for job in jobs] == [tmp_path / "out" / "a.png", tmp_path / "out" / "b.png"]
+    assert len({job.request.seed for job in jobs}) == 1 and jobs[0].request.seed >= 0
+    for job, picture, mask in zip(jobs, ("a.jpg", "b.png"), ("a.png", "b.webp"), strict=True):
+        assert job.blobs[job.request.image] == (inputs / picture).read_bytes()
+        assert job.blobs[job.request.mask] == (masks / mask).read_bytes()
+
+
+@pytest.mark.rule("E70")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--image", "empty"], "no pictures"),
+        (["--image", "in", "--mask", "masks"], "no mask in .* for b.png"),
+        (["--image", "in", "-o", "a.png"], "is no folder"),
+        (["--image", "nowhere.png"], "cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str) -> None:
+    pictures(tmp_path / "in", "a.png", "b.png")
+    pictures(tmp_path / "masks", "a.png")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Invalid, match=sentence):
+        asked("x", *words)
