@@ -80,8 +80,9 @@ def test_a_stronger_pass_moves_farther_from_the_picture(studio: Studio) -> None:
 
 def first_pass(studio: Studio, **fields):
     """The first pass that a request with a picture comes to."""
+    from sfumato.engine.draft import draft_of
     from sfumato.engine.originals import Originals
-    from sfumato.engine.plan import Models, draft_of, plan_of
+    from sfumato.engine.plan import Models, plan_of
     from sfumato.engine.texts import JobTexts
     from sfumato.prompts import EmptyLibrary
     from sfumato.protocol.requests.generate import Generate

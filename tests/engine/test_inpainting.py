@@ -97,7 +97,8 @@ def test_masked_places_start_from_what_is_asked_for(studio: Studio) -> None:
 @pytest.mark.rule("E65", "E69")
 def test_latent_noise_and_nothing_are_laid_where_the_mask_is_open(studio: Studio) -> None:
     from sfumato.engine.batch import Batch, Scene
-    from sfumato.engine.plan import Models, draft_of, plan_of
+    from sfumato.engine.draft import draft_of
+    from sfumato.engine.plan import Models, plan_of
     from sfumato.engine.texts import JobTexts
     from sfumato.prompts import EmptyLibrary
 

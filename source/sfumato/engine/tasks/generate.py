@@ -20,6 +20,7 @@ from sfumato.engine.areas import softened
 from sfumato.engine.batch import Batch, Scene
 from sfumato.engine.beside import check_variant
 from sfumato.engine.catalog import CATEGORIES, find_components, find_model
+from sfumato.engine.draft import draft_of
 from sfumato.engine.family import Model
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask
@@ -28,7 +29,7 @@ from sfumato.engine.noise import ImageSeed
 from sfumato.engine.originals import Originals
 from sfumato.engine.passes import Methods
 from sfumato.engine.patches.tiling import tiled
-from sfumato.engine.plan import Models, Plan, draft_of, plan_of
+from sfumato.engine.plan import Models, Plan, plan_of
 from sfumato.engine.preview import Previewer, Previews, TinyDecoders, previewer_of
 from sfumato.engine.record import Made, Recorder, Settled, UsedInput, UsedModel
 from sfumato.engine.sampling import deterministic
