@@ -10,7 +10,6 @@ import numpy as np
 from torch import Tensor
 
 from sfumato.engine.noise_table import TRAINING_STEPS, NoiseTable
-from sfumato.engine.samplers.euler import renoised
 from sfumato.engine.samplers.seam import Denoiser, Noise, SamplerParameters, Step
 
 # The times latent consistency models were distilled at: 19, 39, ... 999.
@@ -52,5 +51,6 @@ def tcd(denoise: Denoiser, x: Tensor, sigmas: Sequence[float], noise: Noise, par
         # A hair is added for levels that were rounded to float32, lest a whole time become the one below.
         below = min(float(table.sigmas[int((1 - gamma) * (table.fractional_t(sigma_next) + 1e-4))]), sigma_next)
         x = denoised + (x - denoised) * (below / sigma)
-        x = renoised(x, math.sqrt(sigma_next**2 - below**2), noise, SamplerParameters())
+        if below < sigma_next:
+            x = x + noise() * math.sqrt(sigma_next**2 - below**2)
     return x
