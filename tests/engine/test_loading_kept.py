@@ -179,6 +179,16 @@ def test_a_chosen_vae_replaces_the_checkpoints_own_and_the_rest_is_shared(tmp_pa
     assert loaded.load(tiny_files.single("sd1"), DEVICE, nothing) is own
 
 
+@pytest.mark.rule("E107", "E108", "E112")
+def test_a_vae_of_its_own_precision_is_another_part_and_the_rest_is_shared(tiny_files: TinyFiles) -> None:
+    loaded = Loaded()
+    half = loaded.load(tiny_files.single("sdxl"), choose("fp16", "cpu"), nothing)
+    mixed = loaded.load(tiny_files.single("sdxl"), choose("fp16", "cpu", "fp32"), nothing)
+    assert (half.vae.dtype, mixed.vae.dtype) == (torch.float16, torch.float32)
+    assert mixed.unet is half.unet
+    assert loaded.held(tiny_files.single("sdxl"), choose("fp16", "cpu")) is half
+
+
 @pytest.mark.rule("E19", "E126")
 def test_a_part_of_another_width_is_refused_naming_both(tmp_path: Path, tiny_files: TinyFiles) -> None:
     import dataclasses

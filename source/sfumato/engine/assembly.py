@@ -96,10 +96,10 @@ def assemble(family: Family, assembly: Assembly, checkpoint: Checkpoint, device:
         return keep(key(part, shape), part, load)
 
     with Reader(checkpoint.name, check) as reader:
-        unet = read("unet", unet_shape, lambda: load_unet(unet_shape, checkpoint, reader, device.dtype, device.torch))
+        unet = read("unet", unet_shape, lambda: load_unet(unet_shape, checkpoint, reader, device.dtype_of("unet"), device.torch))
         vae = read("vae", vae_shape, lambda: load_vae(vae_shape, checkpoint, reader, device.dtype_of("vae"), device.torch))
         towers = {
-            tower: read(tower.part, shape, lambda t=tower, s=shape: load_clip(s, checkpoint, t.part, reader, device.dtype, device.torch))
+            tower: read(tower.part, shape, lambda t=tower, s=shape: load_clip(s, checkpoint, t.part, reader, device.dtype_of(t.part), device.torch))
             for tower, shape in clip_shapes.items()
         }
     encoders = tuple(
