@@ -1,6 +1,8 @@
 """Schedules, alternation and AND: what is said at which call, by the examples of the specification."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sfumato.prompts import PassSpan, PromptOptions, Segment, read_prompt
 from sfumato.prompts.schedules import read_timeline
@@ -169,3 +171,66 @@ def test_ten_thousand_nested_schedules_are_fine() -> None:
     assert read_prompt("[" * 10_000 + "x").parts[0].at(0, TEN).text == "[" * 10_000 + "x"
     timeline = read_timeline("[a|" * 10_000 + "x" + "]" * 10_000)
     assert len(timeline.alternations) == 10_000
+
+
+def rendered(tree: object) -> str:
+    """A tree as a prompt."""
+    match tree:
+        case str():
+            return tree
+        case ("row", *members):
+            return "".join(map(rendered, members))
+        case ("round", inner):
+            return f"({rendered(inner)})"
+        case ("schedule", before, after, when):
+            return f"[{rendered(before)}:{rendered(after)}:{when}]"
+        case (_, *options):
+            return f"[{'|'.join(map(rendered, options))}]"
+    raise AssertionError(tree)
+
+
+def expected(tree: object, call: int, first_calls: int, highres_calls: int | None) -> str:
+    """What a tree says, by the rules as they are written, without any cleverness."""
+    match tree:
+        case str():
+            return tree
+        case ("row", *members):
+            return "".join(expected(member, call, first_calls, highres_calls) for member in members)
+        case ("round", inner):
+            return f"({expected(inner, call, first_calls, highres_calls)})"
+        case ("schedule", before, after, when):
+            if when == "HR":
+                boundary = first_calls if highres_calls is None else 0
+            elif highres_calls is None:
+                boundary = min(int(float(when) * first_calls) if "." in when else int(when), first_calls)
+            else:
+                boundary = min(int((float(when) - 1.0) * highres_calls) if "." in when else int(when) - first_calls, highres_calls)
+            return expected(before if boundary >= 1 and call <= boundary else after, call, first_calls, highres_calls)
+        case (_, *options):
+            return expected(options[(max(call, 1) - 1) % len(options)], call, first_calls, highres_calls)
+    raise AssertionError(tree)
+
+
+LEAVES = st.text("ab ,é", max_size=4)
+WHENS = st.integers(-2, 14).map(str) | st.decimals(-1, 3, places=2, allow_nan=False).map(lambda number: f"{number:.2f}") | st.just("HR")
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(st.just("row"), inner, inner),
+        st.tuples(st.just("round"), inner),
+        st.tuples(st.just("schedule"), inner, inner, WHENS),
+        st.lists(inner, min_size=2, max_size=4).map(lambda options: ("alternation", *options)),
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.rule("P14", "P16", "P17", "P18", "P19", "P21", "R25")
+@given(TREES)
+@settings(max_examples=150, deadline=None)
+def test_R25_any_tree_says_at_every_call_what_the_rules_say(tree: object) -> None:
+    part = read_prompt(rendered(tree)).parts[0]
+    for call in range(10):
+        assert part.at(call, PassSpan(10, 7)).text == expected(tree, call, 10, None)
+    for call in range(7):
+        assert part.at(call, PassSpan(10, 7, True)).text == expected(tree, call, 10, 7)
