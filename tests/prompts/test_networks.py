@@ -92,6 +92,7 @@ def test_bad_numbers_and_unknown_words_are_marked() -> None:
     assert marked("<lora:x:start=soon>")[0][0] == "soon"
     assert marked("<lora:x:7>")[0][1].startswith("The weight is outside -3 to 3")
     assert marked("<lora:x:1>") == []
+    assert marked("<lora:x:1:1:16> <lora:x:dyn=16>") == []
 
 
 @pytest.mark.rule("P37")

@@ -18,6 +18,7 @@ from sfumato.prompts.schedules import Doubt, Timeline, fill_empty, read_timeline
 KINDS: Mapping[str, NetworkKind] = MappingProxyType({"lora": "lora", "lyco": "lora", "hypernet": "hypernet"})
 USUAL_WEIGHT = 3.0
 _LARGEST_WEIGHT = 1e6
+_RANK_PLACE = 2  # among the positional numbers
 
 _OPENS = re.compile(r"\\[\s\S]|<(?P<local>@?)(?P<type>\w++):")
 _CUTS = re.compile(r"[\[\]:]")
@@ -221,7 +222,7 @@ class _Arguments:
                 blocks = self._block_list(value, start)
                 is_list_first = number == 0
             else:
-                numbers.append(self._number(value, start))
+                numbers.append(self._number(value, start, is_weight=len(numbers) < _RANK_PLACE))
         if "lbw" in named:
             blocks = self._block_list(*named["lbw"])
         te, unet, rank = _positional(numbers, order, is_list_first)
@@ -233,7 +234,7 @@ class _Arguments:
             self._find(name),
             te,
             self._number(*named["unet"]) if "unet" in named else unet or (None if is_list_first else te),
-            self._rank(self._number(*named["dyn"]) if "dyn" in named else rank),
+            self._rank(self._number(*named["dyn"], is_weight=False) if "dyn" in named else rank),
             blocks,
             self._when(*named["start"]) if "start" in named else None,
             self._when(*named["stop"]) if "stop" in named else None,
@@ -244,13 +245,13 @@ class _Arguments:
     def _doubt(self, value: str, start: int, message: str) -> None:
         self.doubts.append(Doubt(start, start + len(value), message))
 
-    def _number(self, value: str, start: int) -> _Number:
+    def _number(self, value: str, start: int, *, is_weight: bool = True) -> _Number:
         timeline = read_timeline(value)
         if timeline.is_constant or not fill_empty(timeline.nodes, "0"):
             if not _NUMBER.fullmatch("".join(value.split())):
                 self._doubt(value, start, "This is no number such as 0.8: 1 is taken instead.")
                 return _Number(Timeline(["1"]))
-            if abs(_number(value, 1.0)) > USUAL_WEIGHT:
+            if is_weight and abs(_number(value, 1.0)) > USUAL_WEIGHT:
                 self._doubt(value, start, "The weight is outside -3 to 3, where pictures usually fall apart.")
         return _Number(timeline)
 
