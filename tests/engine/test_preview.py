@@ -17,7 +17,7 @@ from sfumato.engine.families import FAMILIES
 from sfumato.engine.family import Family, Model
 from sfumato.engine.memory import Loaded
 from sfumato.engine.preview import Previewer, factors_of, fit_factors, linear_colours
-from sfumato.engine.preview.previewer import SHARE, jpeg
+from sfumato.engine.preview.previewer import SHARE, Price, jpeg
 from sfumato.protocol.errors import NumbersInvalid
 from tests.engine.conftest import Bench
 
@@ -152,6 +152,22 @@ def test_by_default_previews_take_no_more_than_a_twentieth_of_the_time(cost: flo
             assert (colours.count - 1) * cost <= SHARE * clock.now, call
     assert colours.count >= min(0.9 * SHARE * clock.now / cost, 9 * clock.now)
     assert SHARE < 0.05
+
+
+@pytest.mark.rule("E104")
+def test_a_later_job_knows_what_previews_cost_at_its_size() -> None:
+    clock, price = Clock(), Price()
+    counts = []
+    for side, calls in ((2, 1), (2, 9), (4, 9)):  # the last one's previews cost four times as much
+        colours = Dear(clock, 0.04 * (side / 2) ** 2)
+        with Previewer(colours, clock=clock, beside=False, price=price) as previewer:
+            for _ in range(calls):
+                clock.now += 0.15
+                previewer.offer(torch.zeros(1, 4, side, side))
+                previewer.take()
+        counts.append(colours.count)
+    # one is paid to learn the price; then 1.2 s of work allow for one at 0.04 s and for none at 0.16 s
+    assert counts == [1, 1, 0]
 
 
 @pytest.mark.rule("E104")

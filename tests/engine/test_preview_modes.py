@@ -20,9 +20,9 @@ from sfumato.engine.device import choose
 from sfumato.engine.families import FAMILIES
 from sfumato.engine.family import Model
 from sfumato.engine.memory import Loaded
-from sfumato.engine.preview import Previewer, Previews, TinyDecoders, previewer_of
+from sfumato.engine.preview import Previewer, PreviewMemory, Previews, previewer_of
 from sfumato.engine.preview.modes import MODES
-from sfumato.engine.preview.tiny import find_tiny, load_tiny, tiny_colours
+from sfumato.engine.preview.tiny import TinyDecoders, find_tiny, load_tiny, tiny_colours
 from sfumato.protocol.errors import CorruptFile, ModelNotFound, PickleRefused
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
@@ -70,7 +70,7 @@ def diffusers_folder(vae: AutoencoderTiny, folder: Path) -> Path:
 
 
 def previews(model: Model, root: Path) -> Previews:
-    return Previews(model, Loaded(), TinyDecoders(), (root,))
+    return Previews(model, Loaded(), PreviewMemory(), (root,))
 
 
 def shown(previewer: Previewer, latents: torch.Tensor) -> tuple[bytes, ...]:

@@ -7,8 +7,7 @@ How latents become colours is a mode, a row of `modes.MODES`: `linear` (one matr
 from __future__ import annotations
 
 from sfumato.engine.preview.linear import factors_of, fit_factors, linear_colours
-from sfumato.engine.preview.modes import Previews, previewer_of
+from sfumato.engine.preview.modes import PreviewMemory, Previews, previewer_of
 from sfumato.engine.preview.previewer import Previewer
-from sfumato.engine.preview.tiny import TinyDecoders
 
-__all__ = ["Previewer", "Previews", "TinyDecoders", "factors_of", "fit_factors", "linear_colours", "previewer_of"]
+__all__ = ["PreviewMemory", "Previewer", "Previews", "factors_of", "fit_factors", "linear_colours", "previewer_of"]

@@ -13,7 +13,7 @@ from torch import Tensor
 from sfumato.engine.decoding import to_pixels
 from sfumato.engine.family import Model
 from sfumato.engine.preview.linear import linear_colours
-from sfumato.engine.preview.previewer import Colours, Previewer
+from sfumato.engine.preview.previewer import Colours, Previewer, Price
 from sfumato.engine.preview.tiny import TinyDecoders, find_tiny, tiny_colours
 from sfumato.library.models import FOLDERS, TINY
 from sfumato.protocol.errors import SfumatoError
@@ -25,13 +25,21 @@ if TYPE_CHECKING:
 LINEAR = "linear"
 
 
+class PreviewMemory:
+    """What previews keep between jobs of a process: `context.shared(PreviewMemory)`."""
+
+    def __init__(self) -> None:
+        self.decoders = TinyDecoders()
+        self.prices: dict[str, Price] = {}
+
+
 @dataclass(frozen=True)
 class Previews:
     """What modes read: the model, what the process keeps, and where the user's files are."""
 
     model: Model
     loaded: Loaded
-    decoders: TinyDecoders
+    memory: PreviewMemory
     folders: Sequence[Path]
 
 
@@ -58,7 +66,7 @@ def _linear(previews: Previews) -> Colours:
 
 def _tiny(previews: Previews) -> Colours:
     path = find_tiny(previews.folders, previews.model.family.tiny)
-    return tiny_colours(previews.decoders.get(path, previews.model.device), previews.model, path.name)
+    return tiny_colours(previews.memory.decoders.get(path, previews.model.device), previews.model, path.name)
 
 
 def _full(previews: Previews) -> Colours:
@@ -94,4 +102,5 @@ def previewer_of(mode: str, every: int, previews: Previews) -> tuple[Previewer, 
         remedy = f"For this model it is {previews.model.family.tiny}_decoder.safetensors in the folder {FOLDERS[TINY][0]} of a models folder."
         warnings = (JobWarning(code="preview_linear", message=f"Previews are linear instead of {mode}. {reason} {remedy}", path="preview"),)
     beside = not row.computes or previews.model.device.torch.type != "cpu"
-    return Previewer(colours, every, beside=beside), warnings
+    price = previews.memory.prices.setdefault(LINEAR if warnings else mode, Price())
+    return Previewer(colours, every, beside=beside, price=price), warnings

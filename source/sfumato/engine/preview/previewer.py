@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,6 +25,13 @@ SHARE = 0.04
 
 Colours = Callable[[Tensor], list[Image.Image]]
 Clock = Callable[[], float]
+
+
+@dataclass
+class Price:
+    """What the last preview of a mode cost, in seconds for each number of the latents; 0 = not known yet."""
+
+    seconds: float = 0.0
 
 
 def jpeg(image: Image.Image) -> bytes:
@@ -53,9 +61,10 @@ class Previewer:
         colours: latents to pictures; None makes nothing at all.
         every: offers from one preview to the next. At 1, which is the default, they are made as often as `SHARE` of the time allows.
         beside: on a thread of its own; False makes them on the caller's, which is quicker where they would fight for the same processor.
+        price: what one costs, as earlier jobs found; kept up to date.
     """
 
-    def __init__(self, colours: Colours | None, every: int = 1, clock: Clock = time.monotonic, beside: bool = True) -> None:
+    def __init__(self, colours: Colours | None, every: int = 1, clock: Clock = time.monotonic, beside: bool = True, price: Price | None = None) -> None:
         self._colours = colours
         self._every = every
         self._clock = clock
@@ -63,7 +72,7 @@ class Previewer:
         self._offers = 0
         self._began: float | None = None
         self._spent = 0.0
-        self._cost = 0.0
+        self._price = price or Price()
         self._running: Future[tuple[bytes, ...]] | None = None
         self._pool: Executor | None = None
         if colours:
@@ -83,7 +92,7 @@ class Previewer:
         self._offers += 1
         now = self._clock()
         self._began = now if self._began is None else self._began
-        if self._running is not None or self._offers % self._every or now - self._last < INTERVAL_S or not self._is_affordable(now - self._began):
+        if self._running is not None or self._offers % self._every or now - self._last < INTERVAL_S or not self._is_affordable(denoised, now - self._began):
             return
         self._last = now
         self._running = self._pool.submit(self._make, denoised, self._mark(denoised))
@@ -103,9 +112,9 @@ class Previewer:
             log.warning("a preview could not be made", exc_info=True)
             return ()
 
-    def _is_affordable(self, elapsed: float) -> bool:
-        """Whether one more, at the price of the last, stays within the share. The first one's price is not known: it is made."""
-        return self._every > 1 or self._spent + self._cost <= SHARE * elapsed
+    def _is_affordable(self, denoised: Tensor, elapsed: float) -> bool:
+        """Whether one more, at the price of the last, stays within the share. The first of all is made to learn the price."""
+        return self._every > 1 or self._spent + self._price.seconds * denoised.numel() <= SHARE * elapsed
 
     @staticmethod
     def _mark(denoised: Tensor) -> torch.cuda.Event | None:
@@ -131,6 +140,7 @@ class Previewer:
                     pictures = self._colours(denoised)
                 stream.synchronize()
             made = tuple(jpeg(picture) for picture in pictures)
-        self._cost = self._clock() - began
-        self._spent += self._cost
+        cost = self._clock() - began
+        self._spent += cost
+        self._price.seconds = cost / denoised.numel()
         return made

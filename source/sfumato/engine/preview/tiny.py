@@ -97,7 +97,7 @@ def _blocks(weights: Mapping[str, Stored]) -> tuple[int, ...]:
 
 
 class TinyDecoders:
-    """The decoder used last, kept between jobs of a process: `context.shared(TinyDecoders)`."""
+    """The decoder used last, kept between jobs of a process."""
 
     def __init__(self) -> None:
         self._key: object = None
