@@ -30,7 +30,7 @@ from sfumato.engine.originals import Originals
 from sfumato.engine.passes import Methods
 from sfumato.engine.patches.tiling import tiled
 from sfumato.engine.plan import Models, Plan, plan_of
-from sfumato.engine.preview import Previewer, Previews, TinyDecoders, previewer_of
+from sfumato.engine.preview import Previewer, PreviewMemory, Previews, previewer_of
 from sfumato.engine.record import Made, Recorder, Settled, UsedInput, UsedModel
 from sfumato.engine.sampling import deterministic
 from sfumato.engine.script import ImageTexts
@@ -156,7 +156,7 @@ class _Job:
         """One for each VAE of the job, closed with it."""
         key = id(model.vae)
         if key not in self._previewers:
-            previews = Previews(model, self.loaded, self.context.shared(TinyDecoders), self.context.places.models)
+            previews = Previews(model, self.loaded, self.context.shared(PreviewMemory), self.context.places.models)
             previewer, warnings = previewer_of(self.request.preview, self.request.preview_every, previews)
             self.unrecorded += [warning for warning in warnings if warning not in self.unrecorded]
             self._previewers[key] = self._stack.enter_context(previewer)
