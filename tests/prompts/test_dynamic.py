@@ -153,6 +153,13 @@ def test_an_unknown_wildcard_stays_text_and_is_marked() -> None:
     assert [text[span.start : span.end] for span in prompt.spans if span.message] == ["__nofile__", "__nor_this__"]
 
 
+@pytest.mark.rule("P50")
+def test_names_with_two_underscores_are_no_unknown_wildcards() -> None:
+    assert chosen("<lora:my__best__v2:1>") == "<lora:my__best__v2:1>"
+    assert messages("snake__case__name") == []
+    assert chosen("a__number__b").startswith("a")
+
+
 @pytest.mark.rule("P51", "R22")
 def test_R22_names_that_contain_themselves_end() -> None:
     assert chosen("x __self__ y") == "x a  y"
@@ -240,6 +247,15 @@ def test_R24_each_image_names_the_networks_it_chose() -> None:
     texts = {seed: reader.read("{<lora:a:1>|<lora:b:1>} cat", seed=seed) for seed in range(12)}
     assert {prompt.tags[0].name for prompt in texts.values()} == {"a", "b"}
     assert all(f"<lora:{prompt.tags[0].name}:1>" in prompt.text for prompt in texts.values())
+
+
+def test_a_long_job_does_not_keep_all_its_texts() -> None:
+    reader = Reader(library=LIBRARY)
+    first = reader.read("{" + "|".join(map(str, range(3000))) + "}", seed=0)
+    for seed in range(1, 1500):
+        reader.read(first.source, seed=seed)
+    assert len(reader._compositions) <= 256  # pyright: ignore[reportPrivateUsage] - the count is the subject
+    assert reader.read(first.source, seed=0).text == first.text
 
 
 SIGNS = st.lists(

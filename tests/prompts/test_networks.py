@@ -135,6 +135,13 @@ def test_ambiguous_and_missing_files_are_named() -> None:
     assert marked("<lora:xl>") == [("xl", "'xl' is made for SDXL, the model is SD 1. It is left out.")]
 
 
+@pytest.mark.rule("P37")
+def test_names_may_hold_brackets() -> None:
+    for text, name in (("<lora:a[b:0.5>", "a[b"), ("<lora:[old] moss (v1.2):0.5>", "[old] moss (v1.2)"), ("<lora:a]b:0.5>", "a]b")):
+        (tag,) = read(text).tags
+        assert tag.name == name
+
+
 @pytest.mark.rule("P39")
 def test_block_lists_of_every_length() -> None:
     for length, (layout, names) in LISTS.items():

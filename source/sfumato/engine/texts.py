@@ -41,7 +41,7 @@ class JobTexts:
     def __init__(self, request: Generate, library: Library) -> None:
         self._request = request
         self._reader = Reader(prompt_options(request), library)
-        self._looked_at: set[tuple[str, str]] = set()
+        self._looked_at: set[int] = set()  # hashes of texts: a long job has many
         self.warnings: list[JobWarning] = []  # what was named in the texts read so far and is not to be had
 
     def of(self, plan: Pass, seed: ImageSeed, index: int) -> ImageTexts:
@@ -83,8 +83,8 @@ class JobTexts:
         is_negative = "negative" in stream
         path = self._path(stream, text, index) if self._request.all_combinations else None
         prompt = self._reader.read(text, stream=stream, seed=chosen_by, image_index=index, negative=is_negative, styles=self._request.styles, path=path)
-        if (stream, prompt.text) not in self._looked_at:
-            self._looked_at.add((stream, prompt.text))
+        if (key := hash((stream, prompt.text))) not in self._looked_at:
+            self._looked_at.add(key)
             known = {warning.message for warning in self.warnings}
             self.warnings += [JobWarning(code="prompt", message=sentence, path=_FIELDS[stream]) for sentence in prompt.losses if sentence not in known]
         return prompt

@@ -183,7 +183,7 @@ class Choosing:
 
     def _find(self, wildcard: Wildcard, origin: _Origin) -> Lines | None:
         lines = self._library.wildcard(wildcard.name)
-        if lines is None:
+        if lines is None and not wildcard.is_doubtful:
             message = f"There is no wildcard file '{wildcard.name}': its name stays in the text."
             self.doubts.append(Doubt(*origin.source(wildcard.start, wildcard.end), message))
         return lines

@@ -29,12 +29,13 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Wildcard:
-    """`__name__`; `walks` if its lines are taken in order."""
+    """`__name__`; `walks` if its lines are taken in order, `is_doubtful` where it may be part of a word such as `my__best__v2`."""
 
     name: str
     walks: bool
     start: int
     end: int
+    is_doubtful: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -113,7 +114,9 @@ class _Scan:
         for cut in _CUTS.finditer(text):
             if cut["wildcard"]:
                 self._flush(cut.start())
-                self._add(Wildcard(cut["wildcard"], bool(cut["walks"]), *cut.span()), cut.end())
+                start, end = cut.span()
+                is_doubtful = text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()
+                self._add(Wildcard(cut["wildcard"], bool(cut["walks"]), start, end, is_doubtful), end)
             elif cut["variable"]:
                 self._take_variable(cut)
             elif cut["separator"]:

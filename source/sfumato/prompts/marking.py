@@ -78,7 +78,7 @@ def _traced_back(span: Span, traced: Traced) -> Iterator[Span]:
 def _of_choices(source: Source, library: Library) -> Iterator[Span]:
     for node in source.tree.constructs if source.tree else ():
         message = ""
-        if isinstance(node, Wildcard) and library.wildcard(node.name) is None:
+        if isinstance(node, Wildcard) and not node.is_doubtful and library.wildcard(node.name) is None:
             message = f"There is no wildcard file '{node.name}': its name stays in the text."
         yield from _traced_back(Span(node.start, node.end, _CONSTRUCTS[type(node)], message), source.template)
 

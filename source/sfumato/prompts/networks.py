@@ -191,20 +191,21 @@ class _Arguments:
         self._library = library
         self._presets: dict[str, str] = {}
         self.doubts: list[Doubt] = []
-        self.pieces = [(text[start:end], start) for start, end in self._cut()]
+        self.pieces = [(text[start:end], start) for start, end in self._cut("[") or self._cut("")]
 
-    def _cut(self) -> list[tuple[int, int]]:
+    def _cut(self, opening: str) -> list[tuple[int, int]]:
+        """Places of the arguments; none if a bracket is never closed, which is then a letter of some name."""
         start, end, depth = self._tag.arguments, self._tag.end - 1, 0
         found: list[tuple[int, int]] = []
         for cut in _CUTS.finditer(self._text, start, end):
-            if cut[0] == "[":
+            if cut[0] == opening:
                 depth += 1
             elif cut[0] == "]":
                 depth = max(depth - 1, 0)
-            elif not depth:
+            elif cut[0] == ":" and not depth:
                 found.append((start, cut.start()))
                 start = cut.end()
-        return [*found, (start, end)]
+        return [] if depth else [*found, (start, end)]
 
     def read(self, order: LoraOrder) -> NetworkTag:
         (name, _), *others = self.pieces

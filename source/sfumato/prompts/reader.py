@@ -25,6 +25,9 @@ from sfumato.prompts.tokenizer import ClipTokenizer
 from sfumato.prompts.traced import Traced
 from sfumato.prompts.wording import Phase, Wording
 
+# Texts with choices made that a job remembers: more than a batch has. A long job of many choices must not keep them all.
+_TEXTS_KEPT = 256
+
 
 class Prompt:
     """What a prompt means.
@@ -193,9 +196,12 @@ class Reader:
 
     def _prompt(self, source: Source, negative: bool) -> Prompt:
         key = source.chosen.text, negative
-        if key not in self._compositions:
-            self._compositions[key] = compose(source.chosen.text, self.options, self.library, negative=negative)
-        return Prompt(source, self._compositions[key], self.options, self.library)
+        composition = self._compositions.get(key)
+        if composition is None:
+            composition = self._compositions[key] = compose(source.chosen.text, self.options, self.library, negative=negative)
+            if len(self._compositions) > _TEXTS_KEPT:
+                self._compositions.pop(next(iter(self._compositions)), None)
+        return Prompt(source, composition, self.options, self.library)
 
 
 def read_prompt(
