@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from sfumato.engine.memory import Loaded
 from sfumato.protocol.errors import (
+    DeviceLost,
     ImageUnreadable,
     Invalid,
     ModelIncomplete,
@@ -175,6 +176,21 @@ def test_R119_memory_that_runs_out_is_one_sentence_and_leaves_a_usable_engine(st
     assert (caught.value.code, "64x64" in caught.value.message) == ("out_of_memory", True)
     assert "Allocator" not in caught.value.message
     assert np.array_equal(studio.one(PICTURE, MASK), expected)
+
+
+@pytest.mark.rule("E120", "E126", "R119")
+def test_a_device_that_is_gone_is_one_sentence(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sfumato.engine.batch as batch
+
+    def fail(*args: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(batch, "decode", fail)
+    with pytest.raises(DeviceLost) as caught:
+        studio.one()
+    assert caught.value.code == "device_lost"
+    assert "illegal" not in caught.value.message
+    assert "illegal" in caught.value.detail
 
 
 MOMENTS: dict[str, tuple[dict[str, object], str, int]] = {

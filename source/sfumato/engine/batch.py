@@ -123,11 +123,11 @@ class Batch:
         with torch.inference_mode():
             if plan.inverted:
                 assert base is not None
-                with scene.voices.inverting(plan, self.seeds, self.index, extra) as seek, scene.tell.denoising(self._model, plan.inverted_calls) as watched:
+                with scene.voices.inverting(plan, extra) as seek, scene.tell.denoising(self._model, plan.inverted_calls) as watched:
                     found = invert(watched(seek), base, plan.inverted, request.alternative_sigma)
                 first = mixed(found, first, request.alternative_randomness)
             x = begin(plan, first, None if plan.inverted else base)
-            told = scene.voices.denoiser(plan, self.seeds, self.index, extra, refiner_extra)
+            told = scene.voices.denoiser(plan, extra, refiner_extra)
             blend = self._blend(plan)
             with told as denoise, scene.tell.denoising(self._model, plan.steps.calls) as watched:
                 x = sample(plan, watched(Blended(denoise, blend) if blend else denoise), x, noise)

@@ -108,7 +108,7 @@ class Plan:
     @property
     def decodes(self) -> int:
         """Latents that become pictures in the whole job: what was painted, before each further loop, before pixels are enlarged, and at the end."""
-        painted = [each.runs or self.is_latent_resize for each in self.first]
+        painted = [each.runs or (self.is_latent_resize and each.loop == 0) for each in self.first]
         count = sum(painted[:-1])
         if self.highres is None or self.second is None:
             return self.images * (count + painted[-1])

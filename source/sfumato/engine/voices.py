@@ -63,6 +63,8 @@ class Voices:
         self._tell = tell
         self._conditioners: dict[int, Conditioner] = {}
         self._scripts: dict[tuple[object, ...], Script] = {}
+        # Of the batch at hand: (kind and loop of a pass) -> its scripts.
+        self._told: dict[tuple[str, int], list[_Part]] = {}
 
     def texts(self, plan: Pass, seeds: Sequence[ImageSeed], index: int) -> tuple[ImageTexts, ...]:
         """What the pictures `index`, ... are told in a pass."""
@@ -70,7 +72,8 @@ class Voices:
 
     def encode(self, seeds: Sequence[ImageSeed], index: int) -> None:
         """Encode all that a batch will be told; what the last batch was told alike is kept."""
-        parts = [part for plan in self._plan.passes if plan.runs for part in self._parts(plan, seeds, index)]
+        self._told = {(plan.kind, plan.loop): self._parts(plan, seeds, index) for plan in self._plan.passes if plan.runs}
+        parts = [part for told in self._told.values() for part in told]
         kept = {part.key: self._scripts[part.key] for part in parts if part.key in self._scripts}
         missing = {part.key: part for part in parts if part.key not in kept}
         self._scripts = kept
@@ -84,14 +87,14 @@ class Voices:
         self.warnings += [warning for warning in self._texts.warnings if warning not in self.warnings]
 
     @contextmanager
-    def denoiser(self, plan: Pass, seeds: Sequence[ImageSeed], index: int, extra: Tensor | None, refiner_extra: Tensor | None = None) -> Iterator[PairDenoiser]:
+    def denoiser(self, plan: Pass, extra: Tensor | None, refiner_extra: Tensor | None = None) -> Iterator[PairDenoiser]:
         """The guided denoiser of a pass, with the refiner behind it if it ends this pass.
 
         Args:
             extra: channels that the network sees beside x, (B, E, h, w).
             refiner_extra: the same for the refiner.
         """
-        by_role = {part.role: part for part in self._parts(plan, seeds, index)}
+        by_role = {part.role: part for part in self._told[plan.kind, plan.loop]}
         request = self._request
         with ExitStack() as stack:
             first = stack.enter_context(self._guiding(by_role["main"], extra))
@@ -103,9 +106,9 @@ class Voices:
             yield Relay(first, second, by_role["main"].model.table, request.refiner_switch_at, planned)
 
     @contextmanager
-    def inverting(self, plan: Pass, seeds: Sequence[ImageSeed], index: int, extra: Tensor | None) -> Iterator[PairDenoiser]:
+    def inverting(self, plan: Pass, extra: Tensor | None) -> Iterator[PairDenoiser]:
         """The denoiser by which noise is sought."""
-        part = next(part for part in self._parts(plan, seeds, index) if part.role == "inverted")
+        part = next(part for part in self._told[plan.kind, plan.loop] if part.role == "inverted")
         with self._guiding(part, extra) as denoise:
             yield denoise
 

@@ -42,7 +42,7 @@ from sfumato.library.hashes import Hashes
 from sfumato.library.models import locate
 from sfumato.library.styles import read_styles
 from sfumato.library.words import WordFiles, style_files
-from sfumato.protocol.errors import FileTrouble, ImageUnreadable, OutOfMemory
+from sfumato.protocol.errors import DeviceLost, FileTrouble, ImageUnreadable, OutOfMemory
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate, GenerateResult, ImageRecord
 
@@ -59,6 +59,9 @@ def run(request: Generate, context: JobContext) -> GenerateResult:
     except (torch.OutOfMemoryError, MemoryError) as error:
         job.loaded.clear()
         raise OutOfMemory(job.what(), detail=str(error)) from error
+    except torch.AcceleratorError as error:
+        # What is on the device can no longer be reached, nor given back.
+        raise DeviceLost(detail=str(error)) from error
     except RuntimeError as error:
         if not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise
@@ -103,7 +106,7 @@ class _Job:
         self.warnings += plan.warnings
         soft = [softened(picture, request.area_feather, plan.width) for picture in areas]
         voices = Voices(request, plan, models, texts, self.loaded.encodings, soft, tell)
-        recorder = self._recorder(models, plan, originals)
+        recorder = self._recorder(models, plan, self._inputs(originals, areas))
         tell.expect(Totals(plan.calls, plan.decodes, plan.images if plan.highres else 0, plan.images))
         networks = [module for model in models.all for module in (model.unet, model.vae)]
         with self._stack, deterministic(models.first.device.torch, request.deterministic), tiled(networks, request.tiling):
@@ -198,7 +201,7 @@ class _Job:
 
     # -- what is told of it ------------------------------------------------------------------------
 
-    def _recorder(self, models: Models, plan: Plan, originals: Originals | None) -> Recorder:
+    def _recorder(self, models: Models, plan: Plan, inputs: Sequence[UsedInput]) -> Recorder:
         request, hashes = self.request, Hashes(self.context.places.data)
         roles = {"checkpoint": models.first}
         roles |= {"hr_model": models.highres} if request.hr_model else {}
@@ -208,16 +211,16 @@ class _Job:
         for each in used:
             # Read when this job has ended: these pictures do without, later ones carry it.
             self.context.shared(IdleHashing).want(each.path, hashes)
-        return Recorder(request, _settled(request, models.first, plan), used, models.first.device, hashes, self._inputs(originals))
+        return Recorder(request, _settled(request, models.first, plan), used, models.first.device, hashes, inputs)
 
-    def _inputs(self, originals: Originals | None) -> list[UsedInput]:
-        blobs, request = self.context.blobs, self.request
-        if originals is None:
-            return []
-        used = [UsedInput.of("image", request.image, blobs[request.image], *originals.size)]
-        if request.mask:
-            used.append(UsedInput.of("mask", request.mask, blobs[request.mask], *originals.mask_size))
-        return used
+    def _inputs(self, originals: Originals | None, areas: Sequence[Image.Image]) -> list[UsedInput]:
+        request = self.request
+        sizes = {("areas", blob): area.size for blob, area in zip(request.areas, areas, strict=True)}
+        if originals is not None:
+            sizes["image", request.image] = originals.size
+            if request.mask:
+                sizes["mask", request.mask] = originals.mask_size
+        return [UsedInput.of(role, blob, self.context.blobs[blob], *size) for (role, blob), size in sizes.items()]
 
     def _result(self, model: Model, plan: Plan) -> GenerateResult:
         return GenerateResult(
