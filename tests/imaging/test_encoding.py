@@ -12,12 +12,13 @@ import pytest
 from PIL import Image, features
 
 from sfumato.imaging import encoding
-from sfumato.imaging.document import written
+from sfumato.imaging.document import BROKEN, written
 from sfumato.imaging.encoding import FORMATS, encode, suffix_of
 from sfumato.imaging.exif import EXIF_DIRECTORY, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT
 from sfumato.imaging.infotext import VERSION, write_infotext
 from sfumato.imaging.picture import from_rgb, read_picture
 from sfumato.protocol.errors import MissingPackage
+from tests.imaging.origins.samples import png
 from tests.imaging.test_picture import PAIRS, PIXELS, own, picture
 
 INFOTEXT = write_infotext("a 猫, 😀", "bad", PAIRS)
@@ -169,12 +170,22 @@ def test_a_format_that_pillow_was_built_without_is_named(monkeypatch: pytest.Mon
 
 @pytest.mark.rule("M21")
 @pytest.mark.parametrize("form", FORMATS)
-def test_lone_surrogates_are_replaced(form: str) -> None:
-    reading = read_picture(encode(picture(), write_infotext("a \ud800 b", "", PAIRS), own(prompt="a \udfff b 😀"), form=form).data)
+def test_lone_surrogates_are_replaced_with_a_warning(form: str) -> None:
+    encoded = encode(picture(), write_infotext("a \ud800 b", "", PAIRS), own(prompt="a \udfff b 😀"), form=form)
+    assert encoded.warnings == (BROKEN,)
+    reading = read_picture(encoded.data)
     assert reading.own is not None
     assert reading.own["request"]["prompt"] == "a \ufffd b 😀"
     assert reading.infotext is not None
     assert reading.infotext.prompt == "a \ufffd b"
+    assert encode(picture(), INFOTEXT, own(prompt="\\ud800 😀"), form=form).warnings == ()
+
+
+@pytest.mark.rule("M21")
+def test_lone_surrogates_of_others_are_replaced_when_they_are_read() -> None:
+    reading = read_picture(png(sfumato=json.dumps({**own(prompt="a \ud800 b 😀"), "app": "other"})))
+    assert (reading.fields["prompt"], reading.warnings) == ("a \ufffd b 😀", (BROKEN,))
+    assert read_picture(png(invokeai_metadata='{"positive_prompt": "\\udc00x"}')).fields["prompt"] == "\ufffdx"
 
 
 def test_names_of_formats_are_told_by_their_kind() -> None:

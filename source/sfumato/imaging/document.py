@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sfumato.imaging.bounded_json import LENGTH_LIMIT, NotJson, read_object
+from sfumato.imaging.bounded_json import LENGTH_LIMIT, NotJson, holds_lone, read_object, whole_characters
 from sfumato.imaging.infotext import VERSION
 
 FORMAT = 1
@@ -23,6 +23,7 @@ PACKED_MARK = "sfumato;z:"
 Document = Mapping[str, Any]
 # format n -> what makes a document of format n + 1 of it; kept for ever.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+BROKEN = "Characters that no file can hold were replaced in the picture's texts."
 _KEYS = frozenset({"format", "app", "kind", "request", "image", "resolved", "models", "inputs", "engine", "warnings", "created", "grid", "source"})
 
 
@@ -136,9 +137,5 @@ def read_document(text: str) -> tuple[dict[str, Any], list[str]]:
         own = MIGRATIONS[number](own)
         number += 1
     unknown = sorted(key[:40] for key in own.keys() - _KEYS)
-    return own, [f"Keys of a newer version were ignored: {', '.join(unknown[:10])}."] if unknown else []
-
-
-def whole_characters(text: str) -> str:
-    """A text with every lone surrogate, which no file can hold, replaced by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    remarks = [f"Keys of a newer version were ignored: {', '.join(unknown[:10])}."] if unknown else []
+    return own, [*remarks, *([BROKEN] if holds_lone(text) else [])]

@@ -6,6 +6,7 @@ A picture is encoded once, in the process that made it; the window, the web and 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
-from sfumato.imaging.document import Document, whole_characters, written, written_ascii, written_packed
+from sfumato.imaging.bounded_json import holds_lone, whole_characters
+from sfumato.imaging.document import BROKEN, Document, written, written_ascii, written_packed
 from sfumato.imaging.exif import write_exif
 from sfumato.imaging.infotext import VERSION
 from sfumato.imaging.picture import INFOTEXT_KEYWORD, OWN_KEYWORD, POSTPROCESSING_KEYWORD
@@ -103,6 +105,8 @@ def encode(
         form, row = "png", FORMATS["png"]
     if form in ("webp", "avif") and not features.check(form):
         raise MissingPackage(f"Writing {row.pillow} pictures", f"pillow with {row.pillow}")
+    if whole_characters(infotext) != infotext or (own is not None and holds_lone(json.dumps(own, ensure_ascii=False))):
+        warnings.append(BROKEN)
     kept: dict[str, Any] = ({"icc_profile": icc_profile} if icc_profile else {}) | ({"dpi": dpi} if dpi else {})
     sidecars: dict[str, str] = {}
     if form == "png":

@@ -166,7 +166,14 @@ class Graph:
         return " ".join(filter(None, parts))
 
     def _as_link(self, given: object) -> Link | None:
-        if isinstance(given, list) and len(given) == 2 and isinstance(given[0], str | int) and isinstance(given[1], int) and str(given[0]) in self.nodes:
+        if (
+            isinstance(given, list)
+            and len(given) == 2
+            and isinstance(given[0], str | int)
+            and isinstance(given[1], int)
+            and given[1] >= 0
+            and str(given[0]) in self.nodes
+        ):
             return Link(str(given[0]), given[1])
         return None
 
