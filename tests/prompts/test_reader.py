@@ -171,7 +171,7 @@ def test_switches_of_words_and_weights() -> None:
     assert pieces("(a) BREAK b", emphasis="none") == [("(a) BREAK b", 1)]
     assert pieces("[a:b:5] (c)", emphasis="none") == [("a (c)", 1)]
     assert pieces("START, a") == ["SpecialToken", (", a", 1)]
-    assert pieces("START, a", special_words=False) == [("START, a", 1)]
+    assert pieces("START, (a BREAK b)", special_words=False) == [("START, ", 1), ("a BREAK b", 1.1)]
     assert pieces("(a:0) (b:-1)", attention_negative="value") == [(" ", 1), ("b", -1)]
     assert pieces("(a:0) (b:-1)") == [("a", 0), (" ", 1), ("b", -1)]
     assert pieces("a # b", comments=False) == [("a # b", 1)]
@@ -185,19 +185,6 @@ def test_switches_that_are_not_at_their_default_are_told() -> None:
         "lone_weight": True,
         "comma_padding_backtrack": 0,
     }
-
-
-@pytest.mark.rule("P66")
-def test_foreign_prompts_set_the_switches_of_their_origin() -> None:
-    usual = {"lone_weight": True, "tag_schedules": False, "dynamic": False}
-    assert foreign_switches("automatic1111", version="v1.10.1", prompt="[a:b:5]") == usual
-    assert foreign_switches("automatic1111", version="v1.5.2", prompt="a") == usual
-    assert foreign_switches("automatic1111", version="v1.5.2", prompt="[a:b:5]") == {**usual, "timelines": "old"}
-    assert foreign_switches("automatic1111", version="1.6.0-RC", prompt="[a]") == usual
-    assert foreign_switches("automatic1111", version="", prompt="[a]") == usual
-    assert foreign_switches("qdiffusion") == {"lora_order": "unet_te", "and_default": 0.8, "negative_and": True, "attention_negative": "value"}
-    for origin in ("automatic1111", "qdiffusion"):
-        assert PromptOptions(**foreign_switches(origin)).changed() == foreign_switches(origin)  # type: ignore[arg-type]
 
 
 @pytest.mark.rule("P1", "P57")

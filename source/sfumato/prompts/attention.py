@@ -126,7 +126,7 @@ class _Scan:
                     self._mark(*cut.span("doubtful"), "weight", f"{cut['doubtful']!r} is no number such as 1.2 or .5: it is read as text.")
                 self._add_text(cut[0], cut)
                 self._before = "x"
-            case "break":
+            case "break" if self._special_words:
                 self._end_blanks()
                 self.items.append(Break(*cut.span("break")))
                 self._colour(*cut.span("break"), "word")
@@ -135,7 +135,7 @@ class _Scan:
                 self.items.append(SpecialToken("START" if cut[0] == "START" else "END", 1.0, *cut.span()))
                 self._colour(*cut.span(), "word")
                 self._before = "x"
-            case "special":
+            case "special" | "break":
                 self._add_text(cut[0], cut)
                 self._before = "x"
             case _:
@@ -202,7 +202,7 @@ class _Scan:
 
 
 def read_emphasis(text: str, *, special_words: bool = True, marks: bool = True) -> Emphasis:
-    """Cut the text of one call into pieces of one weight; `special_words`: whether START and END are tokens of the encoder, `marks`: whether spans are wanted.
+    """Cut the text of one call into pieces of one weight; `special_words`: whether BREAK, START and END are more than words, `marks`: whether spans are wanted.
 
     Weights multiply where brackets nest and are any finite numbers, zero and negative ones included; they are rounded to 12 significant digits so that equal
     weights reached by different brackets are equal. An empty text, and one of brackets only, has no pieces.

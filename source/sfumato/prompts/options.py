@@ -31,7 +31,7 @@ class PromptOptions:
         lone_weight: `:number` at the end is a weight even without AND.
         negative_and: AND splits the negative prompt too; its parts are averaged by their weights.
         comments, dynamic: whether `#`, and choices, wildcards and variables are read.
-        special_words: whether START and END are the encoder's tokens.
+        special_words: whether BREAK, START and END are more than words.
         comma_padding_backtrack: how far back (tokens, 0..74) a comma may be that ends a full chunk.
     """
 
