@@ -191,9 +191,9 @@ class _Arrangement:
 
     def laid_out(self, network: Network) -> _Layout:
         images, wanted = self._images, self._wanted
-        negative: tuple[_Slot, ...] = self._slots([image.negative for image in images], is_negative=True) if wanted.negative else ()
+        negative = self._slots([image.negative for image in images if wanted.negative], is_negative=True)
         positive = self._slots([image.positive for image in images])
-        blind = self._slots([image.negative for image in images], is_negative=True, is_blind=True) if wanted.blind else ()
+        blind = self._slots([image.negative for image in images if wanted.blind], is_negative=True, is_blind=True)
         empty = None
         if wanted.empty:
             shared = len(negative) == 1 and all(image.empty is image.negative[0].conditioning for image in images)
@@ -202,9 +202,9 @@ class _Arrangement:
         return _Layout(network.prepare(self._rows, len(images)), positive, negative, blind, empty, perturbed)
 
     def _slots(self, voices: list[tuple[Voice, ...]], is_negative: bool = False, is_blind: bool = False) -> tuple[_Slot, ...]:
-        """A slot for each number of a part, over the images that have so many."""
+        """A slot for each number of a part, over the images that have so many; none for no images."""
         slots = []
-        for number in range(max(map(len, voices))):
+        for number in range(max(map(len, voices), default=0)):
             having = [image for image, own in enumerate(voices) if number < len(own)]
             told = [voices[image][number] for image in having]
             start = len(self._rows)
@@ -215,7 +215,7 @@ class _Arrangement:
                     slice(start, len(self._rows)),
                     None if len(having) == len(voices) else torch.tensor(having, device=self._device),
                     float(weights[0]) if len(set(weights)) == 1 else torch.tensor(weights, device=self._device)[:, None, None, None],
-                    told[0].mask,
+                    told[0].mask,  # areas are the request's, the same for all images
                 )
             )
         return tuple(slots)
