@@ -10,6 +10,7 @@ import bson
 import pytest
 
 from sfumato.engine.catalog import describe, find_components, find_model
+from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import SCHEDULES
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import ModelNotFound
@@ -33,6 +34,7 @@ def test_catalog_names_models_samplers_schedules_and_devices(tmp_path: Path, sin
     samplers = {row["value"]: row for row in catalog["choices"]["samplers"]}
     assert samplers["Euler a"]["parameters"] == ["eta", "s_noise"]
     assert samplers["DPM++ 2M"]["default_schedule"] == "karras"
+    assert [name for name, row in samplers.items() if row["ignores_schedule"]] == [row.name for row in SAMPLERS if row.grid]
     schedules = {row["value"]: row for row in catalog["choices"]["schedules"]}
     assert list(schedules) == ["automatic", *(row.name for row in SCHEDULES)]
     assert schedules["custom"]["parameters"] == ["sigmas"]

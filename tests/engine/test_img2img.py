@@ -109,7 +109,7 @@ def test_the_noise_that_is_added_can_be_scaled_and_given_twice(studio: Studio) -
     own = begin(plan, noise, latent) / (1 + first**2) ** 0.5
     level = plan.steps.noise_sigma / plan.steps.picture_scale
     alpha = 1 / (1 + level**2)
-    assert torch.allclose(own, alpha**0.5 * latent + (1 - alpha) ** 0.5 * noise + 0.1 * noise)
+    assert torch.allclose(own, alpha**0.5 * (latent + 0.1 * noise) + (1 - alpha) ** 0.5 * noise)
     assert level > first
     # and both change the picture
     plain = studio.one(PICTURE, strength=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,12 +26,8 @@ def begin(plan: Pass, noise: Tensor, original: Tensor | None) -> Tensor:
     if original is None:
         return noise * steps.noise_sigma
     noise = noise * plan.scale.multiplier
-    x = original * steps.picture_scale + noise * steps.noise_sigma
-    if plan.scale.extra:
-        # Variance-preserving samplers add it in their own coordinates: ours over sqrt(1 + sigma^2).
-        share = math.sqrt(1 + steps.sigmas[0] ** 2) if plan.methods.sampler.mask_before else 1.0
-        x = x + noise * (plan.scale.extra * share)
-    return x
+    # The extra noise is laid on the picture, so it is scaled as the picture is.
+    return (original + noise * plan.scale.extra) * steps.picture_scale + noise * steps.noise_sigma
 
 
 def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource) -> Tensor:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from sfumato.engine.noise_table import NoiseTable
 from sfumato.engine.samplers import SAMPLERS, SamplerParameters, SamplerRow, find_sampler
 from sfumato.engine.samplers.table import adaptive_estimate
 from sfumato.engine.schedules import SCHEDULES, find_schedule
 from sfumato.engine.steps import StepSettings, steps_of
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.requests.generate import Generate
-from tests.support.exact_denoisers import TABLE, Bomb, Explosion, Spy, gaussian, levels_of, other_wavy, run, seeded, sigmas_of, silent, wavy
+from tests.support.exact_denoisers import MEAN, TABLE, Bomb, Explosion, Spy, gaussian, levels_of, other_wavy, run, seeded, sigmas_of, silent, wavy
 
 every_sampler = pytest.mark.parametrize("row", SAMPLERS, ids=lambda row: row.name)
 SHAPE = (2, 4, 8, 8)
@@ -342,6 +343,20 @@ def test_any_number_of_steps_and_any_strength_ends_in_numbers(row: SamplerRow) -
         noise = seeded((1, 1, 2, 2))
         result, _ = run(row, Spy(gaussian), noise() * sigmas[0], sigmas, noise)
         assert bool(result.isfinite().all()), (n, strength, schedule)
+
+
+@pytest.mark.rule("E4", "E45")
+@every_sampler
+def test_a_table_that_ends_in_pure_noise_is_walked_too(row: SamplerRow) -> None:
+    table = NoiseTable(zero_terminal=True)
+    parameters = SamplerParameters(table=table)
+    spacing = find_schedule(row.schedule)
+    assert spacing is not None
+    made = steps_of(row, spacing, StepSettings(parameters=parameters), 30, table)
+    noise = seeded((1, 4, 16, 16), dtype=torch.float32)
+    result, _ = run(row, Spy(gaussian), noise() * made.noise_sigma, made.sigmas, noise, parameters)
+    assert float(result.mean()) == pytest.approx(MEAN, abs=0.1)
+    assert 0.08 < float(result.var()) < 0.75
 
 
 # -- CFG++ -----------------------------------------------------------------------------------------
