@@ -107,6 +107,30 @@ def test_metadata_shows_what_a_picture_says_and_the_request_made_of_it(tmp_path:
     assert "'absent.png' is not a picture Sfumato can read" in other.stderr
 
 
+def test_prompt_tells_calls_parts_choices_and_styles(tmp_path: Path) -> None:
+    (tmp_path / "styles.csv").write_text('name,prompt,negative_prompt\nOil,"{prompt}, oil",photo\n', encoding="utf-8")
+    done = run("prompt", "[cat|dog] {x|x} AND b:0.5 <lora:no>", "--steps", "3", "--style", "Oil", data=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "chosen  '[cat|dog] x AND b:0.5 <lora:no>, oil'",
+        "calls 0-1",
+        "part 0 x 1",
+        "  1.000  'cat x'",
+        "part 1 x 1",
+        "  1.000  'b:0.5 , oil'",
+        "calls 2-2",
+        "part 0 x 1",
+        "  1.000  'dog x'",
+        "part 1 x 1",
+        "  1.000  'b:0.5 , oil'",
+        "tokens  7/75",
+        "note    30-32: There is no lora file called 'no': it is left out.",
+    ]
+    negative = run("prompt", "mud AND", "--negative", "--style", "Oil", data=tmp_path)
+    assert "'mud AND, photo'" in negative.stdout
+    assert "AND in the negative prompt is an ordinary word" in negative.stdout
+
+
 @pytest.mark.slow
 def test_models_lists_the_starter_and_a_damaged_file_with_its_reason(tmp_path: Path) -> None:
     folder = tmp_path / "models" / "checkpoints"
