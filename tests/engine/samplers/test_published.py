@@ -119,6 +119,19 @@ def test_er_sde_counts_differences_by_the_integrals_of_its_paper() -> None:
         torch.testing.assert_close(states[index + 1], expected, atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.rule("E45")
+def test_er_sde_has_the_noise_scale_that_its_paper_recommends() -> None:
+    for sigma in (0.05, 1.0, 3.0, 14.6):
+        assert float(_scale(np.float64(sigma))) == pytest.approx(sigma * (math.e ** (sigma**0.3) + 10))
+    # and what noise a step adds follows from it: sigma'^2 - sigma^2 (phi' / phi)^2
+    noise, levels = seeded(), (4.0, 2.0)
+    start = seeded(seed=9)() * 4
+    loud, _ = run(named("ER-SDE"), Spy(wavy), start, levels, noise)
+    quiet, _ = run(named("ER-SDE"), Spy(wavy), start, levels, seeded(), _QUIET)
+    ratio = 2 * (math.exp(2**0.3) + 10) / (4 * (math.exp(4**0.3) + 10))
+    torch.testing.assert_close(loud - quiet, seeded()() * math.sqrt(4 - 16 * ratio**2))
+
+
 @pytest.mark.rule("E45", "E47")
 def test_er_sde_solves_its_drift() -> None:
     """Without noise it follows dx/dsigma = (x - D) phi'(sigma) / phi(sigma), here integrated by many steps of Runge and Kutta.
