@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 
+# Of what a picture says, shown even if it is the default.
+_ALWAYS_SHOWN = ("prompt", "steps", "sampler", "guidance", "seed")
 _MODEL_FIELDS = ("model", "vae", "refiner", "hr_model")
 
 
@@ -201,7 +203,8 @@ def _metadata(options: argparse.Namespace, places: Places) -> int:
         return DONE
     size = f"{reading.width}x{reading.height} " if reading.width else ""
     print(f"picture  {size}{reading.format or 'of an unknown format'}, written by {reading.source}")
-    for title, values in (("", reading.fields), ("not read: ", reading.unknown), ("checksum of ", reading.hashes)):
+    told = {name: value for name, value in reading.fields.items() if name in _ALWAYS_SHOWN or value != _spec(name).default}
+    for title, values in (("", told), ("not read: ", reading.unknown), ("checksum of ", reading.hashes)):
         for name, value in values.items():
             print(f"{_plain(title + name)}  {_plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
     for field, match in found.items():

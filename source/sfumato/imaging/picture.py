@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from sfumato.imaging.bounded_json import NotJson, read_object
-from sfumato.imaging.claims import Claims, judged
+from sfumato.imaging.claims import Claims, judged, objects
 from sfumato.imaging.document import Document, NotOurs, read_document, unpacked
 from sfumato.imaging.exif import IMAGE_DESCRIPTION, USER_COMMENT
 from sfumato.imaging.infotext import Infotext, read_infotext
@@ -115,30 +115,17 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
     """
     data, sidecars = (_opened(picture), _sidecars(picture)) if isinstance(picture, Path) else (picture, {})
     texts = read_texts(data)
-    warnings = list(texts.warnings)
-    text = _infotext_of(texts)
-    infotext = read_infotext(text) if text else None
-    own, said = _own(texts, sidecars, warnings)
-    claims = said
-    if claims is None:
-        claims = _foreign(texts) if not seek_hidden else None
-        if claims is None and infotext is not None and not seek_hidden:
-            claims = read_infotext_claims(infotext)
-        if claims is None:
-            hidden, found = read_stealth(data)
-            warnings += found
-            claims, inner = _hidden(hidden, warnings)
-            text = text or inner
-            infotext = infotext or (read_infotext(inner) if inner else None)
-        if claims is None and seek_hidden:
-            claims = _foreign(texts) or (read_infotext_claims(infotext) if infotext else None)
-        if claims is None and sidecars.get(".txt", "").strip():
-            text = sidecars[".txt"]
-            infotext = read_infotext(text)
-            claims = read_infotext_claims(infotext)
-    if claims is None:
-        return Reading("none", infotext=infotext, text=text, format=texts.format, width=texts.width, height=texts.height, warnings=_few(warnings))
-    if postprocessing := texts.keywords.get(POSTPROCESSING_KEYWORD):
+    told = _Told(list(texts.warnings), _infotext_of(texts))
+    by_trust = (
+        lambda: _own(texts, sidecars, told),
+        lambda: _hidden(data, told) if seek_hidden else None,
+        lambda: _foreign(texts),
+        lambda: read_infotext_claims(read_infotext(told.text)) if told.text else None,
+        lambda: None if seek_hidden else _hidden(data, told),
+        lambda: _beside(sidecars, told),
+    )
+    claims = next((found for ask in by_trust if (found := ask()) is not None), None) or Claims("none")
+    if (postprocessing := texts.keywords.get(POSTPROCESSING_KEYWORD)) is not None:
         claims.keep({POSTPROCESSING_KEYWORD: postprocessing})
     fields, refused = judged(claims.fields)
     return Reading(
@@ -147,14 +134,23 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
         switches=frozenset(claims.switches & fields.keys()),
         unknown=claims.unknown,
         hashes=claims.hashes,
-        own=own,
-        infotext=infotext,
-        text=text,
+        own=told.own,
+        infotext=read_infotext(told.text) if told.text else None,
+        text=told.text,
         format=texts.format,
         width=texts.width,
         height=texts.height,
-        warnings=_few([*warnings, *claims.warnings, *refused]),
+        warnings=_few([*told.warnings, *claims.warnings, *refused]),
     )
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is found beside the claims while the places are asked one after the other."""
+
+    warnings: list[str]
+    text: str
+    own: Document | None = None
 
 
 def _opened(path: Path) -> bytes:
@@ -192,29 +188,37 @@ def _infotext_of(texts: Texts) -> str:
     return ""
 
 
-def _own(texts: Texts, sidecars: Mapping[str, str], warnings: list[str]) -> tuple[Document | None, Claims | None]:
-    """Our own record, from the first place that has a sound one, and what it claims."""
-    for place in (texts.keywords.get(OWN_KEYWORD, ""), texts.exif.get(IMAGE_DESCRIPTION, ""), texts.comment, sidecars.get(".json", "")):
+def _own(texts: Texts, sidecars: Mapping[str, str], told: _Told) -> Claims | None:
+    """What our own record claims, from the first place that has a sound one."""
+    beside = sidecars.get(".json", "")
+    # Any program may write a .json beside a picture; ours says so at its beginning.
+    beside = beside if '"sfumato' in beside[:400].casefold() else ""
+    marked = (texts.exif.get(IMAGE_DESCRIPTION, ""), texts.comment)
+    for place in (texts.keywords.get(OWN_KEYWORD, ""), *marked, beside):
         try:
-            text = place if place.lstrip().startswith("{") else unpacked(place)
-            if not text or (place is sidecars.get(".json") and '"sfumato' not in text[:400].casefold()):
+            if not (text := unpacked(place) if place in marked else place):
                 continue
-            own, remarks = read_document(text)
+            told.own, remarks = read_document(text)
         except NotOurs as reason:
-            warnings.append(str(reason))
+            told.warnings.append(str(reason))
             continue
-        warnings += remarks
-        claims = Claims("sfumato")
-        request = own["request"]
-        claims.fields = {key: value for key, value in request.items() if key in rows()}
-        if strange := sorted(key[:40] for key in request.keys() - rows().keys()):
-            warnings.append(f"Parameters of a newer version were ignored: {', '.join(strange[:10])}.")
-            claims.keep({key: request[key] for key in request.keys() - rows().keys()})
-        for model in own["models"] if isinstance(own.get("models"), list) else ():
-            if isinstance(model, dict) and isinstance(model.get("sha256"), str) and len(model["sha256"]) == 64:
-                claims.hashes[_FIELD_OF_ROLE.get(str(model.get("role")), f"{model.get('role')}:{model.get('name')}")] = model["sha256"]
-        return own, claims
-    return None, None
+        told.warnings += remarks
+        return _claims_of_own(told.own, told.warnings)
+    return None
+
+
+def _claims_of_own(own: Document, warnings: list[str]) -> Claims:
+    claims = Claims("sfumato")
+    request = own["request"]
+    claims.fields = {key: value for key, value in request.items() if key in rows()}
+    if strange := sorted(key[:40] for key in request.keys() - rows().keys()):
+        warnings.append(f"Parameters of a newer version were ignored: {', '.join(strange[:10])}.")
+        claims.keep({key: request[key] for key in request.keys() - rows().keys()})
+    for model in objects(own.get("models")):
+        if isinstance(digest := model.get("sha256"), str) and len(digest) == 64:
+            role = str(model.get("role"))
+            claims.hashes[_FIELD_OF_ROLE.get(role, f"{role}:{model.get('name')}")] = digest
+    return claims
 
 
 _FIELD_OF_ROLE = {"checkpoint": "model", "vae": "vae", "clip": "clip", "clip_2": "clip_2", "refiner": "refiner", "hr_model": "hr_model"}
@@ -228,22 +232,33 @@ def _foreign(texts: Texts) -> Claims | None:
     return None
 
 
-def _hidden(text: str, warnings: list[str]) -> tuple[Claims | None, str]:
-    """What a hidden text claims, and the infotext in it: the texts of a PNG as one JSON object, or an infotext."""
+def _hidden(data: bytes, told: _Told) -> Claims | None:
+    """What a text hidden in the pixels claims: the texts of a PNG as one JSON object, or an infotext."""
+    text, warnings = read_stealth(data)
+    told.warnings += warnings
     if not text.strip():
-        return None, ""
+        return None
     if not text.lstrip().startswith("{"):
-        return read_infotext_claims(read_infotext(text)), text
+        told.text = told.text or text
+        return read_infotext_claims(read_infotext(text))
     try:
         found = read_object(text)
     except NotJson as reason:
-        warnings.append(f"The text hidden in the picture was left out: {reason}.")
-        return None, ""
+        told.warnings.append(f"The text hidden in the picture was left out: {reason}.")
+        return None
     # Some write as an object what others pack into a text.
     texts = Texts(keywords={key: value if isinstance(value, str) else json.dumps(value) for key, value in found.items()})
     inner = _infotext_of(texts)
-    claims = _foreign(texts)
-    return claims or (read_infotext_claims(read_infotext(inner)) if inner else None), inner
+    told.text = told.text or inner
+    return _foreign(texts) or (read_infotext_claims(read_infotext(inner)) if inner else None)
+
+
+def _beside(sidecars: Mapping[str, str], told: _Told) -> Claims | None:
+    """What the `.txt` beside a picture claims."""
+    if not sidecars.get(".txt", "").strip():
+        return None
+    told.text = sidecars[".txt"]
+    return read_infotext_claims(read_infotext(told.text))
 
 
 def _few(warnings: list[str]) -> tuple[str, ...]:

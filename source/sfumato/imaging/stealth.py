@@ -22,7 +22,8 @@ INFLATED_LIMIT_BYTES = 64 << 20
 _MARK_BYTES = 15
 _HEAD_BYTES = _MARK_BYTES + 4
 _MARKS = {"A": {b"stealth_pnginfo": False, b"stealth_pngcomp": True}, "RGB": {b"stealth_rgbinfo": False, b"stealth_rgbcomp": True}}
-_FORMATS = ("PNG", "WEBP", "AVIF", "TIFF", "BMP")
+# The formats that can keep every bit and that these programs write.
+_FORMATS = ("PNG", "WEBP")
 # A byte of a pixel -> its lowest bit as a digit.
 _LOWEST_BIT = bytes(b"01"[value & 1] for value in range(256))
 # What Pillow raises for files that are none, and for formats it was built without.
