@@ -124,7 +124,7 @@ def test_prompt_tells_calls_parts_choices_and_styles(tmp_path: Path) -> None:
         "part 1 x 1",
         "  1.000  'b:0.5 , oil'",
         "tokens  7/75",
-        "note    30-32: There is no lora file called 'no': it is left out.",
+        "note    32-34: There is no lora file called 'no': it is left out.",
     ]
     negative = run("prompt", "mud AND", "--negative", "--style", "Oil", data=tmp_path)
     assert "'mud AND, photo'" in negative.stdout
