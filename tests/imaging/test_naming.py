@@ -186,3 +186,9 @@ def test_texts_beside_a_picture_have_its_name_and_take_nobodys(tmp_path: Path) -
     assert path.name == "2.png"
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"1.txt": b"mine", "2.txt": b"infotext\n", "2.json": b"{}", "2.png": b"x"}
     assert seen == [set(os.listdir(tmp_path))]
+
+
+@pytest.mark.rule("M26", "R145")
+def test_the_manual_names_every_token() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "metadata.md").read_text(encoding="utf-8")
+    assert [token for token in dated(WHEN) if f"[{token}]" not in page and f"[{token}<" not in page] == []
