@@ -20,7 +20,7 @@ from sfumato.jobs.context import JobContext, Kept
 from sfumato.jobs.places import Places
 from sfumato.protocol.requests.generate import Generate, GenerateResult
 from tests.support.recording import Recording
-from tests.support.studio import Studio
+from tests.support.studio import SmallFiles, Studio
 from tests.support.tiny_models import BASE, Kind, TinyFiles, TinyModules, tiny_modules, write_folder, write_single_file
 
 
@@ -119,4 +119,4 @@ def bench(models: Path, tmp_path: Path) -> Bench:
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     """Paints with tiny models of any family; one process for the whole session."""
-    return Studio(TinyFiles(tmp_path_factory.mktemp("studio")), tmp_path_factory.mktemp("data"))
+    return Studio(SmallFiles(tmp_path_factory.mktemp("studio")), tmp_path_factory.mktemp("data"))

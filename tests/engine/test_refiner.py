@@ -70,7 +70,7 @@ def test_the_refiner_ends_a_pass_of_its_family(studio: Studio) -> None:
 @pytest.mark.rule("E59")
 def test_the_refiner_ends_the_pass_that_is_asked_for(studio: Studio) -> None:
     base, refiner = studio.model("sdxl"), studio.model("refiner")
-    fields = {"model": base, "steps": 4, "hr_scale": 1.5, "refiner_switch_at": 0.5, "refiner_by_steps": True}
+    fields = {"model": base, "steps": 3, "hr_scale": 1.25, "refiner_switch_at": 0.5, "refiner_by_steps": True}
     plain = studio.one(**fields)
     pictures = {which: studio.one(**fields, refiner=refiner, refiner_pass=which) for which in ("first", "second", "both")}
     assert len({plain.tobytes(), *(picture.tobytes() for picture in pictures.values())}) == 4
