@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfumato.imaging import writing
@@ -64,6 +64,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\
 
 @pytest.mark.rule("P58")
 @given(st.lists(st.builds(Style, NAMES, TEXTS, TEXTS), unique_by=lambda style: style.name, max_size=5))
+@settings(max_examples=25, deadline=None)
 def test_what_is_saved_is_read(tmp_path_factory: pytest.TempPathFactory, styles: list[Style]) -> None:
     path = tmp_path_factory.mktemp("styles") / "styles.csv"
     save_styles(path, styles)

@@ -237,8 +237,7 @@ def test_template_and_chosen_text_are_both_kept() -> None:
     prompt = read_prompt("{a|b} # note\ncat", library=LIBRARY)
     assert (prompt.source, prompt.template) == ("{a|b} # note\ncat", "{a|b} \ncat")
     assert prompt.text in ("a \ncat", "b \ncat")
-    assert prompt.template_label == "{a|b} \ncat"
-    assert read_prompt("cat").template_label is None
+    assert read_prompt("cat").template == "cat"
 
 
 @pytest.mark.rule("R24")

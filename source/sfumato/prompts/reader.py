@@ -49,11 +49,6 @@ class Prompt:
         self._options = options
         self._library = library
 
-    @property
-    def template_label(self) -> str | None:
-        """What metadata keep besides the text: the template, if choices were made in it."""
-        return self.template if self.template != self.text else None
-
     def networks_at(self, call: int, span: PassSpan) -> tuple[Network, ...]:
         """The networks that act on all parts at a call, each once, in the order written."""
         return added(network for part in self.parts for network in part.networks_at(call, span))
