@@ -80,7 +80,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sam
 @pytest.mark.rule("M12", "M13")
 @given(PROMPTS, PROMPTS, st.dictionaries(st.sampled_from(["Model", "VAE", "Sampler", "Emphasis", "Lora hashes", "X-Y/z 1"]), VALUES))
 @example("a\n\nb", "", {"Model": '"a\\', "VAE": "\u2028"})
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_what_is_written_is_read_back_here_and_elsewhere(prompt: str, negative: str, values: dict[str, str]) -> None:
     text = write_infotext(prompt, negative, {**USUAL, **values})
     expected = {"Steps": "20", "Sampler": "Euler a", "CFG scale": "7", "Seed": "5", "Size": "64x96", "Model": "starter", **values, "Version": VERSION}
@@ -102,7 +102,7 @@ def test_a_last_line_with_fewer_than_three_pairs_belongs_to_the_prompt() -> None
 
 @pytest.mark.rule("M13")
 @given(st.text(max_size=100) | st.text(st.sampled_from('ab:," \\\n-'), max_size=60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_any_text_is_read_as_the_expression_reads_it(text: str) -> None:
     pairs = read_infotext(text).pairs
     expected = other_reader(text)
