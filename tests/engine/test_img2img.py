@@ -231,3 +231,18 @@ def test_a_model_that_changes_pictures_sees_the_picture(studio: Studio, kind: Ki
     painted = [studio.one(gradient(phase=phase), model=model, strength=1.0) for phase in (0, 0, 128)]
     assert np.array_equal(painted[0], painted[1])
     assert distance(painted[0], painted[2]) > 0.5
+
+
+@pytest.mark.rule("E52", "E59")
+@pytest.mark.parametrize(
+    "acting", [{"skip_early": 0.5}, {"cfg_end": 0.5}, {"refiner_switch_at": 0.5, "refiner_by_steps": True}], ids=lambda acting: next(iter(acting))
+)
+def test_shares_of_the_way_are_shares_of_the_calls_that_are_run(studio: Studio, acting: dict[str, object]) -> None:
+    # Given a picture from which the last 4 of 10 steps are run
+    fields = {"steps": 10, "strength": 0.3, "guidance": 12.0, "model": studio.model("sdxl" if "refiner_switch_at" in acting else "sd1")}
+    if "refiner_switch_at" in acting:
+        acting = {**acting, "refiner": studio.model("refiner")}
+    # When something changes halfway, then it changes halfway through these four, neither behind them nor before
+    changed = studio.one(PICTURE, **fields, **acting)
+    assert distance(changed, studio.one(PICTURE, **fields)) > 0
+    assert distance(changed, studio.one(PICTURE, **{**fields, "guidance": 1.0})) > 0

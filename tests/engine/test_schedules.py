@@ -114,6 +114,17 @@ def test_custom_levels_are_taken_as_they_are_or_stretched() -> None:
     schedule = find_schedule("custom")
     assert schedule is not None
     assert levels(schedule, 2, TABLES["sd1"], sigmas=(5.0, 1.0, 0.0)) == (5.0, 1.0, 0.0)
+    # What float32 rounds to 0 is no level.
+    assert levels(schedule, 2, TABLES["sd1"], sigmas=(5.0, 1.0, 1e-50)) == (5.0, 1.0, 0.0)
+
+
+@pytest.mark.rule("E41")
+def test_karras_has_levels_for_every_curvature() -> None:
+    for rho in (1e-9, 0.001, 0.02, 20.0):
+        bent = made("karras", 5, rho=rho, sigma_max=10000.0)
+        assert bent[0] == pytest.approx(10000.0)
+        assert bent[-1] == 0.0
+        assert sorted(bent, reverse=True) == list(bent)
 
 
 @pytest.mark.rule("E120")
@@ -121,7 +132,7 @@ def test_levels_that_cannot_be_are_refused_with_the_field() -> None:
     schedule, karras = find_schedule("custom"), find_schedule("karras")
     assert schedule is not None
     assert karras is not None
-    for sigmas, words in (((), "needs levels"), ((1.0, 2.0), "must fall"), ((2.0, 2.0, 1.0), "must fall")):
+    for sigmas, words in (((), "needs levels"), ((1e-50,), "needs levels"), ((1.0, 2.0), "must fall"), ((2.0, 2.0, 1.0), "must fall")):
         with pytest.raises(Invalid, match=words) as caught:
             levels(schedule, 3, TABLES["sd1"], sigmas=sigmas)
         assert caught.value.problems[0].path == "sigmas"

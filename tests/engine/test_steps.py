@@ -223,6 +223,13 @@ def test_exact_steps_run_as_many_as_asked_at_the_level_of_the_strength(strength:
     assert made.calls == n
 
 
+@pytest.mark.rule("E60")
+def test_a_strength_of_next_to_nothing_asks_for_no_endless_schedule() -> None:
+    made = steps("DPM++ 2M", 20, 1e-12, exact=True)
+    assert 1 <= made.count <= 20
+    assert made.sigmas[0] < 0.03
+
+
 @pytest.mark.rule("E60", "E42")
 @pytest.mark.parametrize("row", SAMPLERS, ids=lambda row: row.name)
 def test_more_strength_starts_no_lower(row: SamplerRow) -> None:

@@ -25,6 +25,26 @@ def test_every_bad_field_is_named_at_once() -> None:
 
 
 @pytest.mark.rule("R31")
+@pytest.mark.parametrize(
+    ("params", "path", "sentence"),
+    [
+        ({"sigmas": [1.0, -1.0]}, "sigmas.1", "Custom levels: entry 2 must be 0 or more."),
+        ({"sigmas": [20000.0]}, "sigmas.0", "Custom levels: entry 1 must be 10000 or less."),
+        ({"sigmas": ["x"]}, "sigmas.0", "Custom levels: entry 1 must be a number."),
+        ({"sigmas": [1.0] * 1001}, "sigmas", "Custom levels may have at most 1000 entries."),
+        ({"styles": ["a" * 257]}, "styles.0", "Styles: entry 1 may have at most 256 characters."),
+        ({"sigmas": 5}, "sigmas", "Custom levels must be a list."),
+        ({"background": "red"}, "background", "Background must be written as in '#ffffff'."),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." not in value else "",
+)
+def test_entries_of_lists_and_spellings_are_refused_in_words(params: dict[str, object], path: str, sentence: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(Generate, params)
+    assert [(problem.path, problem.sentence) for problem in caught.value.problems] == [(path, sentence)]
+
+
+@pytest.mark.rule("R31")
 @pytest.mark.parametrize("spec", [s for s in specs(Generate) if s.minimum is not None], ids=lambda s: s.name)
 def test_every_number_has_limits_that_are_refusals(spec: object) -> None:
     from sfumato.protocol.specs import ParamSpec

@@ -39,15 +39,21 @@ _LAYOUTS_KEPT = 32
 
 
 @contextmanager
-def guiding(model: Model, script: Script, settings: GuidanceSettings, inputs: NetworkInputs | None = None) -> Iterator[GuidedDenoiser]:
-    """The denoiser of one pass; the network carries the patches it needs while inside, and is itself again afterwards. Raises `Invalid`."""
+def guiding(
+    model: Model, script: Script, settings: GuidanceSettings, inputs: NetworkInputs | None = None, planned: int | None = None
+) -> Iterator[GuidedDenoiser]:
+    """The denoiser of one pass; the network carries the patches it needs while inside, and is itself again afterwards. Raises `Invalid`.
+
+    Args:
+        planned: calls of the pass, of which the settings name shares; None = the script's, which from a picture counts calls that are not run.
+    """
     changes_picture = model.variant == "pix2pix"
     if changes_picture and settings.image_guidance != 1 and any(len(image.positive) > 1 for state in script.states for image in state.images):
         raise Invalid([Problem("prompt", "AND cannot be used with image guidance: set image guidance to 1, or write the prompt without AND.")])
     network = UNetNetwork(model, inputs)
     freeu = FreeUSettings(settings.freeu_b1, settings.freeu_b2, settings.freeu_s1, settings.freeu_s2)
     with network.patched([name for name, _ in settings.perturbations], freeu, script.turns_values):
-        yield GuidedDenoiser(network, script, settings, image_guidance=settings.image_guidance if changes_picture else 1.0)
+        yield GuidedDenoiser(network, script, settings, settings.image_guidance if changes_picture else 1.0, planned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +104,12 @@ class GuidedDenoiser:
     Args:
         network: evaluates the sides.
         image_guidance: of instruct-pix2pix models; at 1 the picture is guidance like any other.
+        planned: as for `guiding`.
     """
 
-    def __init__(self, network: Network, script: Script, settings: GuidanceSettings, image_guidance: float = 1.0) -> None:
+    def __init__(self, network: Network, script: Script, settings: GuidanceSettings, image_guidance: float = 1.0, planned: int | None = None) -> None:
         self.calls = 0
+        self._planned = planned or script.span.calls
         self._network = network
         self._script = script
         self._settings = settings
@@ -150,7 +158,7 @@ class GuidedDenoiser:
 
     def _is_guided(self, call: int, sigma: float) -> bool:
         """Whether the negative side acts at this call at all."""
-        settings, share = self._settings, call / self._script.span.calls
+        settings, share = self._settings, call / self._planned
         if share < settings.cfg_start or (share >= settings.cfg_end and settings.cfg_end < 1):
             return False
         if settings.skip_early and share <= settings.skip_early:

@@ -73,6 +73,11 @@ class Pass:
         return self.steps.calls + self.inverted_calls if self.runs else 0
 
     @property
+    def planned(self) -> int:
+        """Calls of which shares are meant (when guidance begins, when the refiner takes over): from a picture those of the steps that are run."""
+        return self.span.calls if self.strength is None else max(self.steps.count * self.methods.sampler.call_factor, 1)
+
+    @property
     def inverted_calls(self) -> int:
         """Evaluations while noise is sought."""
         return max(0, len(self.inverted) - 1)

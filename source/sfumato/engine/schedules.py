@@ -21,6 +21,8 @@ from sfumato.protocol.errors import Invalid, Problem
 AUTOMATIC = "automatic"
 # A flow's time 1 is infinite noise; networks are trained a little below.
 _FLOW_LAST_TIME = 0.9999
+# Below this all levels of `karras` but the last are the first one, and float64 does not hold their powers.
+_LEAST_RHO = 0.02
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ def sgm_uniform(span: Span) -> FloatArray:
 
 def karras(span: Span) -> FloatArray:
     """Karras et al. 2022, equation 5: evenly spaced in sigma^(1/rho)."""
-    first, last = span.sigma_max ** (1 / span.rho), span.sigma_min ** (1 / span.rho)
-    return _ended((first + span.ramp * (last - first)) ** span.rho)
+    rho = max(span.rho, _LEAST_RHO)
+    first, last = span.sigma_max ** (1 / rho), span.sigma_min ** (1 / rho)
+    return _ended((first + span.ramp * (last - first)) ** rho)
 
 
 def exponential(span: Span) -> FloatArray:
@@ -187,7 +190,7 @@ def flow(span: Span) -> FloatArray:
 
 def custom(span: Span) -> FloatArray:
     """The levels a person wrote down; other numbers of steps lie between them. Raises `Invalid` where they are missing or do not fall."""
-    given = [sigma for sigma in span.settings.sigmas if sigma > 0]
+    given = [sigma for sigma in span.settings.sigmas if np.float32(sigma) > 0]
     if not given:
         raise Invalid([Problem("sigmas", "The schedule 'custom' needs levels: write them down, the highest first, or choose another schedule.")])
     if any(following >= level for level, following in pairwise(given)):

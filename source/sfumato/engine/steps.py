@@ -16,6 +16,8 @@ from sfumato.engine.schedules import Schedule, ScheduleSettings, find_schedule, 
 
 # Strength 1 would ask for a level above the first.
 _STRENGTH_LIMIT = 0.999
+# Of a whole schedule. Strengths of which the steps asked for would be a smaller share count as that share: its levels hardly differ from the last.
+_MOST_STEPS = 15_000
 # InvokeAI's and old AUTOMATIC1111's.
 _KARRAS_SUFFIXES = ("_k", "_ka")
 
@@ -76,7 +78,7 @@ def joined_methods(name: str) -> tuple[SamplerRow, Schedule] | None:
 def image_steps(n: int, strength: float, exact: bool = False) -> tuple[int, int]:
     """(steps of the whole schedule, t): from a picture the last t + 1 of them are run. `exact` runs n steps whatever the strength, 0 < strength <= 1."""
     share = min(strength, _STRENGTH_LIMIT)
-    return (int(n / share), n - 1) if exact else (n, int(share * n))
+    return (int(min(n / share, _MOST_STEPS)), n - 1) if exact else (n, int(share * n))
 
 
 def steps_of(

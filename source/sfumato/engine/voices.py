@@ -97,19 +97,19 @@ class Voices:
         by_role = {part.role: part for part in self._told[plan.kind, plan.loop]}
         request = self._request
         with ExitStack() as stack:
-            first = stack.enter_context(self._guiding(by_role["main"], extra))
+            first = stack.enter_context(self._guiding(by_role["main"], extra, plan.planned))
             if "refiner" not in by_role:
                 yield first
                 return
-            second = stack.enter_context(self._guiding(by_role["refiner"], refiner_extra))
-            planned = plan.span.calls if request.refiner_by_steps else None
+            second = stack.enter_context(self._guiding(by_role["refiner"], refiner_extra, plan.planned))
+            planned = plan.planned if request.refiner_by_steps else None
             yield Relay(first, second, by_role["main"].model.table, request.refiner_switch_at, planned)
 
     @contextmanager
     def inverting(self, plan: Pass, extra: Tensor | None) -> Iterator[PairDenoiser]:
         """The denoiser by which noise is sought."""
         part = next(part for part in self._told[plan.kind, plan.loop] if part.role == "inverted")
-        with self._guiding(part, extra) as denoise:
+        with self._guiding(part, extra, part.span.calls) as denoise:
             yield denoise
 
     def model_of(self, plan: Pass) -> Model:
@@ -136,9 +136,9 @@ class Voices:
             parts.append(_Part("inverted", self.model_of(plan), found, PassSpan(len(plan.inverted) - 1), plan.size, plain))
         return parts
 
-    def _guiding(self, part: _Part, extra: Tensor | None):
+    def _guiding(self, part: _Part, extra: Tensor | None, planned: int):
         inputs = NetworkInputs(told_of(self._request, *part.size), extra)
-        return guiding(part.model, self._scripts[part.key], part.settings, inputs)
+        return guiding(part.model, self._scripts[part.key], part.settings, inputs, planned)
 
     def _write(self, part: _Part, report) -> Script:
         device, factor = part.model.device.torch, part.model.latent.factor

@@ -19,6 +19,15 @@ from sfumato.protocol.requests import Request
 R = TypeVar("R", bound=Request)
 Kind = Literal["text", "int", "float", "bool", "choice", "list"]
 
+_WANTED: Mapping[Kind, str] = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "text": "a text",
+    "choice": "a text",
+    "list": "a list",
+}
+
 
 @dataclass(frozen=True)
 class ParamSpec:
@@ -167,6 +176,20 @@ def validate(request: type[R], params: dict[str, Any]) -> R:
         raise Invalid([_problem(rows, item, request) for item in error.errors()]) from error
 
 
+def _entry_sentence(spec: ParamSpec, item: Any) -> str:
+    """What is wrong with one entry of a list."""
+    limits, entry = item.get("ctx", {}), f"{spec.title}: entry {item['loc'][1] + 1}"
+    match item["type"]:
+        case "greater_than_equal":
+            return f"{entry} must be {_number(limits['ge'])} or more."
+        case "less_than_equal":
+            return f"{entry} must be {_number(limits['le'])} or less."
+        case "string_too_long":
+            return f"{entry} may have at most {limits['max_length']} characters."
+        case _:
+            return f"{entry} must be {_WANTED[spec.item or 'text']}."
+
+
 def _problem(rows: dict[str, ParamSpec], item: Any, request: type[Request]) -> Problem:
     path = ".".join(str(part) for part in item["loc"]) or "params"
     spec = rows.get(str(item["loc"][0]) if item["loc"] else "")
@@ -177,11 +200,16 @@ def _problem(rows: dict[str, ParamSpec], item: Any, request: type[Request]) -> P
         return Problem(path, f"{spec.title if spec else path} is required.")
     if spec is None:
         return Problem(path, f"{path}: {item['msg']}.")
+    if kind == "too_long":
+        return Problem(path, f"{spec.title} may have at most {spec.max_length} entries.")
+    if spec.kind == "list" and len(item["loc"]) > 1:
+        return Problem(path, _entry_sentence(spec, item))
+    if kind == "string_pattern_mismatch":
+        return Problem(path, f"{spec.title} must be written as in '{spec.default}'.")
     if kind in ("greater_than_equal", "less_than_equal", "finite_number"):
         return Problem(path, range_sentence(spec))
     if kind == "string_too_long":
         return Problem(path, f"{spec.title} may have at most {spec.max_length} characters.")
     if kind == "literal_error":
         return Problem(path, f"{spec.title} must be one of {', '.join(spec.choices)}.")
-    wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "text": "a text", "choice": "a text", "list": "a list"}[spec.kind]
-    return Problem(path, f"{spec.title} must be {wanted}.")
+    return Problem(path, f"{spec.title} must be {_WANTED[spec.kind]}.")

@@ -101,6 +101,8 @@ def test_greys_are_repainted_from_their_share_of_the_way() -> None:
     assert rows[100] == [False, True, True, True, True]  # black never
     assert differential_mask(torch.tensor(mask), 500, 900, 100).tolist() == rows[500]
     assert differential_mask(mask, 900, 900, 900).tolist() == rows[900]
+    # A level above the first, which samplers reach by churning or by rounding.
+    assert differential_mask(mask, 900.001, 900, 100).tolist() == differential_mask(mask, 950, 900, 100).tolist() == rows[900]
 
 
 @pytest.mark.rule("E67")

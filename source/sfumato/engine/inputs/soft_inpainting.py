@@ -64,7 +64,8 @@ def differential_mask(mask: Any, time: float, start: float, end: float) -> Any:
 
     Booleans of the mask's shape. White is repainted from the start, black never.
     """
-    left = (time - end) / (start - end) if start != end else 1.0
+    # Samplers look at levels above the first too, as those do that churn, and what is white is repainted there as well.
+    left = min((time - end) / (start - end), 1.0) if start != end else 1.0
     return (mask >= left) & (mask > 0)
 
 

@@ -129,7 +129,7 @@ BetaBeta = Annotated[
     Ui("schedule", step=0.05, slider=(0.1, 2), advanced=True, label="Beta schedule beta"),
 ]  # fmt: skip
 Sigmas = Annotated[
-    tuple[Annotated[float, Field(gt=0, le=10000)], ...],
+    tuple[Annotated[float, Field(ge=0, le=10000)], ...],
     Field(max_length=1000, title="Custom levels", description="Falling noise levels for the schedule custom; other numbers of steps are interpolated."),
     Ui("schedule", advanced=True, label="Custom sigmas", needs=("schedule=custom",)),
 ]
