@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from sfumato.prompts import PassSpan, PromptOptions, Wording, framed, read_promp
 from sfumato.protocol.errors import Stopped
 from sfumato.protocol.requests.generate import Generate
 from tests.engine.conftest import TinyModel, load
-from tests.support.tiny_models import TinyFiles, TinyModules
+from tests.support.tiny_models import TinyFiles, TinyModules, tiny_modules, write_single_file
 
 TEXT = "a (red:1.4) [circle], blue"
 
@@ -260,6 +261,22 @@ def test_R133_equal_texts_need_no_encoder(tiny_model: TinyModel, monkeypatch: py
     changed = replace(model, checkpoint=replace(model.checkpoint, identity=(("other", 1, 1),)))
     conditioner(changed, cache).encode(wording("a circle"))
     assert reads.made == 8
+
+
+@pytest.mark.rule("E112", "E19")
+def test_an_encoder_from_another_file_has_encodings_of_its_own(tiny_model: TinyModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a checkpoint, the same with another file's encoder, and the same with that file's VAE
+    model, _ = tiny_model("sd1")
+    other = load(write_single_file(tiny_modules("sd1", seed=8), tmp_path / "other.safetensors"))
+    swapped = replace(model, checkpoint=model.checkpoint.with_part("clip_l", other.checkpoint, "clip_l"), encoders=other.encoders)
+    repainted = replace(model, checkpoint=model.checkpoint.with_part("vae", other.checkpoint, "vae"), vae=other.vae)
+    assert swapped.checkpoint.identity == repainted.checkpoint.identity
+    reads, cache = Reads(monkeypatch), EncodingCache()
+    first, second, third, fourth = (conditioner(one, cache).encode(wording("a")).context for one in (model, swapped, repainted, other))
+    assert reads.made == 2
+    assert torch.equal(first, third)
+    assert torch.equal(second, fourth)
+    assert not torch.equal(first, second)
 
 
 @pytest.mark.rule("E112")

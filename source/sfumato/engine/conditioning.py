@@ -144,6 +144,7 @@ class Conditioner:
         self._layer = settings.clip_skip or model.text.layer
         self._second = model.family.roles.get(_SECOND, "")
         self._chunks: dict[Wording, tuple[Chunk, ...]] = {}
+        self._identities: dict[str, tuple[Hashable, ...]] = {}
 
     @property
     def warnings(self) -> tuple[JobWarning, ...]:
@@ -231,18 +232,19 @@ class Conditioner:
         return state, turns, hidden.pooled, is_unrestored
 
     def _hidden(self, encoder: TextEncoder, tokens: list[int]) -> Hidden:
-        model, rule = self.model, self.model.text
+        rule = self.model.text
         pooled = encoder.part == rule.pooled
-        key = (
-            model.checkpoint.identity,
-            encoder.part,
-            model.device.dtype,
-            str(model.device.torch),
-            encoder.blocks(self._layer),
-            rule.final_norm,
-            tuple(tokens),
-        )
+        key = (*self._identity(encoder), encoder.blocks(self._layer), rule.final_norm, tuple(tokens))
         return self._cache.get(key, lambda: read_chunk(encoder, tokens, self._layer, rule.final_norm, pooled))
+
+    def _identity(self, encoder: TextEncoder) -> tuple[Hashable, ...]:
+        """What an encoder's weights are: its own files, which may be others than the checkpoint's, and the numbers it computes in."""
+        if encoder.part not in self._identities:
+            checkpoint, device = self.model.checkpoint, self.model.device
+            files = {str(stored.file) for stored in checkpoint.parts.get(encoder.part, {}).values()}
+            own = tuple(entry for entry in checkpoint.identity if entry[0] in files)
+            self._identities[encoder.part] = (encoder.part, own or checkpoint.identity, device.dtype_of(encoder.part), str(device.torch))
+        return self._identities[encoder.part]
 
 
 def extended(conditioning: Conditioning, length: int) -> Conditioning:
