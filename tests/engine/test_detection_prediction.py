@@ -9,10 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from sfumato.engine.catalog import describe
 from sfumato.engine.device import choose
 from sfumato.engine.families import recognise
 from sfumato.engine.family import Model
+from sfumato.engine.findings import Findings
+from sfumato.engine.memory import Loaded
 from sfumato.engine.prediction import probe
+from sfumato.jobs.places import Places
 from tests.engine.conftest import load
 from tests.support.tiny_models import TinyFiles, write_folder, write_single_file
 
@@ -114,3 +118,41 @@ def test_folders_say_it_in_their_scheduler(tmp_path: Path, tiny_files: TinyFiles
     model = load(write_folder(tiny_files.modules("sd2"), tmp_path / "model", scheduler=scheduler))
     assert (model.prediction, model.table.zero_terminal) == ("v", True)
     assert model.native_px == 64
+
+
+@pytest.mark.rule("E24")
+def test_the_finding_is_kept_and_shown(tmp_path: Path, tiny_files: TinyFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sfumato.engine.families.sd2 as family
+
+    asked: list[Model] = []
+
+    def ask(model: Model) -> str:
+        asked.append(model)
+        return "eps"
+
+    monkeypatch.setattr(family, "_ASSEMBLY", replace(family._ASSEMBLY, unsure=ask))
+    places = Places(tmp_path / "data", tmp_path / "outputs", (tmp_path / "models",))
+    path = write_single_file(tiny_files.modules("sd2"), tmp_path / "models" / "checkpoints" / "model.safetensors", metadata={})
+
+    def told() -> tuple[int, str | None]:
+        return describe(places)["choices"]["models"][0]["width"], Findings(places.data).prediction(path)
+
+    def load_with_findings() -> Model:
+        return Loaded().load(path, choose("fp32", "cpu"), lambda done, total: None, findings=Findings(places.data))
+
+    # Given a file that says nothing, of which the larger size is expected
+    assert told() == (768, None)
+    # When it is loaded in two lives of the program
+    first, second = load_with_findings(), load_with_findings()
+    # Then it was asked once, and the list knows
+    assert len(asked) == 1
+    assert (first.prediction, first.is_probed, second.prediction, second.is_probed) == ("eps", True, "eps", False)
+    assert (second.native_px, told()) == (512, (512, "eps"))
+    # When another file takes its place, it is asked again
+    write_single_file(tiny_files.modules("sd2"), path, torch.float16, metadata={})
+    assert told() == (768, None)
+    load_with_findings()
+    assert len(asked) == 2
+    # and a damaged memory is an empty one
+    (places.data / "findings.json").write_text("{bad")
+    assert Findings(places.data).prediction(path) is None

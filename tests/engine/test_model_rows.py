@@ -49,6 +49,17 @@ def test_a_changed_file_is_read_again_and_a_removed_one_forgotten(tmp_path: Path
     assert "m1" not in (tmp_path / FILE_NAME).read_text()
 
 
+def test_a_row_is_made_anew_when_more_is_known(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def row(note: str) -> list[Row]:
+        return rows(entries(1), tmp_path, lambda entry: made.append(note) or {"value": entry.name}, lambda entry: {}, note=lambda entry: note)
+
+    for note in ("", "", "eps", "eps"):
+        assert row(note) == [{"value": "m0"}]
+    assert made == ["", "eps"]
+
+
 @pytest.mark.parametrize("content", ["{bad", "[]", '{"version": "0", "rows": {}}', '{"rows": 3}'])
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, content: str) -> None:
     reading = Reading()

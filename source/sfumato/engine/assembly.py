@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sfumato.engine.checkpoint import Checkpoint
@@ -130,7 +130,7 @@ def assemble(family: Family, assembly: Assembly, checkpoint: Checkpoint, device:
         unused=unused,
     )
     if prediction is None and assembly.unsure is not None:
-        return model.adapted(prediction=assembly.unsure(model))
+        return replace(model, prediction=assembly.unsure(model), is_probed=True)
     return model
 
 

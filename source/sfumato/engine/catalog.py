@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sfumato.engine.checkpoint import Checkpoint, open_checkpoint
 from sfumato.engine.configuration import input_channels, need
 from sfumato.engine.families import recognise
 from sfumato.engine.family import variant_of
+from sfumato.engine.findings import Findings
 from sfumato.engine.layouts import original
 from sfumato.engine.model_rows import rows
 from sfumato.engine.samplers import SAMPLERS
@@ -36,9 +38,16 @@ _PACKAGES = ("torch", "diffusers", "transformers")
 def describe(places: Places) -> dict[str, Any]:
     """This engine's part of the catalog, as plain data."""
     kind = devices.kind()
+    findings = Findings(places.data)
     return {
         "choices": {
-            "models": rows(scan(places.models), places.data, model_row, unread_row),
+            "models": rows(
+                scan(places.models),
+                places.data,
+                lambda entry: model_row(entry, findings),
+                unread_row,
+                note=lambda entry: findings.prediction(entry.path) or "",
+            ),
             "vaes": rows(scan(places.models, VAE), places.data, vae_row, unread_row, "vaes.json"),
             "text_encoders": rows(scan(places.models, TEXT_ENCODER), places.data, text_encoder_row, unread_row, "text_encoders.json"),
             "samplers": [
@@ -65,14 +74,16 @@ def describe(places: Places) -> dict[str, Any]:
     }
 
 
-def model_row(entry: ModelEntry) -> dict[str, Any]:
+def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, Any]:
     """One model for a chooser.
 
     `state` is "ready", or "unusable" with the reason as a sentence; `variant` what the network is for ("base", "inpainting", "pix2pix"); `missing` the
-    request fields of parts that the file does not have, which other files must bring.
+    request fields of parts that the file does not have, which other files must bring. What was found out about the network earlier counts.
     """
 
     def told(checkpoint: Checkpoint) -> dict[str, Any]:
+        if findings is not None:
+            checkpoint = replace(checkpoint, found=findings.prediction(entry.path) or "")
         family = recognise(checkpoint)
         side = family.native_px(checkpoint)
         variant = variant_of(input_channels(checkpoint), family.latent.channels)

@@ -61,6 +61,7 @@ class Checkpoint:
         configs: part -> its config.json, for what shapes do not tell; empty for most single files.
         identity: path, size and modification time of every file; another identity is another checkpoint.
         origins: part -> name of the file it was taken from, where that is another than `name`.
+        found: what an earlier evaluation told of the network's prediction, "" if nobody looked.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class Checkpoint:
     configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     identity: tuple[tuple[str, int, int], ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    found: str = ""
 
     def shape(self, part: str, name: str) -> tuple[int, ...] | None:
         """The shape of a tensor, None if the file has no such tensor."""

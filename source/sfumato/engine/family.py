@@ -117,6 +117,7 @@ class Model:
 
     Attributes:
         unused: how many weights of the file belong to nothing that was built.
+        is_probed: what it predicts was found by evaluating it, because the file does not say.
     """
 
     family: Family
@@ -133,6 +134,7 @@ class Model:
     native_px: int
     variant: Variant = "base"
     unused: int = 0
+    is_probed: bool = False
 
     @property
     def clip_layers(self) -> int:

@@ -10,7 +10,7 @@ import gc
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from weakref import WeakKeyDictionary
@@ -24,6 +24,7 @@ from sfumato.engine.conditioning import EncodingCache
 from sfumato.engine.device import Device, free_caches
 from sfumato.engine.families import recognise
 from sfumato.engine.family import Model, PreviewFactors
+from sfumato.engine.findings import Findings
 from sfumato.engine.kept_parts import KeptParts, LoadedPart, half_of_memory
 from sfumato.engine.layouts.original import OTHER
 from sfumato.engine.preview import factors_of
@@ -80,19 +81,28 @@ class Loaded:
             return None
         return held.model
 
-    def load(self, path: Path, device: Device, report: Report, components: Mapping[str, Path] = NO_COMPONENTS, beside: Sequence[Model] = ()) -> Model:
+    def load(
+        self,
+        path: Path,
+        device: Device,
+        report: Report,
+        components: Mapping[str, Path] = NO_COMPONENTS,
+        beside: Sequence[Model] = (),
+        findings: Findings | None = None,
+    ) -> Model:
         """The model of this path, read if it is not held.
 
         Args:
             report: called as `report(done, total)` before each tensor; may raise to stop, then the model is not held.
             components: request field ("vae", "clip", "clip_2") -> file that replaces or completes the checkpoint's own.
             beside: models that the caller goes on using, which stay where they are.
+            findings: where it is looked up, and kept, what a network predicts whose file does not say.
 
         Raises the errors of `open_checkpoint`, `recognise`, `complete` and the family's `load`.
         """
         held = self.held(path, device, components)
         if held is None:
-            return self._read(path, device, report, components, beside)
+            return self._read(path, device, report, components, beside, findings)
         key = _key(path, device, components)
         self._models.move_to_end(key)
         self._bring(self._models[key].parts, device, beside)
@@ -115,8 +125,10 @@ class Loaded:
         for device in devices:
             free_caches(device)
 
-    def _read(self, path: Path, device: Device, report: Report, components: Mapping[str, Path], beside: Sequence[Model]) -> Model:
+    def _read(self, path: Path, device: Device, report: Report, components: Mapping[str, Path], beside: Sequence[Model], findings: Findings | None) -> Model:
         checkpoint = open_checkpoint(path)
+        if findings is not None:
+            checkpoint = replace(checkpoint, found=findings.prediction(path) or "")
         family = recognise(checkpoint)
         checkpoint = complete(checkpoint, family, components)
         total = sum(len(table) for part, table in checkpoint.parts.items() if part != OTHER)
@@ -134,6 +146,8 @@ class Loaded:
             return self._parts.get(key, make)
 
         model = family.load(checkpoint, device, lambda: report(next(done), total), keep)
+        if model.is_probed and findings is not None:
+            findings.keep(path, model.prediction)
         self._models[_key(path, device, components)] = _Held(model, tuple(used))
         return model
 

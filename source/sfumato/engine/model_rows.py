@@ -31,6 +31,7 @@ def rows(
     read: Callable[[ModelEntry], Row],
     unread: Callable[[ModelEntry], Row],
     file_name: str = FILE_NAME,
+    note: Callable[[ModelEntry], str] = lambda entry: "",
     clock: Clock = time.monotonic,
 ) -> list[Row]:
     """One row for each entry, in order: remembered, made by `read`, or where time ran out by `unread`.
@@ -40,6 +41,7 @@ def rows(
         read: opens a file's headers.
         unread: opens nothing.
         file_name: in the data folder, one for each list.
+        note: what is known of a file besides; a row is made anew when it changes.
     """
     file = data / file_name
     known = _load(file)
@@ -50,10 +52,10 @@ def rows(
     for entry in entries:
         # The index of a folder does not change with its weights, so folders are read each time; a name may change with its neighbours.
         key = str(entry.path)
-        stamp = [entry.size, entry.mtime_ns, entry.name]
+        stamp = [entry.size, entry.mtime_ns, entry.name, note(entry)]
         remembered = known.get(key, [])
-        if entry.kind == "safetensors" and not entry.reason and remembered[:3] == stamp:
-            row = remembered[3]
+        if entry.kind == "safetensors" and not entry.reason and remembered[:4] == stamp:
+            row = remembered[4]
         elif entry.reason or entry.kind != "safetensors" or clock() < ends:
             row = read(entry)
             learnt = learnt or entry.kind == "safetensors"
@@ -76,7 +78,7 @@ def _load(file: Path) -> dict[str, list[Any]]:
         return {}
     if not isinstance(content, dict) or content.get("version") != __version__ or not isinstance(content.get("rows"), dict):
         return {}
-    return {path: entry for path, entry in content["rows"].items() if isinstance(entry, list) and len(entry) == 4 and isinstance(entry[3], dict)}
+    return {path: entry for path, entry in content["rows"].items() if isinstance(entry, list) and len(entry) == 5 and isinstance(entry[4], dict)}
 
 
 def _save(file: Path, kept: dict[str, list[Any]]) -> None:

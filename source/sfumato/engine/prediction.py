@@ -20,14 +20,15 @@ _PROBE_LIMIT = -1.0
 
 
 def prediction_of(checkpoint: Checkpoint) -> Prediction | None:
-    """First hit: header metadata, the marker key `v_pred`, a folder's scheduler configuration; None if nothing tells."""
+    """First hit: header metadata, the marker key `v_pred`, a folder's scheduler configuration, an earlier evaluation; None if nothing tells."""
     for key in _METADATA_KEYS:
         found = _SPELLINGS.get(checkpoint.metadata.get(key, "").strip().lower())
         if found:
             return found
     if checkpoint.metadata.get("ss_v_parameterization", "").lower() == "true" or _has_marker(checkpoint, "v_pred"):
         return "v"
-    return _SPELLINGS.get(str(checkpoint.configs.get("scheduler", {}).get("prediction_type", "")).lower())
+    told = str(checkpoint.configs.get("scheduler", {}).get("prediction_type", "")).lower()
+    return _SPELLINGS.get(told) or _SPELLINGS.get(checkpoint.found)
 
 
 def is_zero_terminal(checkpoint: Checkpoint) -> bool:

@@ -22,6 +22,7 @@ from sfumato.engine.beside import check_variant
 from sfumato.engine.catalog import CATEGORIES, find_components, find_model
 from sfumato.engine.draft import draft_of
 from sfumato.engine.family import Model
+from sfumato.engine.findings import Findings
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask
 from sfumato.engine.memory import NO_COMPONENTS, Loaded
@@ -146,7 +147,7 @@ class _Job:
         request = self.request
         device = devices.choose(request.dtype, vae_precision=request.vae_dtype)
         try:
-            model = self.loaded.load(path, device, self.tell.loading, components, beside)
+            model = self.loaded.load(path, device, self.tell.loading, components, beside, Findings(self.context.places.data))
         except FileTrouble as error:
             error.path = field if error.path == "model" else error.path
             raise
