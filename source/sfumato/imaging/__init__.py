@@ -1,5 +1,6 @@
-"""Pictures as files: their metadata, names and the way they are written. Pillow and the standard library only.
+"""Pictures as files: what they say, names and the way they are written. Pillow and the standard library only.
 
-Start at `picture.encode_png` and `writing.save_new`. `infotext` is the text that other programs read, `naming` the names of files, `writing` puts bytes on a
-disk.
+Writing: `encoding` makes the bytes of a file from a picture, its `infotext` (whose words are in `labels`) and our own `document`; `naming` gives a name,
+`writing` puts it on a disk. Reading: start at `picture.read_picture`; `texts` finds what stands in a file of any format, `origins` understands the programs
+that wrote it, `claims` judges what they say.
 """

@@ -149,9 +149,11 @@ def _pair(first: str, second: str, when: Callable[[_Telling], bool] = lambda tol
     return _Row(write, read)
 
 
-def _words(name: str, words: Mapping[Any, Value], also: Mapping[str, Any] = {}) -> _Row:  # never changed
+def _words(name: str, words: Mapping[Any, Value], also: Mapping[str, Any] | None = None) -> _Row:
     """A choice in words of their own; None: not written. `also` are further words that are understood."""
-    known = {str(word).casefold(): value for value, word in words.items() if word is not None} | {word.casefold(): value for word, value in also.items()}
+    known = {str(word).casefold(): value for value, word in words.items() if word is not None} | {
+        word.casefold(): value for word, value in (also or {}).items()
+    }
 
     def write(told: _Telling) -> Value:
         return words.get(told.values[name]) if told.acts(name) else None

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sfumato.imaging.infotext import shown
-from sfumato.imaging.naming import PART_CHARACTERS, Token, Values
+from sfumato.imaging.naming import PART_CHARACTERS, Values
 from sfumato.imaging.picture import Reading
 
 _HASH_DIGITS = 8
@@ -117,6 +117,3 @@ def _has(prompt: str, arguments: tuple[str, ...]) -> str | None:
         word, _, other = argument.partition("|")
         found.append(word if word.casefold() in prompt.casefold() else other)
     return "".join(found) or None
-
-
-__all__ = ["Token", "Values", "dated", "values_of"]

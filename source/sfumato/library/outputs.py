@@ -55,7 +55,7 @@ def save_picture(outputs: Path, kind: str, data: bytes, *, pattern: str = "", si
     # Names carry the person's own time of day.
     values = values_of(reading, data, datetime.now().astimezone(), folder.name)
     try:
-        return save_named(
+        path = save_named(
             folder,
             data,
             PRESETS.get(pattern, pattern) or DEFAULT_PATTERN,
@@ -65,3 +65,6 @@ def save_picture(outputs: Path, kind: str, data: bytes, *, pattern: str = "", si
         )
     except FileExistsError as error:
         raise NotWritable(str(folder), "500 names in a row are taken by another program") from error
+    # The pattern may have named a folder inside.
+    _tidy(path.parent)
+    return path
