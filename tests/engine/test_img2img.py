@@ -246,3 +246,20 @@ def test_shares_of_the_way_are_shares_of_the_calls_that_are_run(studio: Studio, 
     changed = studio.one(PICTURE, **fields, **acting)
     assert distance(changed, studio.one(PICTURE, **fields)) > 0
     assert distance(changed, studio.one(PICTURE, **{**fields, "guidance": 1.0})) > 0
+
+
+@pytest.mark.rule("E40", "E60")
+def test_brownian_paths_lie_over_the_whole_schedule_of_a_picture(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sfumato.engine.noise import NoiseSource
+
+    covered: list[tuple[float, ...]] = []
+    original = NoiseSource.cover
+
+    def spy(self: NoiseSource, sigmas: tuple[float, ...]) -> None:
+        covered.append(sigmas)
+        original(self, sigmas)
+
+    monkeypatch.setattr(NoiseSource, "cover", spy)
+    studio.one(steps=6, sampler="DPM++ 2M SDE")
+    studio.one(PICTURE, steps=6, sampler="DPM++ 2M SDE", strength=0.4)
+    assert covered[1] == covered[0]

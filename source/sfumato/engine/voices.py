@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -13,7 +13,7 @@ from sfumato.engine.areas import Array, area_mask
 from sfumato.engine.conditioning import Conditioner, EncodingCache, TextSettings, text_settings
 from sfumato.engine.denoiser import NetworkInputs, told_of
 from sfumato.engine.family import Model
-from sfumato.engine.guidance import guidance_settings, guiding
+from sfumato.engine.guidance import GuidedDenoiser, guidance_settings, guiding
 from sfumato.engine.guidance_rules import GuidanceSettings
 from sfumato.engine.inputs.resizing import Size
 from sfumato.engine.noise import ImageSeed
@@ -21,7 +21,7 @@ from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models, Plan
 from sfumato.engine.refining import Relay
 from sfumato.engine.samplers import PairDenoiser
-from sfumato.engine.script import ImageTexts, Script, count_passes, write_script
+from sfumato.engine.script import ImageTexts, Report, Script, count_passes, write_script
 from sfumato.engine.telling import Telling
 from sfumato.engine.texts import JobTexts, wording_key
 from sfumato.prompts import PassSpan
@@ -136,11 +136,11 @@ class Voices:
             parts.append(_Part("inverted", self.model_of(plan), found, PassSpan(len(plan.inverted) - 1), plan.size, plain))
         return parts
 
-    def _guiding(self, part: _Part, extra: Tensor | None, planned: int):
+    def _guiding(self, part: _Part, extra: Tensor | None, planned: int) -> AbstractContextManager[GuidedDenoiser]:
         inputs = NetworkInputs(told_of(self._request, *part.size), extra)
         return guiding(part.model, self._scripts[part.key], part.settings, inputs, planned)
 
-    def _write(self, part: _Part, report) -> Script:
+    def _write(self, part: _Part, report: Report) -> Script:
         device, factor = part.model.device.torch, part.model.latent.factor
         masks = [area_mask(area, (part.size[1] // factor, part.size[0] // factor), device) for area in self._areas]
         with_empty = part.settings.needs_empty
