@@ -198,6 +198,7 @@ def test_a_wrong_file_is_claimed_by_no_family_and_named(tmp_path: Path, name: st
     assert caught.value.path == "model"
 
 
+@pytest.mark.rule("R144")
 def test_R144_ten_kinds_of_wrong_file_have_ten_sentences() -> None:
     assert len({words for words, _ in FOREIGN.values()}) >= 10
 

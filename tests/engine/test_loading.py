@@ -18,7 +18,7 @@ from sfumato.engine.checkpoint import open_checkpoint
 from sfumato.engine.configuration import Middle, UNetConfiguration
 from sfumato.engine.device import choose
 from sfumato.engine.families import recognise
-from sfumato.engine.family import Model
+from sfumato.engine.family import LatentFormat, Model
 from sfumato.engine.layouts import original
 from sfumato.engine.layouts.clip import PROJECTION
 from sfumato.engine.memory import Loaded
@@ -79,6 +79,23 @@ def test_both_layouts_of_every_family_give_the_same_weights(tiny_files: TinyFile
         assert model.unused == 0
         assert [encoder.part for encoder in model.encoders] == [part for part in expected if part.startswith("clip")]
         assert (model.vector is not None) == (kind in ("sdxl", "refiner"))
+
+
+@pytest.mark.rule("E6")
+@pytest.mark.parametrize(("kind", "scale"), [("sd1", 0.18215), ("sd2", 0.18215), ("sdxl", 0.13025), ("refiner", 0.13025)])
+def test_latents_are_four_channels_an_eighth_of_the_side_scaled_by_family(tiny_files: TinyFiles, kind: Kind, scale: float) -> None:
+    model = load(tiny_files.single(kind))
+    assert model.latent == model.family.latent == LatentFormat(4, 8, scale)
+    with torch.inference_mode():
+        assert model.vae.encode(torch.zeros(1, 3, 64, 64)).latent_dist.mean.shape == (1, 4, 8, 8)
+
+
+@pytest.mark.rule("E6")
+def test_a_folder_may_have_a_scale_of_its_own(tmp_path: Path, modules: TinyModules) -> None:
+    path = write_folder(modules, tmp_path / "model")
+    config = path / "vae" / "config.json"
+    config.write_text(config.read_text().replace("0.18215", "0.25"))
+    assert load(path).latent.scale == 0.25
 
 
 @pytest.mark.rule("E121")
