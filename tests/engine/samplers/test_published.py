@@ -16,7 +16,7 @@ from sfumato.engine.samplers import SamplerParameters, SamplerRow, find_sampler
 from sfumato.engine.samplers.er_sde import _scale
 from sfumato.engine.samplers.quadrature import integral, lagrange_integrals
 from sfumato.engine.samplers.restart import restart_steps
-from tests.support.exact_denoisers import MEAN, TABLE, VARIANCE, Spy, gaussian, run, seeded, sigmas_of, silent, wavy
+from tests.support.exact_denoisers import MEAN, TABLE, VARIANCE, Spy, gaussian, other_wavy, run, seeded, sigmas_of, silent, wavy
 
 LEVELS = (9.0, 5.0, 2.5, 1.0, 0.3, 0.0)
 
@@ -292,3 +292,27 @@ def test_lcm_has_the_boundary_condition_at_the_nearest_distilled_time() -> None:
     result, _ = run(row, Spy(lambda x, sigma: x * 0 + 1), x, (sigma, 0.0), silent())
     t = 190.0
     assert float(result) == pytest.approx(t / math.sqrt(t**2 + 0.25) + 100 * 0.25 / (t**2 + 0.25), rel=1e-12)
+
+
+@pytest.mark.rule("E45")
+def test_dpmpp_2m_cfg_plus_plus_corrects_from_the_last_negative_side() -> None:
+    result, seen = run(named("DPM++ 2M CFG++"), Spy(wavy, other_wavy), seeded()() * LEVELS[0], LEVELS, silent())
+    states = [*seen, result]
+    for index in range(1, len(LEVELS) - 2):
+        before, sigma, sigma_next = LEVELS[index - 1 : index + 2]
+        h, r = math.log(sigma / sigma_next), math.log(before / sigma) / math.log(sigma / sigma_next)
+        x, denoised = states[index], wavy(states[index], sigma)
+        along = math.exp(-h) * (x - other_wavy(x, sigma))
+        correction = (1 - math.exp(-h)) * (denoised - other_wavy(states[index - 1], before)) / (2 * r)
+        torch.testing.assert_close(states[index + 1], denoised + along + correction)
+
+
+@pytest.mark.rule("E45")
+def test_dpmpp_2s_cfg_plus_plus_begins_beside_the_negative_side() -> None:
+    sigma, sigma_next = LEVELS[:2]
+    x = seeded()() * sigma
+    result, _ = run(named("DPM++ 2S a CFG++"), Spy(wavy, other_wavy), x, LEVELS[:2], silent(), SamplerParameters(eta=0.0))
+    denoised, middle = wavy(x, sigma), math.sqrt(sigma * sigma_next)
+    start = x + denoised - other_wavy(x, sigma)
+    inner = middle / sigma * start + (1 - middle / sigma) * denoised
+    torch.testing.assert_close(result, sigma_next / sigma * start + (1 - sigma_next / sigma) * wavy(inner, middle))
