@@ -98,7 +98,6 @@ def test_a_folder_may_have_a_scale_of_its_own(tmp_path: Path, modules: TinyModul
     assert load(path).latent.scale == 0.25
 
 
-@pytest.mark.rule("E121")
 def test_tiny_files_are_small(tiny_files: TinyFiles) -> None:
     assert sum(tiny_files.single(kind).stat().st_size for kind in get_args(Kind)) < 30_000_000
 
