@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from sfumato.engine.memory import Loaded
+from sfumato.protocol.requests.generate import Generate
 from tests.support.painting import encoded
 from tests.support.studio import Studio, box_mask, gradient
 from tests.support.tiny_models import INPAINTING
@@ -144,6 +145,17 @@ def test_settings_of_the_noise_reach_the_picture(studio: Studio) -> None:
     info = studio.recording.artifacts[0][3]["infotext"]
     assert "Variation seed: " in info
     assert "Variation seed: -1" not in info
+
+
+@pytest.mark.rule("R32", "E33")
+def test_R32_seed_0_and_strength_1_are_used_as_given(studio: Studio) -> None:
+    first = studio.one(seed=0)
+    assert studio.result.images[0].seed == 0
+    assert np.array_equal(studio.one(seed=0), first)
+    assert not np.array_equal(studio.one(seed=1), first)
+    studio.one(PICTURE, strength=1.0)
+    assert said(studio, "denoise")[-1] == (3, 3)
+    assert '"strength":1.0' in Generate(strength=1.0).model_dump_json()
 
 
 @pytest.mark.rule("E33")

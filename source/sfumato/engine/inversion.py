@@ -13,8 +13,8 @@ from torch import Tensor
 
 from sfumato.engine.samplers import Denoiser
 
-_UPWARDS = "uniform"
-SCHEDULE = _UPWARDS
+# Of the way up, and of the way down again.
+SCHEDULE = "uniform"
 
 
 def invert(denoise: Denoiser, latent: Tensor, sigmas: tuple[float, ...], is_adjusted: bool) -> Tensor:

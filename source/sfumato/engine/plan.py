@@ -116,11 +116,6 @@ class Plan:
             return self.images * (count + 1)
         return self.images * (count + painted[-1] + self.second.runs)
 
-    @property
-    def size(self) -> Size:
-        """Of the finished latents in pixels."""
-        return self.second.size if self.second else (self.width, self.height)
-
 
 def plan_of(request: Generate, draft: Draft, models: Models, originals: Originals | None) -> Plan:
     """What exactly will be made with these models; raises `Invalid` or `ModelIncompatible` for what they cannot do."""
