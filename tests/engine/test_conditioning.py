@@ -13,6 +13,7 @@ from torch import Tensor
 from sfumato.engine import conditioning as module
 from sfumato.engine.conditioning import Conditioner, Conditioning, EncodingCache, TextSettings, emphasise, extended, filled, text_settings
 from sfumato.engine.family import Model
+from sfumato.engine.sampling import deterministic
 from sfumato.prompts import PassSpan, PromptOptions, Wording, framed, read_prompt
 from sfumato.protocol.errors import Stopped
 from sfumato.protocol.requests.generate import Generate
@@ -307,3 +308,11 @@ def test_settings_are_the_requests() -> None:
     request = Generate(clip_skip=2, emphasis="no_norm", attention_negative="value", comma_padding_backtrack=0, pad_conds="v0", zero_empty_negative=False)
     assert text_settings(request) == TextSettings(2, "no_norm", "value", 0, "v0", False)
     assert text_settings(Generate()) == TextSettings()
+
+
+@pytest.mark.rule("E117", "E112")
+def test_what_is_kept_does_not_tell_by_which_kernels_it_was_made(model: Model) -> None:
+    text = wording("a red circle, a blue square")
+    plain = conditioner(model).encode(text).context
+    with deterministic(torch.device("cpu"), True):
+        assert torch.equal(conditioner(model).encode(text).context, plain)

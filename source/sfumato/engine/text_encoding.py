@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sfumato.engine.family import TextEncoder
 from sfumato.engine.modules import clip_body
@@ -44,12 +45,14 @@ def read_chunk(encoder: TextEncoder, tokens: Sequence[int], layer: int, final_no
     mask = _causal(hidden)
     wanted = encoder.blocks(layer)
     states = hidden
-    for number, block in enumerate(body.encoder.layers, 1):
-        hidden = _through(block, hidden, mask)
-        if number == wanted:
-            states = hidden
-            if not pooled:
-                break
+    # Kept between jobs, so its bits must not tell by which kernels the job that asked first computed.
+    with sdpa_kernel(SDPBackend.MATH):
+        for number, block in enumerate(body.encoder.layers, 1):
+            hidden = _through(block, hidden, mask)
+            if number == wanted:
+                states = hidden
+                if not pooled:
+                    break
     if final_norm:
         states = body.final_layer_norm(states)
     if not pooled or encoder.projection is None:
