@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from sfumato.imaging.infotext import VERSION, read_infotext, read_pairs, write_infotext
-from sfumato.imaging.labels import Facts, labels, pairs_of, rows
+from sfumato.imaging.labels import labels, pairs_of
 from sfumato.imaging.origins.automatic1111 import parsed_version
 from sfumato.imaging.picture import Reading, read_picture
+from sfumato.imaging.saying import Facts, rows
 from sfumato.protocol.requests.generate import Generate
 from tests.imaging.test_picture import encode_png, picture
 

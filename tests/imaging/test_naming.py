@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import encode
 from sfumato.imaging.infotext import write_infotext
-from sfumato.imaging.labels import Facts, pairs_of
+from sfumato.imaging.labels import pairs_of
 from sfumato.imaging.naming import DEFAULT_PATTERN, PRESETS, Values, free_names, highest_number, save_named
 from sfumato.imaging.naming_values import dated, values_of
 from sfumato.imaging.picture import read_picture
+from sfumato.imaging.saying import Facts
 from sfumato.protocol.errors import UnsafeName
 from sfumato.protocol.requests.generate import Generate
 from tests.imaging.test_picture import picture

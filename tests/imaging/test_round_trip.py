@@ -14,8 +14,9 @@ from PIL import Image
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import FORMATS, encode
 from sfumato.imaging.infotext import Value, read_infotext, write_infotext
-from sfumato.imaging.labels import Facts, pairs_of
+from sfumato.imaging.labels import pairs_of
 from sfumato.imaging.picture import read_picture
+from sfumato.imaging.saying import Facts
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import acts
 from tests.imaging.test_infotext import other_reader

@@ -13,8 +13,9 @@ from PIL import Image
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import encode
 from sfumato.imaging.infotext import write_infotext
-from sfumato.imaging.labels import Facts, pairs_of
+from sfumato.imaging.labels import pairs_of
 from sfumato.imaging.picture import read_picture
+from sfumato.imaging.saying import Facts
 from sfumato.library.outputs import save_picture
 from sfumato.protocol.errors import NotWritable
 from sfumato.protocol.requests.generate import Generate

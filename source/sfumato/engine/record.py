@@ -24,8 +24,9 @@ from sfumato.engine.device import Device
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import Encoded, encode
 from sfumato.imaging.infotext import write_infotext
-from sfumato.imaging.labels import Facts, pairs_of
+from sfumato.imaging.labels import pairs_of
 from sfumato.imaging.picture import from_rgb
+from sfumato.imaging.saying import Facts
 from sfumato.library.hashes import SHORT_DIGITS, Hashes
 from sfumato.protocol.params.text import PROMPT_LIMIT
 from sfumato.protocol.requests import JobWarning

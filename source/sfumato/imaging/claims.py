@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sfumato.imaging.labels import Fields, rows
+from sfumato.imaging.saying import Fields, rows
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, validate

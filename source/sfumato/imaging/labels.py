@@ -7,172 +7,19 @@ Start at `pairs_of` and `claims_of`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 from sfumato.imaging.infotext import Value, quoted, read_pairs
+from sfumato.imaging.saying import Facts, Fields, Read, Row, Said, Telling, Write, always, flag, pair, plain, rows, text_of, words
 from sfumato.protocol.requests.generate import Generate
-from sfumato.protocol.specs import ParamSpec, acts, specs
-
-Said = str | tuple[int, int]
-Fields = dict[str, Any]
+from sfumato.protocol.specs import ParamSpec
 
 SWITCHES = "Prompt switches"
 TEMPLATES = {"prompt": "Template", "negative": "Negative Template"}
 # Written by the engine about a picture, or by others; there is no field to fill, and nothing is lost without them.
 REMARKS = frozenset({"Version", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Incomplete", "Brownian"})
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the engine made definite of a request, for one picture.
-
-    Attributes:
-        sampler, schedule: titles; the schedule is "Automatic" if it is the sampler's own choice.
-        width, height: of the first pass, in pixels.
-        seed, variation_seed: of this picture.
-        strength: of image to image, None without an image.
-        clip_skip: layer counted from the end; 0 if it is the family's own.
-        acting: names of the sampler parameters that the sampler reads.
-        names: titles of models by field ("model", "vae", "refiner", "hr_model") where the request leaves them open or names a path.
-        hashes: first digits by the same fields.
-        loras, embeddings: their hashes by name.
-        prompt, negative, hr_prompt, hr_negative: as they were understood: styles applied, choices made, comments removed, network tags kept.
-        hr_sampler, hr_schedule: titles, if they differ from the first pass.
-        incomplete: calls done and planned, of a picture cut short.
-        brownian: "own" if the SDE noise is not torchsde's.
-    """
-
-    sampler: str
-    width: int
-    height: int
-    seed: int
-    schedule: str = "Automatic"
-    variation_seed: int = -1
-    strength: float | None = None
-    clip_skip: int = 0
-    acting: frozenset[str] = frozenset()
-    names: Mapping[str, str] = field(default_factory=dict)
-    hashes: Mapping[str, str] = field(default_factory=dict)
-    loras: Mapping[str, str] = field(default_factory=dict)
-    embeddings: Mapping[str, str] = field(default_factory=dict)
-    prompt: str = ""
-    negative: str = ""
-    hr_prompt: str = ""
-    hr_negative: str = ""
-    hr_sampler: str = ""
-    hr_schedule: str = ""
-    incomplete: tuple[int, int] | None = None
-    brownian: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """A request and its facts while they are put into words. `values` are the fields as they count."""
-
-    values: Fields
-    facts: Facts
-
-    def acts(self, name: str) -> bool:
-        return acts(rows(), name, self.values)
-
-    @property
-    def is_highres(self) -> bool:
-        return any(self.values[name] != rows()[name].default for name in ("hr_scale", "hr_width", "hr_height"))
-
-
-Write = Callable[[_Telling], Value]
-Read = Callable[[Said], Fields]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One key. `read` raises ValueError for what it does not know; None where the key is never read."""
-
-    write: Write
-    read: Read
-
-
-@cache
-def rows() -> dict[str, ParamSpec]:
-    """The parameters of a Generate request by name."""
-    return {spec.name: spec for spec in specs(Generate)}
-
-
-# -- how values are said ---------------------------------------------------------------------------
-
-
-def _text(said: Said) -> str:
-    if isinstance(said, tuple):
-        return f"{said[0]}x{said[1]}"
-    return said
-
-
-def _plain(spec: ParamSpec) -> _Row:
-    """A field under its own label: its value if it acts and is not the default."""
-
-    def write(told: _Telling) -> Value:
-        value = told.values[spec.name]
-        if value == spec.default or not told.acts(spec.name) or (spec.group == "sampler" and spec.name not in told.facts.acting):
-            return None
-        return json.dumps(list(value), ensure_ascii=False) if spec.kind == "list" else value
-
-    def read(said: Said) -> Fields:
-        return {spec.name: json.loads(_text(said)) if spec.kind == "list" else _text(said)}
-
-    return _Row(write, read)
-
-
-def _always(name: str, when: Callable[[_Telling], bool] = lambda told: True) -> _Row:
-    """A field that is written at its default too."""
-    return _Row(lambda told: told.values[name] if when(told) else None, lambda said: {name: _text(said)})
-
-
-def _pair(first: str, second: str, when: Callable[[_Telling], bool] = lambda told: True) -> _Row:
-    """Two numbers as WxH, if one of them is set."""
-
-    def write(told: _Telling) -> Value:
-        values = (told.values[first], told.values[second])
-        if values == (rows()[first].default, rows()[second].default) or not when(told):
-            return None
-        return (values[0] or 0, values[1] or 0)
-
-    def read(said: Said) -> Fields:
-        if not isinstance(said, tuple):
-            raise ValueError(said)
-        return {first: said[0] or rows()[first].default, second: said[1] or rows()[second].default}
-
-    return _Row(write, read)
-
-
-def _words(name: str, words: Mapping[Any, Value], also: Mapping[str, Any] | None = None) -> _Row:
-    """A choice in words of their own; None: not written. `also` are further words that are understood."""
-    known = {str(word).casefold(): value for value, word in words.items() if word is not None} | {
-        word.casefold(): value for word, value in (also or {}).items()
-    }
-
-    def write(told: _Telling) -> Value:
-        return words.get(told.values[name]) if told.acts(name) else None
-
-    def read(said: Said) -> Fields:
-        if (word := _text(said).strip().casefold()) not in known:
-            raise ValueError(said)
-        return {name: known[word]}
-
-    return _Row(write, read)
-
-
-def _is_true(said: Said) -> bool:
-    return _text(said).strip().casefold() in ("true", "1", "yes", "on")
-
-
-def _flag(name: str, value: Any) -> _Row:
-    """True where a choice has one value."""
-    return _Row(lambda told: True if told.values[name] == value and told.acts(name) else None, lambda said: {name: value} if _is_true(said) else {})
 
 
 # -- samplers and schedules ------------------------------------------------------------------------
@@ -207,7 +54,7 @@ def sampler_fields(title: str, prefix: str = "") -> Fields:
     return found
 
 
-def _write_sampler(told: _Telling) -> Value:
+def _write_sampler(told: Telling) -> Value:
     """AUTOMATIC1111 counts DPM++ 2M SDE with the solver Heun as a sampler of its own, and so do we where it is read."""
     is_heun = "solver" in told.facts.acting and told.values["solver"] == "heun"
     return f"{told.facts.sampler} Heun" if is_heun else told.facts.sampler
@@ -218,27 +65,27 @@ def _write_sampler(told: _Telling) -> Value:
 _INTERVAL = re.compile(r"\s*([0-9.eE+\-]+)\s+to\s+([0-9.eE+\-]+)\s*")
 
 
-def _write_interval(told: _Telling) -> Value:
+def _write_interval(told: Telling) -> Value:
     start, end = told.values["cfg_start"], told.values["cfg_end"]
     return None if (start, end) == (0, 1) else f"{start:g} to {end:g}"
 
 
 def _read_interval(said: Said) -> Fields:
-    if not (found := _INTERVAL.fullmatch(_text(said))):
+    if not (found := _INTERVAL.fullmatch(text_of(said))):
         raise ValueError(said)
     return {"cfg_start": found[1], "cfg_end": found[2]}
 
 
-def _write_tiling(told: _Telling) -> Value:
+def _write_tiling(told: Telling) -> Value:
     return told.values["tiling"] if told.values["tiling"] in ("x", "y") else None
 
 
 def _read_axes(said: Said) -> Fields:
-    return {"tiling": _text(said)}
+    return {"tiling": text_of(said)}
 
 
-def _seed_size(told: _Telling) -> tuple[int, int]:
-    return told.values["seed_resize_width"], told.values["seed_resize_height"]
+def _has_seed_size(told: Telling) -> bool:
+    return told.values["seed_resize_width"] > 0 and told.values["seed_resize_height"] > 0
 
 
 def _read_size(said: Said) -> Fields:
@@ -250,7 +97,7 @@ def _read_size(said: Said) -> Fields:
 def _write_named(name: str) -> Write:
     """A second checkpoint as "title [hash]"."""
 
-    def write(told: _Telling) -> Value:
+    def write(told: Telling) -> Value:
         if not told.values[name] or not told.acts(name):
             return None
         title, digits = told.facts.names.get(name, told.values[name]), told.facts.hashes.get(name)
@@ -260,38 +107,38 @@ def _write_named(name: str) -> Write:
 
 
 def _read_named(name: str) -> Read:
-    return lambda said: {name: re.sub(r"\s*\[[0-9a-fA-F]{6,64}\]\s*$", "", _text(said))}
+    return lambda said: {name: re.sub(r"\s*\[[0-9a-fA-F]{6,64}\]\s*$", "", text_of(said))}
 
 
-def _write_noise(told: _Telling) -> Value:
+def _write_noise(told: Telling) -> Value:
     """s_noise, where it scales anything: with churn only if there is churn."""
     values, acting = told.values, told.facts.acting
     churns = "s_churn" not in acting or values["s_churn"] > 0
     return values["s_noise"] if "s_noise" in acting and churns and values["s_noise"] != 1 else None
 
 
-def _write_strength(told: _Telling) -> Value:
+def _write_strength(told: Telling) -> Value:
     return told.facts.strength if told.facts.strength is not None else told.values["hr_strength"] if told.is_highres else None
 
 
-def _write_padding(told: _Telling) -> Value:
+def _write_padding(told: Telling) -> Value:
     return told.values["mask_padding"] if told.acts("mask_padding") else None
 
 
 def _read_area(said: Said) -> Fields:
     """Whether only the masked part is painted; how much is around it stands under a key of its own, unless it is the usual 32 pixels."""
     areas: dict[str, Fields] = {"only masked": {"mask_padding": 32}, "whole picture": {}}
-    if (area := _text(said).casefold()) not in areas:
+    if (area := text_of(said).casefold()) not in areas:
         raise ValueError(said)
     return areas[area]
 
 
-def _is_soft(told: _Telling) -> bool:
+def _is_soft(told: Telling) -> bool:
     return told.values["mask_mode"] == "soft" and told.acts("mask_mode")
 
 
-def _soft_row(name: str) -> _Row:
-    return _always(name, _is_soft)
+def _soft_row(name: str) -> Row:
+    return always(name, _is_soft)
 
 
 def _switch_specs() -> list[ParamSpec]:
@@ -299,7 +146,7 @@ def _switch_specs() -> list[ParamSpec]:
     return [spec for spec in rows().values() if spec.group == "text" and not spec.label]
 
 
-def _write_switches(told: _Telling) -> Value:
+def _write_switches(told: Telling) -> Value:
     """All of them in one value: "and_default: 0.8, dynamic: False"."""
     changed = [f"{spec.name}: {quoted(str(told.values[spec.name]))}" for spec in _switch_specs() if told.values[spec.name] != spec.default]
     return ", ".join(changed) or None
@@ -307,7 +154,7 @@ def _write_switches(told: _Telling) -> Value:
 
 def _read_switches(said: Said) -> Fields:
     known = {spec.name for spec in _switch_specs()}
-    found = read_pairs(_text(said))
+    found = read_pairs(text_of(said))
     if not found or found.keys() - known:
         raise ValueError(said)
     return dict(found)
@@ -316,16 +163,16 @@ def _read_switches(said: Said) -> Fields:
 def _template(name: str) -> Write:
     """The text as it was typed, where that is not what was understood (styles added, choices made)."""
 
-    def write(told: _Telling) -> Value:
+    def write(told: Telling) -> Value:
         typed = told.values[name]
         return typed if typed != getattr(told.facts, name) else None
 
     return write
 
 
-def _written(value: Callable[[_Telling], Value]) -> _Row:
+def _written(value: Callable[[Telling], Value]) -> Row:
     """A key that is written, and read elsewhere or not at all."""
-    return _Row(value, lambda said: {})
+    return Row(value, lambda said: {})
 
 
 def _hash_list(hashes: Mapping[str, str]) -> Value:
@@ -345,65 +192,67 @@ _SOFT = {
     "Soft inpainting difference contrast": "soft_difference",
 }
 
-_SPECIAL: dict[str, _Row] = {
-    "Steps": _always("steps"),
-    "Sampler": _Row(_write_sampler, lambda said: sampler_fields(_text(said))),
-    "Schedule type": _Row(lambda told: told.facts.schedule, lambda said: {"schedule": schedule_name(_text(said))}),
-    "CFG scale": _always("guidance"),
-    "Seed": _Row(lambda told: told.facts.seed, lambda said: {"seed": _text(said)}),
-    "Size": _Row(lambda told: (told.facts.width, told.facts.height), _read_size),
-    "Model": _Row(lambda told: told.facts.names.get("model", told.values["model"]) or None, lambda said: {"model": _text(said)}),
+_SPECIAL: dict[str, Row] = {
+    "Steps": always("steps"),
+    "Sampler": Row(_write_sampler, lambda said: sampler_fields(text_of(said))),
+    "Schedule type": Row(lambda told: told.facts.schedule, lambda said: {"schedule": schedule_name(text_of(said))}),
+    "CFG scale": always("guidance"),
+    "Seed": Row(lambda told: told.facts.seed, lambda said: {"seed": text_of(said)}),
+    "Size": Row(lambda told: (told.facts.width, told.facts.height), _read_size),
+    "Model": Row(lambda told: told.facts.names.get("model", told.values["model"]) or None, lambda said: {"model": text_of(said)}),
     "Model hash": _written(lambda told: told.facts.hashes.get("model")),
-    "VAE": _Row(lambda told: told.facts.names.get("vae", told.values["vae"]) if told.values["vae"] else None, lambda said: {"vae": _text(said)}),
+    "VAE": Row(lambda told: told.facts.names.get("vae", told.values["vae"]) if told.values["vae"] else None, lambda said: {"vae": text_of(said)}),
     "VAE hash": _written(lambda told: told.facts.hashes.get("vae") if told.values["vae"] else None),
-    "Clip skip": _Row(lambda told: told.facts.clip_skip or None, lambda said: {"clip_skip": _text(said)}),
-    "Noise Schedule": _words("zero_terminal_snr", {"auto": None, "on": "Zero Terminal SNR", "off": "Default"}),
-    "Tiling": _flag("tiling", "both"),
-    "Tiling axes": _Row(_write_tiling, _read_axes),
-    "Original size": _pair("original_width", "original_height"),
-    "Crop": _pair("crop_left", "crop_top"),
-    "Target size": _pair("target_width", "target_height"),
-    "Variation seed": _Row(lambda told: told.facts.variation_seed if told.values["variation_strength"] else None, lambda said: {"variation_seed": _text(said)}),
-    "Seed resize from": _pair("seed_resize_width", "seed_resize_height", lambda told: min(_seed_size(told)) > 0),
-    "RNG": _words("rng", {"cpu": "CPU", "nv": "NV", "gpu": None}, {"GPU": "nv"}),
-    "Denoising strength": _Row(_write_strength, lambda said: {"strength": _text(said)}),
-    "Hires denoising strength": _Row(
-        lambda told: told.values["hr_strength"] if told.is_highres and told.facts.strength is not None else None, lambda said: {"hr_strength": _text(said)}
+    "Clip skip": Row(lambda told: told.facts.clip_skip or None, lambda said: {"clip_skip": text_of(said)}),
+    "Noise Schedule": words("zero_terminal_snr", {"auto": None, "on": "Zero Terminal SNR", "off": "Default"}),
+    "Tiling": flag("tiling", "both"),
+    "Tiling axes": Row(_write_tiling, _read_axes),
+    "Original size": pair("original_width", "original_height"),
+    "Crop": pair("crop_left", "crop_top"),
+    "Target size": pair("target_width", "target_height"),
+    "Variation seed": Row(
+        lambda told: told.facts.variation_seed if told.values["variation_strength"] else None, lambda said: {"variation_seed": text_of(said)}
     ),
-    "Hires upscale": _Row(
+    "Seed resize from": pair("seed_resize_width", "seed_resize_height", _has_seed_size),
+    "RNG": words("rng", {"cpu": "CPU", "nv": "NV", "gpu": None}, {"GPU": "nv"}),
+    "Denoising strength": Row(_write_strength, lambda said: {"strength": text_of(said)}),
+    "Hires denoising strength": Row(
+        lambda told: told.values["hr_strength"] if told.is_highres and told.facts.strength is not None else None, lambda said: {"hr_strength": text_of(said)}
+    ),
+    "Hires upscale": Row(
         lambda told: told.values["hr_scale"] if told.is_highres and not (told.values["hr_width"] or told.values["hr_height"]) else None,
-        lambda said: {"hr_scale": _text(said)},
+        lambda said: {"hr_scale": text_of(said)},
     ),
-    "Hires resize": _pair("hr_width", "hr_height"),
-    "Hires upscaler": _always("hr_upscaler", lambda told: told.is_highres),
-    "Hires sampler": _Row(lambda told: told.facts.hr_sampler or None if told.is_highres else None, lambda said: sampler_fields(_text(said), "hr_")),
-    "Hires schedule type": _Row(
-        lambda told: told.facts.hr_schedule or None if told.is_highres else None, lambda said: {"hr_schedule": schedule_name(_text(said))}
+    "Hires resize": pair("hr_width", "hr_height"),
+    "Hires upscaler": always("hr_upscaler", lambda told: told.is_highres),
+    "Hires sampler": Row(lambda told: told.facts.hr_sampler or None if told.is_highres else None, lambda said: sampler_fields(text_of(said), "hr_")),
+    "Hires schedule type": Row(
+        lambda told: told.facts.hr_schedule or None if told.is_highres else None, lambda said: {"hr_schedule": schedule_name(text_of(said))}
     ),
-    "Hires prompt": _Row(lambda told: told.facts.hr_prompt or None if told.is_highres else None, lambda said: {"hr_prompt": _text(said)}),
-    "Hires negative prompt": _Row(lambda told: told.facts.hr_negative or None if told.is_highres else None, lambda said: {"hr_negative": _text(said)}),
-    "Hires checkpoint": _Row(_write_named("hr_model"), _read_named("hr_model")),
-    "Refiner": _Row(_write_named("refiner"), _read_named("refiner")),
-    "Refiner switch at": _always("refiner_switch_at", lambda told: bool(told.values["refiner"])),
-    "Hires refiner": _words("refiner_pass", _REFINER_PASS, {"second pass": "second"}),
-    "Mask mode": _words("mask_invert", {False: None, True: "Inpaint not masked"}, {"Inpaint masked": False}),
-    "Mask blending": _words("mask_mode", {"hard": None, "soft": None, "differential": "differential"}),
-    "Soft inpainting enabled": _flag("mask_mode", "soft"),
+    "Hires prompt": Row(lambda told: told.facts.hr_prompt or None if told.is_highres else None, lambda said: {"hr_prompt": text_of(said)}),
+    "Hires negative prompt": Row(lambda told: told.facts.hr_negative or None if told.is_highres else None, lambda said: {"hr_negative": text_of(said)}),
+    "Hires checkpoint": Row(_write_named("hr_model"), _read_named("hr_model")),
+    "Refiner": Row(_write_named("refiner"), _read_named("refiner")),
+    "Refiner switch at": always("refiner_switch_at", lambda told: bool(told.values["refiner"])),
+    "Hires refiner": words("refiner_pass", _REFINER_PASS, {"second pass": "second"}),
+    "Mask mode": words("mask_invert", {False: None, True: "Inpaint not masked"}, {"Inpaint masked": False}),
+    "Mask blending": words("mask_mode", {"hard": None, "soft": None, "differential": "differential"}),
+    "Soft inpainting enabled": flag("mask_mode", "soft"),
     **{label: _soft_row(name) for label, name in _SOFT.items()},
-    "Inpaint area": _Row(lambda told: "Only masked" if _write_padding(told) is not None else None, _read_area),
-    "Masked area padding": _Row(_write_padding, lambda said: {"mask_padding": _text(said)}),
-    "Masked content": _words("mask_fill", _CONTENT, {"original": "original"}),
-    "Sigma noise": _Row(_write_noise, lambda said: {"s_noise": _text(said)}),
+    "Inpaint area": Row(lambda told: "Only masked" if _write_padding(told) is not None else None, _read_area),
+    "Masked area padding": Row(_write_padding, lambda said: {"mask_padding": text_of(said)}),
+    "Masked content": words("mask_fill", _CONTENT, {"original": "original"}),
+    "Sigma noise": Row(_write_noise, lambda said: {"s_noise": text_of(said)}),
     # AUTOMATIC1111 has no such key: the solver is a part of the sampler's name.
-    "Solver": _Row(lambda told: None, lambda said: {"solver": _text(said)}),
-    "CFG interval": _Row(_write_interval, _read_interval),
-    "Emphasis": _words("emphasis", _EMPHASIS, {"Original": "original"}),
-    "Old prompt editing timelines": _flag("timelines", "old"),
-    "Pad conds": _flag("pad_conds", "on"),
-    "Pad conds v0": _flag("pad_conds", "v0"),
+    "Solver": Row(lambda told: None, lambda said: {"solver": text_of(said)}),
+    "CFG interval": Row(_write_interval, _read_interval),
+    "Emphasis": words("emphasis", _EMPHASIS, {"Original": "original"}),
+    "Old prompt editing timelines": flag("timelines", "old"),
+    "Pad conds": flag("pad_conds", "on"),
+    "Pad conds v0": flag("pad_conds", "v0"),
     # Where a mask acts is in the own document only: pictures are never named in a text for others.
     "Areas": _written(lambda told: None),
-    SWITCHES: _Row(_write_switches, _read_switches),
+    SWITCHES: Row(_write_switches, _read_switches),
     "Template": _written(_template("prompt")),
     "Negative Template": _written(_template("negative")),
     "Lora hashes": _written(lambda told: _hash_list(told.facts.loras)),
@@ -414,9 +263,9 @@ _SPECIAL: dict[str, _Row] = {
 
 
 @cache
-def _table() -> dict[str, _Row]:
-    plain = {spec.label: _plain(spec) for spec in rows().values() if spec.label and spec.label not in _SPECIAL and spec.name != "negative"}
-    return _SPECIAL | plain
+def _table() -> dict[str, Row]:
+    others = {spec.label: plain(spec) for spec in rows().values() if spec.label and spec.label not in _SPECIAL and spec.name != "negative"}
+    return _SPECIAL | others
 
 
 def labels() -> Iterator[str]:
@@ -426,7 +275,7 @@ def labels() -> Iterator[str]:
 
 def pairs_of(request: Generate, facts: Facts) -> dict[str, Value]:
     """The pairs of an infotext; what does not act is None (rule M10: each only when it acts)."""
-    told = _Telling({name: getattr(request, name) for name in rows()}, facts)
+    told = Telling({name: getattr(request, name) for name in rows()}, facts)
     return {label: row.write(told) for label, row in _table().items()}
 
 

@@ -19,9 +19,9 @@ from sfumato.imaging.claims import Claims, judged, objects
 from sfumato.imaging.document import Document, NotOurs, read_document, unpacked
 from sfumato.imaging.exif import IMAGE_DESCRIPTION, USER_COMMENT
 from sfumato.imaging.infotext import Infotext, read_infotext
-from sfumato.imaging.labels import rows
 from sfumato.imaging.origins import ORIGINS
 from sfumato.imaging.origins.automatic1111 import read_infotext_claims
+from sfumato.imaging.saying import rows
 from sfumato.imaging.stealth import read_stealth
 from sfumato.imaging.texts import Texts, read_texts
 from sfumato.protocol.errors import ImageUnreadable
@@ -33,6 +33,8 @@ OWN_KEYWORD = "sfumato"
 POSTPROCESSING_KEYWORD = "postprocessing"
 FILE_LIMIT_BYTES = 1 << 30
 
+# Texts whose choices a record tells, under these names.
+_CHOSEN = ("prompt", "negative", "hr_prompt", "hr_negative")
 _SIDECAR_LIMIT_BYTES = 16 << 20
 _WARNINGS_AT_MOST = 50
 
@@ -93,7 +95,15 @@ class Reading:
         image = self.own.get("image") if self.own else None
         seeds = {name: image.get(key) for name, key in (("seed", "seed"), ("variation_seed", "variation_seed"))} if isinstance(image, dict) else {}
         given, _ = judged({name: value for name, value in seeds.items() if type(value) is int})
-        return validate(Generate, {**self.fields, **given, "batch_size": 1, "batch_count": 1})
+        return validate(Generate, {**self.fields, **self._chosen(), **given, "batch_size": 1, "batch_count": 1})
+
+    def _chosen(self) -> dict[str, Any]:
+        """The texts as they were understood, where a picture's place among others decided what they say: alone it would have the first place."""
+        resolved = self.own.get("resolved") if self.own else None
+        if not self.fields.get("all_combinations") or not isinstance(resolved, dict):
+            return {}
+        texts, _ = judged({name: resolved[name] for name in _CHOSEN if self.fields.get(name) and isinstance(resolved.get(name), str)})
+        return {**texts, "all_combinations": False, "styles": ()}
 
 
 def from_rgb(width: int, height: int, pixels: bytes) -> Image.Image:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from sfumato.imaging.claims import Claims, model_name, network_tag
 from sfumato.imaging.infotext import Infotext
-from sfumato.imaging.labels import REMARKS, TEMPLATES, Said, claims_of
+from sfumato.imaging.labels import REMARKS, TEMPLATES, claims_of
+from sfumato.imaging.saying import Said
 
 _VERSION = re.compile(r"(?:f[0-9.]+)?v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:-(\d{1,6}))?")
 _OLD_FIRST_PASS_PIXELS = 512 * 512
