@@ -208,6 +208,13 @@ def test_image_k_of_a_batch_is_the_single_image_of_seed_plus_k_in_every_mode(stu
         assert int(np.abs(single.astype(int) - batch[number].astype(int)).max()) <= 1
 
 
+@pytest.mark.rule("E34")
+def test_a_picture_whose_sampler_chooses_its_steps_knows_nothing_of_its_neighbours(studio: Studio) -> None:
+    fields = {"sampler": "DPM adaptive", "guidance": 1.0, "strength": 0.2}
+    batch = studio.paint(PICTURE, batch_size=2, seed=20, **fields)
+    assert np.array_equal(batch[1], studio.one(PICTURE, seed=21, **fields))
+
+
 _MASK = Image.new("L", (64, 64))
 _MASK.paste(255, (16, 16, 48, 40))
 

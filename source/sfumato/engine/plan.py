@@ -133,7 +133,9 @@ def plan_of(request: Generate, draft: Draft, models: Models, originals: Original
     second = _second_pass(request, highres, models.highres, spans) if highres else None
     _check_latents(request, models, draft)
     seeds = draft.seeds
-    together = 1 if request.deterministic else request.batch_size
+    # A sampler that chooses its own steps would choose them for a whole batch.
+    is_alone = request.deterministic or first[0].methods.sampler.varies or (second is not None and second.methods.sampler.varies)
+    together = 1 if is_alone else request.batch_size
     return Plan(
         methods=draft.methods,
         parameters=settings.parameters,
