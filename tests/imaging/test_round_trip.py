@@ -113,7 +113,7 @@ def acting(request: Generate, facts: Facts) -> dict[str, Any]:
     found = {name: fields[name] for name, row in ROWS.items() if row.label in FOREIGN_KEYS and acts(ROWS, name, fields)}
     for name in [name for name in found if ROWS[name].group == "sampler" and name not in facts.acting]:
         del found[name]
-    if found.pop("solver", None) == "heun":
+    if "solver" in facts.acting and request.solver == "heun":
         found["sampler"] += " Heun"
     if "s_churn" in facts.acting and not request.s_churn:
         found.pop("s_noise", None)
@@ -136,6 +136,9 @@ def acting(request: Generate, facts: Facts) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.rule("M10", "M11", "M12", "R67")
 @given(told())
+@example(
+    (Generate(sampler="DPM++ 2M SDE", solver="heun", seed=1, width=64, height=64, rng="cpu"), Facts("DPM++ 2M SDE", 64, 64, 1, acting=frozenset({"solver"})))
+)
 @settings(QUICK, max_examples=80)
 def test_the_infotext_alone_gives_back_what_automatic1111_knows(case: tuple[Generate, Facts]) -> None:
     request, facts = case
