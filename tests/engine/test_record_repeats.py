@@ -49,6 +49,14 @@ def test_the_record_of_each_picture_makes_it_again(studio: Studio, fields: dict[
         assert said(read_picture(files(studio)[0])) == said(reading)
 
 
+@pytest.mark.rule("M20", "P56")
+def test_a_picture_of_all_combinations_is_made_again_alone(studio: Studio) -> None:
+    painted = studio.paint(prompt="a {red|blue} star", negative="{x|y}", all_combinations=True, batch_size=3, steps=2)
+    again = read_picture(files(studio)[2]).repeated()
+    assert (again.prompt, again.negative, again.batch_size) == ("a blue star", "x", 1)
+    assert np.abs(studio.one(**again.model_dump()).astype(int) - painted[2].astype(int)).max() <= 1
+
+
 def said(reading: Reading) -> dict[str, Any]:
     """What a picture tells of how it looks: not of its place in a batch, nor of a checksum that became known meanwhile."""
     own = reading.own or {}
