@@ -212,6 +212,10 @@ def test_a_prompt_of_ten_thousand_characters_is_encoded_chunk_by_chunk(tiny_mode
     made = maker.encode(said, each=lambda: calls.append(None))
     assert made.context.shape[1] == 77 * -(-2000 // 75)
     assert len(calls) == maker.passes(said) == 2 * -(-2000 // 75)
+    # Of two texts the shorter is read as long as the other.
+    calls.clear()
+    maker.encode(said, wording("word"), lambda: calls.append(None))
+    assert len(calls) == maker.passes(said, wording("word")) == 2 * -(-2000 // 75)
     assert bool(made.context.isfinite().all())
 
 

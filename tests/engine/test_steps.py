@@ -223,6 +223,12 @@ def test_exact_steps_run_as_many_as_asked_at_the_level_of_the_strength(strength:
     assert made.calls == n
 
 
+@pytest.mark.rule("E42")
+def test_a_single_level_is_left_where_the_last_but_one_is_left_out() -> None:
+    assert steps("DPM++ 3M SDE", 5, schedule="custom", levels=ScheduleSettings(sigmas=(5.0,))).sigmas == (5.0, 0.0)
+    assert steps("Euler", 5, discard_penultimate=True, levels=ScheduleSettings(sigma_min=20.0, sigma_max=30.0)).sigmas[-1] == 0.0
+
+
 @pytest.mark.rule("E60")
 def test_a_strength_of_next_to_nothing_asks_for_no_endless_schedule() -> None:
     made = steps("DPM++ 2M", 20, 1e-12, exact=True)

@@ -163,7 +163,8 @@ class Conditioner:
 
     def passes(self, wording: Wording, second: Wording | None = None) -> int:
         """How many chunks `encode` will read, each by one encoder."""
-        return sum(len(self.chunks_of(self._text_for(encoder, wording, second))) for encoder in self.model.encoders)
+        # A shorter text of one encoder is read as long as that of another.
+        return len(self.model.encoders) * max(len(self.chunks_of(self._text_for(encoder, wording, second))) for encoder in self.model.encoders)
 
     def encode(self, wording: Wording, second: Wording | None = None, each: Callable[[], None] = lambda: None) -> Conditioning:
         """The conditioning of one text.

@@ -105,7 +105,8 @@ def _whole(row: SamplerRow, schedule: Schedule, settings: StepSettings, n: int, 
     if not (row.discard_penultimate or settings.discard_penultimate):
         return levels(schedule, n, table, settings.levels)
     sigmas = levels(schedule, n + 1, table, settings.levels)
-    return (*sigmas[:-2], sigmas[-1])
+    # Levels that are all the same are one, and it stays.
+    return (*sigmas[:-2], sigmas[-1]) if len(sigmas) > 2 else sigmas
 
 
 def _from_noised(row: SamplerRow, start: ImageStart) -> Steps:
