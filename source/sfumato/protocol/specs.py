@@ -68,7 +68,8 @@ class ParamSpec:
     @staticmethod
     def from_json(row: Mapping[str, Any]) -> ParamSpec:
         """A row of a catalog."""
-        return ParamSpec(**{**row, "choices": tuple(row["choices"]), "needs": tuple(row.get("needs", ()))})
+        values: dict[str, Any] = {**row, "choices": tuple(row["choices"]), "needs": tuple(row.get("needs", ()))}
+        return ParamSpec(**values)
 
     @property
     def flag(self) -> str:
