@@ -208,6 +208,14 @@ def test_image_k_of_a_batch_is_the_single_image_of_seed_plus_k_in_every_mode(stu
         assert int(np.abs(single.astype(int) - batch[number].astype(int)).max()) <= 1
 
 
+@pytest.mark.rule("E62")
+@pytest.mark.parametrize("fields", [{"resize_mode": "latent"}, {"resize_mode": "latent", "mask": "mask"}, {"hr_only": True, "hr_scale": 1.5}], ids=repr)
+def test_a_picture_smaller_than_a_latents_place_is_painted_over(studio: Studio, fields: dict[str, object]) -> None:
+    spot = gradient(3, 1)
+    painted = studio.paint(spot, blobs={"mask": encoded(Image.new("L", spot.size, 255))} if "mask" in fields else None, **fields)
+    assert painted[0].shape[:2] == ((8, 8) if "hr_only" in fields else (64, 64))
+
+
 @pytest.mark.rule("E34")
 def test_a_picture_whose_sampler_chooses_its_steps_knows_nothing_of_its_neighbours(studio: Studio) -> None:
     fields = {"sampler": "DPM adaptive", "guidance": 1.0, "strength": 0.2}

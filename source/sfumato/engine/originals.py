@@ -18,6 +18,7 @@ from sfumato.engine.inputs.outpainting import Sides
 from sfumato.engine.inputs.repainting import Workpiece
 from sfumato.engine.inputs.resizing import PIXEL_UPSCALERS, RESIZE_MODES, Size, fill, fitting, resized
 from sfumato.engine.inputs.resizing import Upscaler as PixelUpscaler
+from sfumato.protocol.params import SIZE_STEP_PX
 from sfumato.protocol.requests.generate import Generate
 
 _ENLARGED = "crop"
@@ -73,6 +74,8 @@ class Originals:
     def __init__(self, request: Generate, blobs: Mapping[str, bytes]) -> None:
         self._request = request
         self._picture = open_picture(blobs[request.image], "image", request.background)
+        # Of less than a latent's place there is no latent to stretch.
+        self._mode = "stretch" if request.resize_mode not in RESIZE_MODES and min(self._picture.size) < SIZE_STEP_PX else request.resize_mode
         self._upscale: PixelUpscaler = PIXEL_UPSCALERS[request.resize_filter]
         self._mask: Image.Image | None = None
         self.mask_size: Size = (0, 0)
@@ -102,17 +105,16 @@ class Originals:
     def is_latent_resize(self) -> bool:
         """Whether the picture is encoded at its own size, and its latent stretched."""
         is_cut = self._mask is not None and not self.has_empty_mask and self._request.mask_padding is not None
-        return self._request.resize_mode not in RESIZE_MODES and self._sides == Sides() and not is_cut
+        return self._mode not in RESIZE_MODES and self._sides == Sides() and not is_cut
 
     def start(self, size: Size) -> Start:
         """The start of the first pass at the working size."""
         if self._sides != Sides():
             return self._outpainted()
         if self._mask is None or self.has_empty_mask:
-            mode = self._request.resize_mode
-            picture = self._picture if mode not in RESIZE_MODES else resized(self._picture, size, mode, self._upscale)
+            picture = self._picture if self._mode not in RESIZE_MODES else resized(self._picture, size, self._mode, self._upscale)
             return Start(picture, size)
-        return self._masked(self._picture, self._mask, size, self._request.resize_mode, is_first=True)
+        return self._masked(self._picture, self._mask, size, self._mode, is_first=True)
 
     def again(self, before: Start, result: Image.Image) -> Start:
         """The start of the next loop: the result in place of the picture, under the same mask, which now starts from what is there."""
@@ -135,7 +137,7 @@ class Originals:
             return Start(part, size, replace(work, picture=part, mask=covered, inner=fitting(work.box.size, size)))
         keeps_aspect = size[0] * before.size[1] == size[1] * before.size[0]
         if keeps_aspect and self._sides == Sides() and self._mask is not None and self._request.loops == 1:
-            return self._masked(self._picture, self._mask, size, self._request.resize_mode, is_first=True)
+            return self._masked(self._picture, self._mask, size, self._mode, is_first=True)
         bigger = repainting.whole(work.base, work.mask, size, _ENLARGED, self._upscale)
         return Start(bigger.picture, size, bigger)
 
@@ -158,10 +160,9 @@ class Originals:
         return self._request.width or self.size[0], self._request.height or self.size[1]
 
     def _outpainted(self) -> Start:
-        mode = self._request.resize_mode
         picture = self._picture
         if picture.size != self._inner:
-            picture = resized(picture, self._inner, mode if mode in RESIZE_MODES else "stretch", self._upscale)
+            picture = resized(picture, self._inner, self._mode if self._mode in RESIZE_MODES else "stretch", self._upscale)
         work = outpainting.begin(picture, self._sides, self._request.outpaint_fill, self._request.outpaint_overlap)
         return Start(work.picture, work.base.size, work)
 

@@ -178,7 +178,7 @@ def _first_size(request: Generate, model: Model, originals: Originals | None, wa
 def _side(name: str, wanted: int | None, model: Model, warnings: list[JobWarning]) -> int:
     if wanted is None:
         return model.native_px
-    used = wanted - wanted % _multiple(model)
+    used = max(wanted - wanted % _multiple(model), _multiple(model))
     if used != wanted:
         warnings.append(_rounded(name, f"{name.capitalize()} {wanted}", used, model))
     return used
