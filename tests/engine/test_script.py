@@ -215,7 +215,7 @@ def test_areas_belong_to_the_parts_behind_the_first(model: Model) -> None:
     mask = area_mask(softened(half_white(), 0, 64), (4, 8), torch.device("cpu"))
     (image,) = written(model, texts("a AND b AND c"), areas=[mask]).at(0).images
     assert [voice.mask is mask for voice in image.positive] == [False, True, False]
-    with pytest.raises(Invalid, match="2 areas, but only 1"):
+    with pytest.raises(Invalid, match="areas 2, such parts 1"):
         written(model, texts("a AND b"), areas=[mask, mask])
 
 

@@ -50,11 +50,11 @@ USUAL = "Steps: 25, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7, Se
          ("Denoising strength: 1, RNG: CPU, Mask blur: 8, Mask mode: Inpaint not masked, Inpaint area: Only masked, Masked area padding: 48, "
          "Masked content: latent noise")),
         ({**MASKED, "mask_mode": "soft", "soft_power": 1.5}, {},
-         ("RNG: CPU, Soft inpainting enabled: True, Soft inpainting schedule bias: 1.5, Soft inpainting preservation strength: 0.5, "
+         ("RNG: CPU, Mask blur: 4, Soft inpainting enabled: True, Soft inpainting schedule bias: 1.5, Soft inpainting preservation strength: 0.5, "
          "Soft inpainting transition contrast boost: 4, Soft inpainting mask influence: 0, Soft inpainting difference threshold: 0.5, "
          "Soft inpainting difference contrast: 2")),
         ({**MASKED, "mask_mode": "differential", "mask_weight": 0.5, "noise_multiplier": 0.9}, {},
-         "Conditional mask weight: 0.5, RNG: CPU, Mask blending: differential, Noise multiplier: 0.9"),
+         "Conditional mask weight: 0.5, RNG: CPU, Mask blur: 4, Mask blending: differential, Noise multiplier: 0.9"),
         (HIGHRES, {}, "Denoising strength: 0.7, RNG: CPU, Hires upscale: 2, Hires upscaler: Lanczos"),
         ({"hr_width": 128, "hr_steps": 10, "hr_guidance": 5.0, "hr_prompt": "x"}, {"hr_sampler": "DDIM", "hr_schedule": "Karras", "hr_prompt": "x, y"},
          ("Denoising strength: 0.7, RNG: CPU, Hires resize: 128x0, Hires steps: 10, Hires upscaler: Lanczos, Hires sampler: DDIM, Hires schedule type: Karras, "

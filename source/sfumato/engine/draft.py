@@ -11,6 +11,7 @@ from sfumato.engine.noise import ImageSeed, job_seeds, resolve_seed
 from sfumato.engine.passes import Methods
 from sfumato.engine.samplers import SAMPLERS, find_sampler
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES, find_schedule
+from sfumato.engine.script import too_many_areas
 from sfumato.engine.steps import joined_methods
 from sfumato.engine.texts import JobTexts
 from sfumato.engine.upscaling import UPSCALERS, Upscaler, find_upscaler
@@ -62,8 +63,7 @@ def _surplus_areas(request: Generate, seed: ImageSeed, texts: JobTexts) -> list[
     parts = len(texts.first(seed, 0).positive.parts) if request.areas else 0
     if len(request.areas) < max(parts, 1):
         return []
-    sentence = f"There are {len(request.areas)} areas, but only {parts - 1} parts behind an AND for them to belong to; the first part acts everywhere."
-    return [Problem("areas", sentence)]
+    return [Problem("areas", too_many_areas(len(request.areas), parts - 1))]
 
 
 def methods_of(sampler_name: str, schedule_name: str, prefix: str, problems: list[Problem]) -> Methods | None:

@@ -117,7 +117,7 @@ def write_script(
     """
     parts = max(len(image.positive.parts) for image in images)
     if len(areas) > parts - 1:
-        raise Invalid([Problem("areas", _TOO_MANY_AREAS.format(len(areas), parts - 1))])
+        raise Invalid([Problem("areas", too_many_areas(len(areas), parts - 1))])
     writer = _Writer(conditioner, span, tuple(areas), with_empty)
     tracks = [writer.track(image) for image in images]
     writer.encode_all(tracks, report)
@@ -135,7 +135,9 @@ def count_passes(conditioner: Conditioner, images: Sequence[ImageTexts], span: P
     return writer.passes(writer.wanted([writer.track(image) for image in images]))
 
 
-_TOO_MANY_AREAS = "There are {} areas, but only {} parts behind an AND for them to belong to; the first part acts everywhere."
+def too_many_areas(areas: int, parts: int) -> str:
+    """The sentence for more areas than parts of the prompt that could have one."""
+    return f"Each area belongs to a part behind an AND: areas {areas}, such parts {parts}. Leave areas out, or write more parts; the first acts everywhere."
 
 
 @dataclass(frozen=True, eq=False)

@@ -240,6 +240,7 @@ _SPECIAL: dict[str, Row] = {
     "Soft inpainting enabled": flag("mask_mode", "soft"),
     **{label: _soft_row(name) for label, name in _SOFT.items()},
     "Inpaint area": Row(lambda told: "Only masked" if _write_padding(told) is not None else None, _read_area),
+    "Mask blur": always("mask_blur", lambda told: told.acts("mask_blur")),
     "Masked area padding": Row(_write_padding, lambda said: {"mask_padding": text_of(said)}),
     "Masked content": words("mask_fill", _CONTENT, {"original": "original"}),
     "Sigma noise": Row(_write_noise, lambda said: {"s_noise": text_of(said)}),
