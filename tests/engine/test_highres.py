@@ -11,7 +11,7 @@ from sfumato.engine.memory import Loaded
 from sfumato.engine.upscaling import UPSCALERS, enlargement, find_upscaler
 from sfumato.protocol.errors import Invalid, ModelIncompatible
 from tests.support.studio import Studio, gradient
-from tests.support.tiny_models import Kind
+from tests.support.tiny_models import Kind, tiny_modules, write_component
 
 KINDS: tuple[Kind, ...] = ("sd1", "sd2", "sdxl")
 
@@ -166,6 +166,13 @@ def test_R97_another_checkpoint_paints_the_highres_pass(studio: Studio) -> None:
     # and the first pass is that of the first checkpoint
     strengthless = studio.one(hr_scale=1.5, hr_model=studio.model("sdxl"), hr_strength=0)
     assert np.array_equal(strengthless, studio.one(hr_scale=1.5, hr_strength=0))
+
+
+@pytest.mark.rule("R97")
+def test_R97_the_same_checkpoint_by_name_keeps_its_chosen_parts(studio: Studio) -> None:
+    write_component(tiny_modules(seed=7), "vae", studio.files.root / "vae" / "other.safetensors")
+    fields = {"vae": "other", "hr_scale": 1.25, "hr_upscaler": "Latent", "model": studio.model()}
+    assert np.array_equal(studio.one(**fields, hr_model=studio.model()), studio.one(**fields))
 
 
 @pytest.mark.rule("R97", "E120", "E126")

@@ -132,7 +132,8 @@ class _Job:
         with self.tell.timed("load"):
             first = self._read("model", paths["model"], components, ())
             highres = refiner = None
-            if "hr_model" in paths:
+            # The same checkpoint once more has the parts that were chosen for it.
+            if "hr_model" in paths and paths["hr_model"] != paths["model"]:
                 highres = self._read("hr_model", paths["hr_model"], NO_COMPONENTS, (first,))
             if "refiner" in paths:
                 refiner = self._read("refiner", paths["refiner"], NO_COMPONENTS, (first, highres or first))
