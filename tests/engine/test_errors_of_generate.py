@@ -53,7 +53,7 @@ CANNOT: dict[str, tuple[dict[str, object], str, str]] = {
     "image not sent": ({"image": "abc"}, "image", "'abc'"),
     "mask not sent": ({"blobs": {"image": encoded(PICTURE)}, "mask": "abc"}, "mask", "'abc'"),
     "area not sent": ({"areas": ("abc",), "prompt": "a AND b"}, "areas.0", "'abc'"),
-    "too many areas": ({"areas": ("abc", "abc"), "prompt": "a AND b", "blobs": {"abc": encoded(MASK)}}, "areas", "2 areas"),
+    "too many areas": ({"areas": ("abc", "abc"), "prompt": "a AND b", "blobs": {"abc": encoded(MASK)}}, "areas", "areas 2, such parts 1"),
     "sampler": ({"sampler": "Euler b"}, "sampler", "Closest: 'Euler"),
     "schedule": ({"schedule": "keras"}, "schedule", "Closest: 'karras'"),
     "highres alone without a size": ({"blobs": {"image": encoded(PICTURE)}, "hr_only": True}, "hr_only", "highres scale"),
