@@ -111,7 +111,7 @@ class Subject:
             tell.expect(Totals(self.steps, 0, 0, 1))
             noise = NoiseSource([ImageSeed(1)], self._shape, self._device.torch)
             with tell.denoising(model, self.steps) as watched, guiding(model, script, GuidanceSettings(guidance=GUIDANCE)) as denoise:
-                sample(self._pass, watched(denoise), begin(self._pass, noise(), None), noise, None)
+                sample(self._pass, watched(denoise), begin(self._pass, noise(), None), noise)
 
     def bare(self) -> None:
         device = self._device
