@@ -203,7 +203,9 @@ def _metadata(options: argparse.Namespace, places: Places) -> int:
         return DONE
     size = f"{reading.width}x{reading.height} " if reading.width else ""
     print(f"picture  {size}{reading.format or 'of an unknown format'}, written by {reading.source}")
-    told = {name: value for name, value in reading.fields.items() if name in _ALWAYS_SHOWN or value != _spec(name).default}
+    # Of our own pictures what makes this very one: its seed, not the job's.
+    fields = reading.repeated().model_dump() if reading.own and reading.fields else reading.fields
+    told = {name: value for name, value in fields.items() if name in _ALWAYS_SHOWN or value != _spec(name).default}
     for title, values in (("", told), ("not read: ", reading.unknown), ("checksum of ", reading.hashes)):
         for name, value in values.items():
             print(f"{_plain(title + name)}  {_plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
