@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sfumato.engine.conditioning import Conditioning
+from sfumato.engine.attachments import BEGINNING, Moment
 from sfumato.engine.denoiser import Row
 from sfumato.engine.script import ImageState, Script, State, Voice
 from sfumato.prompts import PassSpan
@@ -36,7 +37,7 @@ class ExactNetwork:
         self.prepared += 1
         return list(rows)
 
-    def __call__(self, x: Tensor, sigma: float, evaluation: list[Row]) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float, evaluation: list[Row], moment: Moment = BEGINNING) -> Tensor:
         self.rows.append(evaluation)
         return torch.stack([exact(x[row.image], sigma, row) for row in evaluation]).to(x.dtype)
 

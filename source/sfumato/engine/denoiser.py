@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from sfumato.engine.attachments import BEGINNING, Attachment, Moment, NetworkCall, summed
 from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.family import Model, Prediction, SizeName, Variant
 from sfumato.engine.patches.freeu import FreeU, FreeUSettings
@@ -100,6 +101,7 @@ class Group:
         added: the vector's parts, if the network wants one.
         signs, extra: as in `Conditioning` and `NetworkInputs`, one for each row, or None.
         perturbed: places in the group of the rows of each perturbation.
+        attached: what each attachment made ready for these rows.
     """
 
     rows: Tensor | None
@@ -110,6 +112,7 @@ class Group:
     signs: Tensor | None
     extra: Tensor | None
     perturbed: dict[str, Tensor]
+    attached: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +130,7 @@ class Network(Protocol):
         """Make rows over a batch of so many images ready for calls."""
         ...
 
-    def __call__(self, x: Tensor, sigma: float, evaluation: Any) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float, evaluation: Any, moment: Moment = BEGINNING) -> Tensor:
         """x (B, C, h, w) float32 -> the denoised of each row, (rows, C, h, w) float32."""
         ...
 
@@ -148,12 +151,13 @@ _WRAPPINGS: dict[Prediction, _Wrapping] = {"eps": _from_eps, "v": _from_v}
 
 
 class UNetNetwork:
-    """A diffusers UNet with text cross-attention. `patched` must be entered for rows with perturbations or signs."""
+    """A diffusers UNet with text cross-attention. `patched` must be entered for attachments and for rows with perturbations or signs."""
 
-    def __init__(self, model: Model, inputs: NetworkInputs | None = None) -> None:
+    def __init__(self, model: Model, inputs: NetworkInputs | None = None, attachments: Sequence[Attachment] = ()) -> None:
         self._unet = model.unet
         self._model = model
         self._inputs = inputs or NetworkInputs()
+        self._attachments = tuple(attachments)
         wanted = _CHANNELS[model.variant](model.latent.channels)
         given = 0 if self._inputs.extra is None else self._inputs.extra.shape[1]
         if given != wanted:
@@ -172,6 +176,8 @@ class UNetNetwork:
             self._freeu = stack.enter_context(FreeU(self._unet, freeu)) if freeu is not None and not freeu.is_off else None
             self._perturbing = {name: stack.enter_context(SelfAttentionPatch(self._unet, PERTURBATIONS[name])) for name in perturbations}
             self._turning = stack.enter_context(NegativeValues(self._unet)) if turns_values else None
+            for attachment in self._attachments:
+                stack.enter_context(attachment.attached(self._model))
             try:
                 yield
             finally:
@@ -200,6 +206,7 @@ class UNetNetwork:
             signs=self._signs(own),
             extra=self._extra(own),
             perturbed={kind: torch.tensor([place for place, row in enumerate(own) if row.perturbation == kind], device=device) for kind in kinds},
+            attached=tuple(attachment.prepare(own, batch) for attachment in self._attachments),
         )
 
     def _added(self, rows: list[Row]) -> dict[str, Tensor] | None:
@@ -225,14 +232,14 @@ class UNetNetwork:
         shown = [extra[row.image if extra.shape[0] > 1 else 0] * (0.0 if row.is_blind else 1.0) for row in rows]
         return torch.stack(shown).to(self._model.device.torch, self._dtype)
 
-    def __call__(self, x: Tensor, sigma: float, evaluation: Evaluation) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float, evaluation: Evaluation, moment: Moment = BEGINNING) -> Tensor:
         """x (B, C, h, w) float32 -> the denoised of each row (R, C, h, w) float32."""
         scaled = (x / math.sqrt(sigma**2 + 1)).to(self._dtype)
         # Filled on the device: a copied tensor would wait for everything queued there.
         t = torch.full((1,), self._table.t(sigma), dtype=torch.float32, device=x.device)
         denoised: Tensor | None = None
         for group in evaluation.groups:
-            made = self._evaluate(x, scaled, sigma, t, group)
+            made = self._evaluate(x, scaled, sigma, t, group, moment)
             if group.rows is None:
                 return made
             if denoised is None:
@@ -260,16 +267,19 @@ class UNetNetwork:
             for patch in self._perturbing.values():
                 patch.rows = None
 
-    def _evaluate(self, x: Tensor, scaled: Tensor, sigma: float, t: Tensor, group: Group) -> Tensor:
+    def _evaluate(self, x: Tensor, scaled: Tensor, sigma: float, t: Tensor, group: Group, moment: Moment) -> Tensor:
         """The denoised of a group's rows (R, C, h, w)."""
         if group.images is None:
             batched = scaled if group.repeats == 1 else torch.cat([scaled] * group.repeats)
         else:
             batched = scaled.index_select(0, group.images)
+        call = NetworkCall(batched, t, group.context, group.added, moment, sigma)
         if group.extra is not None:
             batched = torch.cat([batched, group.extra], dim=1)
-        with self._armed(group):
-            output = self._unet(batched, t, encoder_hidden_states=group.context, added_cond_kwargs=group.added, return_dict=False)[0].to(x.dtype)
+        with self._armed(group), ExitStack() as stack:
+            told = [stack.enter_context(each.around(ready, call)) for each, ready in zip(self._attachments, group.attached, strict=True)]
+            output = self._unet(batched, t, encoder_hidden_states=group.context, added_cond_kwargs=group.added, **summed(told), return_dict=False)[0]
+            output = output.to(x.dtype)
         if group.images is None:
             return self._wrap(x, output.unflatten(0, (group.repeats, -1)), sigma).flatten(0, 1)
         return self._wrap(x.index_select(0, group.images), output, sigma)

@@ -10,6 +10,7 @@ from itertools import accumulate
 from torch import Tensor
 
 from sfumato.engine.areas import Array, area_mask
+from sfumato.engine.attachments import Attachment
 from sfumato.engine.conditioning import Conditioner, EncodingCache, TextSettings, text_settings
 from sfumato.engine.denoiser import NetworkInputs, told_of
 from sfumato.engine.family import Model
@@ -87,17 +88,18 @@ class Voices:
         self.warnings += [warning for warning in self._texts.warnings if warning not in self.warnings]
 
     @contextmanager
-    def denoiser(self, plan: Pass, extra: Tensor | None, refiner_extra: Tensor | None = None) -> Iterator[PairDenoiser]:
+    def denoiser(self, plan: Pass, extra: Tensor | None, refiner_extra: Tensor | None = None, attachments: Sequence[Attachment] = ()) -> Iterator[PairDenoiser]:
         """The guided denoiser of a pass, with the refiner behind it if it ends this pass.
 
         Args:
             extra: channels that the network sees beside x, (B, E, h, w).
             refiner_extra: the same for the refiner.
+            attachments: what acts while the network of the pass is evaluated; not the refiner.
         """
         by_role = {part.role: part for part in self._told[plan.kind, plan.loop]}
         request = self._request
         with ExitStack() as stack:
-            first = stack.enter_context(self._guiding(by_role["main"], extra, plan.planned))
+            first = stack.enter_context(self._guiding(by_role["main"], extra, plan.planned, attachments))
             if "refiner" not in by_role:
                 yield first
                 return
@@ -136,9 +138,9 @@ class Voices:
             parts.append(_Part("inverted", self.model_of(plan), found, PassSpan(len(plan.inverted) - 1), plan.size, plain))
         return parts
 
-    def _guiding(self, part: _Part, extra: Tensor | None, planned: int) -> AbstractContextManager[GuidedDenoiser]:
+    def _guiding(self, part: _Part, extra: Tensor | None, planned: int, attachments: Sequence[Attachment] = ()) -> AbstractContextManager[GuidedDenoiser]:
         inputs = NetworkInputs(told_of(self._request, *part.size), extra)
-        return guiding(part.model, self._scripts[part.key], part.settings, inputs, planned)
+        return guiding(part.model, self._scripts[part.key], part.settings, inputs, planned, attachments)
 
     def _write(self, part: _Part, report: Report) -> Script:
         device, factor = part.model.device.torch, part.model.latent.factor
