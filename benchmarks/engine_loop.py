@@ -174,7 +174,7 @@ class _Nothing:
 
     def prepare(self, rows: object, batch: int) -> None: ...
 
-    def __call__(self, x: torch.Tensor, sigma: float, evaluation: object) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, sigma: float, evaluation: object, moment: object = None) -> torch.Tensor:
         return self._ready
 
 

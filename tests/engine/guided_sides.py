@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.attachments import BEGINNING, Moment
+from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.denoiser import Row
 from sfumato.engine.script import ImageState, Script, State, Voice
 from sfumato.prompts import PassSpan

@@ -220,7 +220,7 @@ class Null:
 
     def prepare(self, rows: object, batch: int) -> None: ...
 
-    def __call__(self, x: Tensor, sigma: float, evaluation: object) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float, evaluation: object, moment: object = None) -> Tensor:
         return self._ready
 
 

@@ -114,9 +114,9 @@ def test_cfgpp_samplers_evaluate_both_sides_at_guidance_1(studio: Studio, monkey
 
     original = UNetNetwork.__call__
 
-    def counted(self: UNetNetwork, x: torch.Tensor, sigma: float, evaluation: Any) -> torch.Tensor:
+    def counted(self: UNetNetwork, x: torch.Tensor, sigma: float, evaluation: Any, moment: Any) -> torch.Tensor:
         batches.append(evaluation.count)
-        return original(self, x, sigma, evaluation)
+        return original(self, x, sigma, evaluation, moment)
 
     monkeypatch.setattr(UNetNetwork, "__call__", counted)
     studio.one(sampler="Euler", guidance=1.0, steps=2)

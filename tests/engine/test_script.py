@@ -53,7 +53,7 @@ class Spy:
     def prepare(self, rows: Any, batch: int) -> Any:
         return list(rows)
 
-    def __call__(self, x: torch.Tensor, sigma: float, evaluation: Any) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, sigma: float, evaluation: Any, moment: Any = None) -> torch.Tensor:
         self.told.append([row.conditioning.context for row in evaluation])
         return torch.cat([x[row.image : row.image + 1] for row in evaluation])
 
