@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from sfumato.protocol.errors import Invalid, Problem
@@ -17,7 +17,7 @@ from sfumato.protocol.params import Ui
 from sfumato.protocol.requests import Request
 
 R = TypeVar("R", bound=Request)
-Kind = Literal["text", "int", "float", "bool", "choice", "list"]
+Kind = Literal["text", "int", "float", "bool", "choice", "list", "object"]
 
 _WANTED: Mapping[Kind, str] = {
     "int": "a whole number",
@@ -26,6 +26,7 @@ _WANTED: Mapping[Kind, str] = {
     "text": "a text",
     "choice": "a text",
     "list": "a list",
+    "object": "an object with fields",
 }
 
 
@@ -35,7 +36,7 @@ class ParamSpec:
 
     `minimum` and `maximum` are refusals, `slider_minimum` and `slider_maximum` the reach of the slider. A `choice` has fixed `choices` or takes them
     from the catalog list `choices_from`. `optional` parameters may be unset (None); `unset` says how that reads. A `list` holds many values of kind
-    `item`. `needs`: when the parameter acts at all (see `acts`).
+    `item`; objects have the `fields` of their own declaration. `needs`: when the parameter acts at all (see `acts`).
     """
 
     name: str
@@ -60,15 +61,17 @@ class ParamSpec:
     unset: str
     item: Kind | None = None
     needs: tuple[str, ...] = ()
+    fields: tuple[ParamSpec, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data for the catalog; choices become a list."""
-        return asdict(self) | {"choices": list(self.choices), "needs": list(self.needs)}
+        """As plain data for the catalog; tuples become lists."""
+        return asdict(self) | {"choices": list(self.choices), "needs": list(self.needs), "fields": [field.to_json() for field in self.fields]}
 
     @staticmethod
     def from_json(row: Mapping[str, Any]) -> ParamSpec:
         """A row of a catalog."""
-        values: dict[str, Any] = {**row, "choices": tuple(row["choices"]), "needs": tuple(row.get("needs", ()))}
+        inner = tuple(ParamSpec.from_json(field) for field in row.get("fields", ()))
+        values: dict[str, Any] = {**row, "choices": tuple(row["choices"]), "needs": tuple(row.get("needs", ())), "fields": inner}
         return ParamSpec(**values)
 
     @property
@@ -78,8 +81,8 @@ class ParamSpec:
 
 
 @cache
-def specs(request: type[Request]) -> tuple[ParamSpec, ...]:
-    """The parameters of `request` in the order they are declared."""
+def specs(request: type[BaseModel]) -> tuple[ParamSpec, ...]:
+    """The parameters of a request, or the fields of an object in one, in the order they are declared."""
     return tuple(_spec(name, field) for name, field in request.model_fields.items())
 
 
@@ -116,17 +119,22 @@ def _spec(name: str, field: FieldInfo) -> ParamSpec:
         label=ui.label,
         widget=ui.widget,
         unset=ui.unset,
-        item=item,
+        item=_kind(item, False) if item else None,
         needs=ui.needs,
+        fields=specs(item) if item and _is_object(item) else (),
     )
 
 
-def _item(annotation: Any) -> Kind | None:
-    """The kind of a list's values, None for what is no list."""
+def _item(annotation: Any) -> Any:
+    """The type of a list's values, None for what is no list."""
     if get_origin(annotation) is not tuple:
         return None
     inner = get_args(annotation)[0]
-    return _kind(get_args(inner)[0] if get_origin(inner) is Annotated else inner, False)
+    return get_args(inner)[0] if get_origin(inner) is Annotated else inner
+
+
+def _is_object(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def acts(rows: Mapping[str, ParamSpec], name: str, values: Mapping[str, Any]) -> bool:
@@ -153,6 +161,8 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 def _kind(annotation: Any, is_choice: bool) -> Kind:
     if is_choice:
         return "choice"
+    if _is_object(annotation):
+        return "object"
     kinds: dict[Any, Kind] = {str: "text", bool: "bool", int: "int", float: "float"}
     return kinds[annotation]
 
@@ -173,13 +183,12 @@ def validate(request: type[R], params: dict[str, Any]) -> R:
     try:
         return request.model_validate(params)
     except ValidationError as error:
-        rows = {spec.name: spec for spec in specs(request)}
-        raise Invalid([_problem(rows, item, request) for item in error.errors()]) from error
+        raise Invalid([_problem(specs(request), item["loc"], item) for item in error.errors()]) from error
 
 
-def _entry_sentence(spec: ParamSpec, item: Any) -> str:
+def _entry_sentence(spec: ParamSpec, index: int, item: Any) -> str:
     """What is wrong with one entry of a list."""
-    limits, entry = item.get("ctx", {}), f"{spec.title}: entry {item['loc'][1] + 1}"
+    limits, entry = item.get("ctx", {}), f"{spec.title}: entry {index + 1}"
     match item["type"]:
         case "greater_than_equal":
             return f"{entry} must be {_number(limits['ge'])} or more."
@@ -191,20 +200,29 @@ def _entry_sentence(spec: ParamSpec, item: Any) -> str:
             return f"{entry} must be {_WANTED[spec.item or 'text']}."
 
 
-def _problem(rows: dict[str, ParamSpec], item: Any, request: type[Request]) -> Problem:
-    path = ".".join(str(part) for part in item["loc"]) or "params"
-    spec = rows.get(str(item["loc"][0]) if item["loc"] else "")
+def _problem(fields: Sequence[ParamSpec], place: tuple[int | str, ...], item: Any) -> Problem:
+    """What is wrong at one place.
+
+    Args:
+        fields: the rows of the request, or of the object that `place` is in.
+        place: where in them, as pydantic counts.
+    """
+    path = ".".join(map(str, item["loc"])) or "params"
+    spec = next((spec for spec in fields if place and spec.name == place[0]), None)
+    if spec is not None and spec.fields and len(place) > 2:
+        sentence = _problem(spec.fields, place[2:], item).sentence
+        return Problem(path, f"{spec.title} {int(place[1]) + 1}: {_continued(sentence)}")
     kind = item["type"]
     if kind == "extra_forbidden":
-        return Problem(path, f"'{path}' is not a parameter of this job.")
+        return Problem(path, f"'{'.'.join(map(str, place))}' is not a parameter of this job.")
     if kind == "missing":
         return Problem(path, f"{spec.title if spec else path} is required.")
     if spec is None:
         return Problem(path, f"{path}: {item['msg']}.")
     if kind == "too_long":
         return Problem(path, f"{spec.title} may have at most {spec.max_length} entries.")
-    if spec.kind == "list" and len(item["loc"]) > 1:
-        return Problem(path, _entry_sentence(spec, item))
+    if spec.kind == "list" and len(place) > 1:
+        return Problem(path, _entry_sentence(spec, int(place[1]), item))
     if kind == "string_pattern_mismatch":
         return Problem(path, f"{spec.title} must be written as in '{spec.default}'.")
     if kind in ("greater_than_equal", "less_than_equal", "finite_number"):
@@ -214,3 +232,8 @@ def _problem(rows: dict[str, ParamSpec], item: Any, request: type[Request]) -> P
     if kind == "literal_error":
         return Problem(path, f"{spec.title} must be one of {', '.join(spec.choices)}.")
     return Problem(path, f"{spec.title} must be {_WANTED[spec.kind]}.")
+
+
+def _continued(sentence: str) -> str:
+    """A sentence behind a colon: its first letter small, unless it begins an abbreviation."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]

@@ -17,6 +17,7 @@ from PIL import Image
 from sfumato.engine import device as devices
 from sfumato.engine.acting import check_acting
 from sfumato.engine.areas import softened
+from sfumato.engine.attention import attending, kernel_for
 from sfumato.engine.batch import Batch, Scene
 from sfumato.engine.beside import check_variant
 from sfumato.engine.catalog import CATEGORIES, find_components, find_model
@@ -95,6 +96,7 @@ class _Job:
     def run(self) -> GenerateResult:
         request, tell = self.request, self.tell
         places = self.context.places
+        kernel = kernel_for(request.attention, torch.device(devices.kind()))
         texts = JobTexts(request, self.context.shared(WordFiles).library(places.data, places.models))
         styles = [style.name for style in read_styles(style_files(places.data))] if request.styles else []
         draft = draft_of(request, self.context.blobs, texts, styles)
@@ -110,7 +112,8 @@ class _Job:
         recorder = self._recorder(models, plan, self._inputs(originals, areas))
         tell.expect(Totals(plan.calls, plan.decodes, plan.images if plan.highres else 0, plan.images))
         networks = [module for model in models.all for module in (model.unet, model.vae)]
-        with self._stack, deterministic(models.first.device.torch, request.deterministic), tiled(networks, request.tiling):
+        alike = deterministic(models.first.device.torch, request.deterministic)
+        with self._stack, alike, attending(networks, kernel), tiled(networks, request.tiling):
             for seeds in plan.batches:
                 self._paint(Scene(request, plan, models, originals, voices, tell), seeds, recorder)
         return self._result(models.first, plan)

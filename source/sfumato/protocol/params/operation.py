@@ -31,6 +31,11 @@ VaePrecision = Annotated[
     Field(title="VAE precision", description="Number format the VAE computes in; auto is the model's."),
     Ui("operation", advanced=True),
 ]
+Attention = Annotated[
+    Literal["auto", "sdpa", "flash", "math", "split", "upcast", "xformers", "sage"],
+    Field(title="Attention", description="What computes attention; auto suits the device, xformers and sage need their packages, upcast counts in float32."),
+    Ui("operation", advanced=True),
+]
 Deterministic = Annotated[
     bool,
     Field(title="Deterministic", description="Make pictures one by one with bit-equal results, at some cost in speed."),

@@ -17,6 +17,7 @@ GROUPS: Mapping[str, str] = {
     "outpaint": "Outpainting",
     "highres": "Highres pass",
     "refiner": "Refiner",
+    "control": "Control",
     "seed": "Seeds",
     "sampler": "Sampler details",
     "schedule": "Noise levels",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sfumato.protocol import params
 from sfumato.protocol.requests import JobWarning, Request, Result
+from sfumato.protocol.requests.control import Controls
 
 
 class Generate(Request):
@@ -100,6 +101,8 @@ class Generate(Request):
     refiner_by_steps: params.model.RefinerBySteps = False
     refiner_pass: params.model.RefinerPass = "second"
 
+    control: Controls = ()
+
     variation_strength: params.sampling.VariationStrength = 0.0
     variation_seed: params.sampling.VariationSeed = -1
     seed_resize_width: params.sampling.SeedResizeWidth = 0
@@ -184,6 +187,7 @@ class Generate(Request):
     preview_every: params.operation.PreviewEvery = 1
     dtype: params.operation.Precision = "auto"
     vae_dtype: params.operation.VaePrecision = "auto"
+    attention: params.operation.Attention = "auto"
     deterministic: params.operation.Deterministic = False
     metadata: params.operation.Metadata = "full"
     format: params.operation.PictureFormat = "png"
