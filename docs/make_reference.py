@@ -14,6 +14,7 @@ from sfumato.jobs.registry import filled
 from sfumato.protocol.params import GROUPS
 from sfumato.protocol.specs import ParamSpec, specs
 
+_HEAD = ("| parameter | name | range | default | meaning |", "|---|---|---|---|---|")
 PAGE = ROOT / "docs" / "parameters.md"
 
 
@@ -24,6 +25,8 @@ def _range(spec: ParamSpec) -> str:
         return f"the catalog's {spec.choices_from}"
     if spec.widget == "image":
         return "pictures" if spec.kind == "list" else "a picture"
+    if spec.item == "object":
+        return f"up to {spec.max_length} objects, see below"
     if spec.kind == "list":
         return f"a list of {'numbers' if spec.item in ('int', 'float') else 'texts'}"
     if spec.minimum is None or spec.maximum is None:
@@ -49,7 +52,10 @@ def page() -> str:
         for group, title in GROUPS.items():
             rows = [spec for spec in specs(kind.request) if spec.group == group]
             if rows:
-                lines += [f"### {title}", "", "| parameter | name | range | default | meaning |", "|---|---|---|---|---|", *map(_row, rows), ""]
+                lines += [f"### {title}", "", *_HEAD, *map(_row, rows), ""]
+            for spec in rows:
+                if spec.fields:
+                    lines += [f"Fields of each object in `{spec.name}`:", "", *_HEAD, *map(_row, spec.fields), ""]
     return "\n".join(lines)
 
 

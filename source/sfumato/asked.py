@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from sfumato.protocol.specs import ParamSpec, specs, validate
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
 # The range other programs can read as well.
 _SEED_DRAWS = 2**32 - 2
+_WORD = re.compile(r'\s*(?P<name>\w+)\s*=\s*(?:"(?P<quoted>[^"]*)"\s*|(?P<bare>[^,"][^,]*|))(?:,|$)')
+_OBJECTS = {spec.name: spec for spec in specs(Generate) if spec.fields}
 _PICTURES = {spec.name: spec for spec in specs(Generate) if spec.widget == "image"}
 
 
@@ -77,15 +81,56 @@ def _job(given: Mapping[str, Any], file: Path | None) -> Asked:
         if name in named:
             files = named[name]
             named[name] = tuple(_sent(spec, one, blobs) for one in files) if spec.kind == "list" else _sent(spec, files, blobs)
+    for name, spec in _OBJECTS.items():
+        if name in named:
+            named[name] = tuple(_with_pictures(spec, index, read_words(spec, index, text), blobs) for index, text in enumerate(named[name]))
     return Asked(validate(Generate, named), blobs, file)
 
 
+def read_words(spec: ParamSpec, index: int, text: str) -> dict[str, Any]:
+    """The fields of an object as it stands on a command line: `name=value,name="with, comma"`, or JSON.
+
+    Raises:
+        Invalid: it is neither, or says a field twice.
+    """
+    path, title = f"{spec.name}.{index}", f"{spec.title} {index + 1}"
+    if text.lstrip().startswith("{"):
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Invalid([Problem(path, f"{title}: '{text[:60]}' is not JSON; check its quotation marks and commas.")]) from error
+        return dict(values)
+    found: dict[str, Any] = {}
+    place = 0
+    while place < len(text):
+        if not (word := _WORD.match(text, place)):
+            raise Invalid([Problem(path, f"{title}: '{text[place : place + 60]}' is not written as name=value; part fields by commas.")])
+        if word["name"] in found:
+            raise Invalid([Problem(f"{path}.{word['name']}", f"{title}: '{word['name']}' is said twice; say it once.")])
+        found[word["name"]] = word["bare"] if word["quoted"] is None else word["quoted"]
+        place = word.end()
+    return found
+
+
+def _with_pictures(spec: ParamSpec, index: int, values: dict[str, Any], blobs: dict[str, bytes]) -> dict[str, Any]:
+    """The fields of an object, the files of its pictures sent."""
+    pictures = [field for field in spec.fields if field.widget == "image" and isinstance(values.get(field.name), str) and values[field.name]]
+    return values | {
+        field.name: _read_into(blobs, Path(values[field.name]), f"{spec.name}.{index}.{field.name}", f"{spec.title} {index + 1}: {field.name}")
+        for field in pictures
+    }
+
+
 def _sent(spec: ParamSpec, file: Path, blobs: dict[str, bytes]) -> str:
+    return _read_into(blobs, file, spec.name, spec.title)
+
+
+def _read_into(blobs: dict[str, bytes], file: Path, path: str, title: str) -> str:
     """Put a picture among the blobs of the job; its name there is its SHA-256, so that the request says which picture it was made from."""
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise Invalid([Problem(spec.name, f"{spec.title}: '{file}' cannot be read ({error.strerror}); name a picture.")]) from error
+        raise Invalid([Problem(path, f"{title}: '{file}' cannot be read ({error.strerror}); name a picture.")]) from error
     name = hashlib.sha256(data).hexdigest()
     blobs[name] = data
     return name

@@ -29,6 +29,7 @@ DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 
 # Of what a picture says, shown even if it is the default.
 _ALWAYS_SHOWN = ("prompt", "steps", "sampler", "guidance", "seed")
+OBJECT_HELP = " May be given several times; a value with a comma stands in quotation marks, or the whole is JSON."
 _MODEL_FIELDS = ("model", "vae", "refiner", "hr_model")
 
 
@@ -135,6 +136,9 @@ def _add_flag(parser: argparse.ArgumentParser, spec: ParamSpec) -> None:
     """One row as one flag. Limits are checked by the request itself, so that every bad value is named at once."""
     if spec.kind == "bool":
         parser.add_argument(spec.flag, dest=spec.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=_help(spec))
+        return
+    if spec.fields:
+        parser.add_argument(spec.flag, dest=spec.name, action="append", metavar="NAME=VALUE,...", default=argparse.SUPPRESS, help=_help(spec) + OBJECT_HELP)
         return
     types: dict[str, Any] = {"int": int, "float": float}
     is_picture = spec.widget == "image"

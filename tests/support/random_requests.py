@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import specs
 
-SCHEMA: dict[str, Any] = Generate.model_json_schema()["properties"]
+_WHOLE: dict[str, Any] = Generate.model_json_schema()
+SCHEMA: dict[str, Any] = _WHOLE["properties"]
 ROWS = {spec.name: spec for spec in specs(Generate)}
 CHECKSUMS = st.sampled_from(["", "0" * 64, "0123456789abcdef" * 4])
 # Whatever breaks formats: signs of infotexts, of prompts, of JSON; scripts from right to left; beyond the basic plane.
@@ -27,6 +28,8 @@ def values(name: str) -> st.SearchStrategy[Any]:
 
 
 def _of(schema: dict[str, Any], is_picture: bool) -> st.SearchStrategy[Any]:
+    if "$ref" in schema:
+        return _object(schema["$ref"].rsplit("/", 1)[-1])
     if "anyOf" in schema:
         return st.one_of(_of(part, is_picture) for part in schema["anyOf"])
     if "enum" in schema:
@@ -50,6 +53,13 @@ def _of(schema: dict[str, Any], is_picture: bool) -> st.SearchStrategy[Any]:
             return TEXT.map(lambda text: text[: schema.get("maxLength")])
         case kind:
             raise TypeError(f"no values for {kind}")
+
+
+def _object(name: str) -> st.SearchStrategy[dict[str, Any]]:
+    """An object of the schema, any of its fields given."""
+    pictures = {field.name for spec in ROWS.values() for field in spec.fields if field.widget == "image"}
+    properties = _WHOLE["$defs"][name]["properties"]
+    return st.fixed_dictionaries({}, optional={field: CHECKSUMS if field in pictures else _of(row, False) for field, row in properties.items()})
 
 
 @st.composite

@@ -71,7 +71,8 @@ class ParamSpec:
     def from_json(row: Mapping[str, Any]) -> ParamSpec:
         """A row of a catalog."""
         inner = tuple(ParamSpec.from_json(field) for field in row.get("fields", ()))
-        values: dict[str, Any] = {**row, "choices": tuple(row["choices"]), "needs": tuple(row.get("needs", ())), "fields": inner}
+        default = tuple(row["default"]) if row["kind"] == "list" else row["default"]
+        values: dict[str, Any] = {**row, "default": default, "choices": tuple(row["choices"]), "needs": tuple(row.get("needs", ())), "fields": inner}
         return ParamSpec(**values)
 
     @property
