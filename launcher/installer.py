@@ -1,4 +1,4 @@
-"""Installs what is missing with one call of pip, with its progress on the terminal.
+"""Installs what is missing with one call of pip, and a second for what comes without its dependencies, with its progress on the terminal.
 
 A folder `wheels/` beside the program is asked first, and alone when offline. A download that fails is tried again after 2, 4 and 8 seconds; what can not
 be mended by waiting (no such version, a full disk) is not.
@@ -60,19 +60,27 @@ def install(folders: Folders, plan: Plan, tell: Callable[[str], None], delays_s:
     check_space(folders.environment, plan.space_mb)
     if plan.offline and not folders.wheels.is_dir():
         raise InstallError(f"Offline, packages come from the folder {folders.wheels}, which does not exist; put the wheels there or leave --offline out.")
+    alone = [line for line in plan.lines if line in plan.wanted.alone]
+    for lines, options in (([line for line in plan.lines if line not in alone], ()), (alone, ("--no-deps",))):
+        if lines:
+            _install(folders, lines, options, plan, tell, delays_s)
+
+
+def _install(folders: Folders, lines: Sequence[str], options: Sequence[str], plan: Plan, tell: Callable[[str], None], delays_s: Sequence[float]) -> None:
+    """Install `lines` with these options of pip."""
     log = folders.environment / "install.log"
     with tempfile.TemporaryDirectory(prefix="sfumato-") as scratch:
         wanted = Path(scratch) / "requirements.txt"
         if folders.wheels.is_dir():
-            _write(wanted, plan.lines, ())
-            status = _pip(folders, wanted, log, ["--isolated", "--no-index", "--find-links", _as_url(folders.wheels)])
+            _write(wanted, lines, ())
+            status = _pip(folders, wanted, log, [*options, "--isolated", "--no-index", "--find-links", _as_url(folders.wheels)])
             if status == 0:
                 return
             if plan.offline:
                 raise InstallError(f"The folder {folders.wheels} does not hold everything that is needed: {reason(log)}")
             tell("The folder wheels/ does not hold everything that is needed; the network is asked for the rest.")
-        _write(wanted, plan.lines, (*plan.wanted.options, *spare_index(plan.wanted)))
-        sources = ["--find-links", _as_url(folders.wheels)] if folders.wheels.is_dir() else []
+        _write(wanted, lines, (*plan.wanted.options, *spare_index(plan.wanted)))
+        sources = [*options, *(["--find-links", _as_url(folders.wheels)] if folders.wheels.is_dir() else [])]
         for number, delay_s in enumerate((*delays_s, None), 1):
             if _pip(folders, wanted, log, sources) == 0:
                 return

@@ -16,6 +16,8 @@ from pathlib import Path
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PLATFORM = re.compile(r"sys_platform\s*(==|!=)\s*['\"](\w+)['\"]")
 SPARE_INDEX = "# spare index for linux:"
+# A comment, so that pip alone, which knows no such thing, passes over it.
+ALONE = "# without its dependencies:"
 
 
 class RequirementsError(Exception):
@@ -31,12 +33,19 @@ class Requirements:
         options: index options such as `--extra-index-url URL`, as pip takes them in a file.
         spare_index: an index that is asked on Linux only where nobody configured pip and it answers; or empty.
         text: all that was read, to tell when something changed.
+        alone: requirements that are installed without what they ask for themselves, because the program brings it.
     """
 
     lines: tuple[str, ...]
     options: tuple[str, ...]
     spare_index: str
     text: str
+    alone: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every requirement, however it is installed."""
+        return (*self.lines, *self.alone)
 
 
 def normalise(name: str) -> str:
@@ -62,6 +71,7 @@ def read(paths: Iterable[Path], platform: str = sys.platform) -> Requirements:
     options: dict[str, None] = {}
     spare_index = ""
     texts: list[str] = []
+    alone: dict[str, str] = {}
     waiting, seen = [path.resolve() for path in paths], set[Path]()
     while waiting:
         path = waiting.pop(0)
@@ -76,6 +86,9 @@ def read(paths: Iterable[Path], platform: str = sys.platform) -> Requirements:
         for number, raw in enumerate(text.splitlines(), 1):
             if raw.startswith(SPARE_INDEX):
                 spare_index = raw.removeprefix(SPARE_INDEX).strip()
+            if raw.startswith(ALONE):
+                requirement = raw.removeprefix(ALONE).strip()
+                alone.setdefault(name_of(requirement), requirement)
             line = re.sub(r"(^|\s)#.*", "", raw).strip()
             if line.startswith("-r "):
                 waiting.append((path.parent / line[3:].strip()).resolve())
@@ -87,7 +100,7 @@ def read(paths: Iterable[Path], platform: str = sys.platform) -> Requirements:
                     raise RequirementsError(f"{path.name}, line {number}: '{line}' does not start with the name of a package.")
                 if not marker or _applies(marker, platform, f"{path.name}, line {number}"):
                     lines.setdefault(name_of(requirement), requirement)
-    return Requirements(tuple(lines.values()), tuple(options), spare_index, "\n".join(texts))
+    return Requirements(tuple(lines.values()), tuple(options), spare_index, "\n".join(texts), tuple(alone.values()))
 
 
 def _applies(marker: str, platform: str, place: str) -> bool:
@@ -120,7 +133,7 @@ def installed(site_packages: Iterable[Path]) -> set[str]:
 def missing(wanted: Requirements, site_packages: Iterable[Path]) -> list[str]:
     """The requirement lines whose distribution is absent."""
     present = installed(site_packages)
-    return [line for line in wanted.lines if name_of(line) not in present]
+    return [line for line in wanted.all if name_of(line) not in present]
 
 
 def site_packages_of(environment: Path) -> list[Path]:

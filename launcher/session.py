@@ -104,7 +104,7 @@ class Session:
         process.end_politely()
         self._system()
         self._make_environment()
-        absent = list(wanted.lines) if again else requirements.missing(wanted, requirements.site_packages_of(self.folders.environment))
+        absent = list(wanted.all) if again else requirements.missing(wanted, requirements.site_packages_of(self.folders.environment))
         if not absent:
             return
         tell(f"Installing {len(absent)} package{'s' if len(absent) != 1 else ''} for the mode '{mode}' into {self.folders.environment}.")

@@ -89,6 +89,15 @@ def test_local_wheels_are_asked_first_and_alone_when_offline(folders: Folders, m
     assert ["--no-index" in call for call in calls(folders)] == [True, True, False]
 
 
+@pytest.mark.parametrize("absent", [("sample>=1", "alone>=2"), ("sample>=1",), ("alone>=2",)])
+def test_what_comes_without_its_dependencies_has_a_call_of_its_own(folders: Folders, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...]) -> None:
+    monkeypatch.setenv("WORKS_AT", "0")
+    wanted = Requirements(("sample>=1",), (), "", "", ("alone>=2",))
+    installer.install(folders, installer.Plan(absent, wanted, False, 0), lambda sentence: None)
+    assert ["--no-deps" in call for call in calls(folders)] == [line == "alone>=2" for line in absent]
+    assert (folders.python.parent / "asked").read_text().split() == [word for line in absent for word in (line, line)]
+
+
 def test_offline_without_wheels_says_where_they_belong(folders: Folders) -> None:
     with pytest.raises(installer.InstallError) as caught:
         installer.install(folders, plan(offline=True), lambda sentence: None)

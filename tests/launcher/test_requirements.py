@@ -52,6 +52,16 @@ def test_another_version_counts_as_present(tmp_path: Path) -> None:
     assert requirements.missing(requirements.read([file]), [folder]) == []
 
 
+def test_a_package_that_comes_without_its_dependencies_is_missing_like_any_other(tmp_path: Path) -> None:
+    folder = site_packages(tmp_path / "site", "torch-2.0", "typing_extensions-4.0")
+    file = tmp_path / "requirements.txt"
+    file.write_text("torch>=2\n# without its dependencies: sample.alone>=0.4,<0.5\n")
+    found = requirements.read([file])
+    assert (found.lines, found.alone) == (("torch>=2",), ("sample.alone>=0.4,<0.5",))
+    assert requirements.missing(found, [folder]) == ["sample.alone>=0.4,<0.5"]
+    assert requirements.missing(found, [folder, site_packages(tmp_path / "other", "Sample_Alone-0.4.2")]) == []
+
+
 def test_included_files_markers_options_and_comments_are_understood(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(
         "# spare index for linux: https://example.org/cpu\n--extra-index-url https://example.org/whl#x\n-r b.txt  # more\n"
@@ -79,7 +89,7 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_requirement_has_a_lower_and_an_upper_bound(mode: str) -> None:
-    lines = requirements.read([REPOSITORY / f"requirements_{mode}.txt", REPOSITORY / "requirements_dev.txt"]).lines
+    lines = requirements.read([REPOSITORY / f"requirements_{mode}.txt", REPOSITORY / "requirements_dev.txt"]).all
     assert len(lines) > 10
     unbounded = [line for line in lines if not re.search(r"==", line) and not (re.search(r">=\d", line) and re.search(r",<\d", line))]
     assert unbounded == []
@@ -87,12 +97,15 @@ def test_every_requirement_has_a_lower_and_an_upper_bound(mode: str) -> None:
 
 def test_each_mode_names_what_it_needs() -> None:
     names = {mode: {requirements.name_of(line) for line in requirements.read([REPOSITORY / f"requirements_{mode}.txt"], "linux").lines} for mode in MODES}
-    engine = {"torch", "diffusers", "transformers", "safetensors", "accelerate", "peft"}
+    engine = {"torch", "diffusers", "transformers", "safetensors", "accelerate", "peft", "einops"}
     assert not names["remote"] & (engine | {"xformers"})
     assert {"pyqt5", "pillow", "pydantic", "pymongo", "websockets", "cryptography"} <= names["remote"]
     for mode in ("nvidia", "amd", "cpu"):
         assert engine | names["remote"] <= names[mode]
     assert [mode for mode in MODES if "xformers" in names[mode]] == ["nvidia"]
+    # Whoever fetched torchvision with it would get one that fits another torch
+    alone = {mode: requirements.read([REPOSITORY / f"requirements_{mode}.txt"]).alone for mode in MODES}
+    assert [mode for mode in MODES if [requirements.name_of(line) for line in alone[mode]] == ["spandrel"]] == ["nvidia", "amd", "cpu"]
     assert "torch==2.13.0" in requirements.read([REPOSITORY / "requirements_cpu.txt"]).lines
     for mode, word in (("nvidia", "/whl/cu"), ("amd", "/whl/rocm")):
         assert any(word in option for option in requirements.read([REPOSITORY / f"requirements_{mode}.txt"]).options)
