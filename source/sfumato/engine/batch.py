@@ -29,6 +29,7 @@ from sfumato.engine.originals import Originals, Start
 from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models, Plan
 from sfumato.engine.sampling import begin, sample
+from sfumato.engine.shortcuts import shortcuts_of
 from sfumato.engine.telling import Telling
 from sfumato.engine.voices import Voices
 from sfumato.protocol.requests.generate import Generate
@@ -127,7 +128,7 @@ class Batch:
                     found = invert(watched(seek), base, plan.inverted, request.alternative_sigma)
                 first = mixed(found, first, request.alternative_randomness)
             x = begin(plan, first, None if plan.inverted else base)
-            told = scene.voices.denoiser(plan, extra, refiner_extra)
+            told = scene.voices.denoiser(plan, extra, refiner_extra, shortcuts_of(request, self._model))
             blend = self._blend(plan)
             with told as denoise, scene.tell.denoising(self._model, plan.steps.calls) as watched:
                 x = sample(plan, watched(Blended(denoise, blend) if blend else denoise), x, noise)

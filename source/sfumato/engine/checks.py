@@ -81,4 +81,10 @@ def _exclusive(request: Generate) -> Iterator[Problem]:
         yield Problem("hr_width", "Where only the masked part is painted, the highres pass keeps its aspect; set one side, or a scale.")
 
 
-_CHECKS: tuple[Check, ...] = (_without_image, _exclusive)
+def _shortcuts(request: Generate) -> Iterator[Problem]:
+    """Shortcuts that would act on the same place."""
+    if request.token_merging and request.hypertile:
+        yield Problem("hypertile", "Token merging and HyperTile both change self-attention; turn one of them off.")
+
+
+_CHECKS: tuple[Check, ...] = (_without_image, _exclusive, _shortcuts)

@@ -144,8 +144,8 @@ class ConversionRefused(FileTrouble):
 class ModelUnsupported(FileTrouble):
     code = "model_unsupported"
 
-    def __init__(self, file: str, looks_like: str, *, path: str = "model") -> None:
-        super().__init__(file, f"'{file}' looks like {looks_like}; Sfumato cannot run it as a checkpoint.", path=path)
+    def __init__(self, file: str, looks_like: str, *, use: str = "run it as a checkpoint", path: str = "model") -> None:
+        super().__init__(file, f"'{file}' looks like {looks_like}; Sfumato cannot {use}.", path=path)
 
 
 class ModelIncomplete(FileTrouble):

@@ -26,6 +26,7 @@ GROUPS: Mapping[str, str] = {
     "told": "Sizes told to SDXL",
     "loopback": "Loopback",
     "alternative": "Inverted noise",
+    "speed": "Shortcuts",
     "operation": "Operation",
 }
 

@@ -183,6 +183,12 @@ class Generate(Request):
     negative_aesthetic: params.model.NegativeAesthetic = 2.5
     zero_empty_negative: params.model.ZeroEmptyNegative = True
 
+    token_merging: params.speed.TokenMerging = 0.0
+    hypertile: params.speed.HyperTileSide = 0
+    deepcache: params.speed.DeepCacheInterval = 0
+    deepcache_start: params.speed.DeepCacheStart = 0.0
+    deepcache_end: params.speed.DeepCacheEnd = 1.0
+
     preview: params.operation.Preview = "linear"
     preview_every: params.operation.PreviewEvery = 1
     dtype: params.operation.Precision = "auto"
