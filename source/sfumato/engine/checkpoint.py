@@ -149,9 +149,13 @@ def _row_bytes(dtype: str, shape: tuple[int, ...]) -> int:
 def _configs_beside(path: Path, parts: Mapping[str, object]) -> dict[str, Mapping[str, Any]]:
     """The config.json beside a component on its own, as diffusers writes them: what shapes do not tell."""
     components = [part for part in parts if part != original.OTHER]
-    if len(components) == 1 and path.stem.startswith(_STEMS) and (path.parent / "config.json").is_file():
-        return {components[0]: _json(path.parent, "config.json")}
-    return {}
+    config = config_beside(path) if len(components) == 1 else {}
+    return {components[0]: config} if config else {}
+
+
+def config_beside(path: Path) -> Mapping[str, Any]:
+    """The config.json beside the weights of one network, as diffusers writes them; empty where there is none. Raises `CorruptFile`."""
+    return _json(path.parent, "config.json") if path.stem.startswith(_STEMS) and (path.parent / "config.json").is_file() else {}
 
 
 def _open_folder(path: Path) -> Checkpoint:

@@ -167,7 +167,7 @@ def has_linear_projection(checkpoint: Checkpoint) -> bool:
     return len(shape) == 2
 
 
-def _count(names: Iterable[str], pattern: str) -> int:
+def numbered(names: Iterable[str], pattern: str) -> int:
     """1 + the highest number the pattern's group matches at the start of a name; 0 if none does."""
     expression = re.compile(pattern)
     return 1 + max((int(match[1]) for name in names if (match := expression.match(name))), default=-1)
@@ -182,15 +182,15 @@ def unet_configuration(checkpoint: Checkpoint, heads: int | None) -> UNetConfigu
     context = context_width(checkpoint)
     if context is None:
         raise ModelIncomplete(file, TITLES["unet"], ["down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight"])
-    levels = _count(names, r"down_blocks\.(\d+)\.")
+    levels = numbered(names, r"down_blocks\.(\d+)\.")
     widths = tuple(need(checkpoint, "unet", f"down_blocks.{level}.resnets.0.conv1.weight", 4)[0] for level in range(levels))
-    layers = tuple(_count(names, rf"down_blocks\.{level}\.resnets\.(\d+)\.") for level in range(levels))
-    depths = tuple(_depths(names, f"down_blocks.{level}", layers[level]) for level in range(levels))
-    up_depths = tuple(_depths(names, f"up_blocks.{level}", layers[levels - 1 - level] + 1) for level in range(levels))
+    layers = tuple(numbered(names, rf"down_blocks\.{level}\.resnets\.(\d+)\.") for level in range(levels))
+    depths = tuple(transformer_depths(names, f"down_blocks.{level}", layers[level]) for level in range(levels))
+    up_depths = tuple(transformer_depths(names, f"up_blocks.{level}", layers[levels - 1 - level] + 1) for level in range(levels))
     for level in (*depths, *up_depths):
         if 0 in level and any(level):
             raise ModelUnsupported(file, "a denoising network with attention in some layers of a level and not in others")
-    middle_depth = _count(names, r"mid_block\.attentions\.0\.transformer_blocks\.(\d+)\.")
+    middle_depth = numbered(names, r"mid_block\.attentions\.0\.transformer_blocks\.(\d+)\.")
     heads_per_level = _heads(checkpoint, heads, widths)
     attentive = [any(depths[level]) or any(up_depths[levels - 1 - level]) or (level == levels - 1 and middle_depth > 0) for level in range(levels)]
     if any(uses and width % count for uses, width, count in zip(attentive, widths, heads_per_level, strict=True)):
@@ -212,9 +212,10 @@ def unet_configuration(checkpoint: Checkpoint, heads: int | None) -> UNetConfigu
     )
 
 
-def _depths(names: Iterable[str], block: str, layers: int) -> tuple[int, ...]:
+def transformer_depths(names: Iterable[str], block: str, layers: int) -> tuple[int, ...]:
+    """Transformer blocks behind each of a block's layers."""
     names = [name for name in names if name.startswith(f"{block}.attentions.")]
-    return tuple(_count(names, rf"{re.escape(block)}\.attentions\.{layer}\.transformer_blocks\.(\d+)\.") for layer in range(layers))
+    return tuple(numbered(names, rf"{re.escape(block)}\.attentions\.{layer}\.transformer_blocks\.(\d+)\.") for layer in range(layers))
 
 
 def _heads(checkpoint: Checkpoint, heads: int | None, widths: Sequence[int]) -> tuple[int, ...]:
@@ -232,12 +233,12 @@ def vae_configuration(checkpoint: Checkpoint, scale: float) -> VaeConfiguration:
     _need_part(checkpoint, "vae")
     names = checkpoint.parts["vae"].keys()
     first = need(checkpoint, "vae", "encoder.conv_in.weight", 4)
-    levels = _count(names, r"encoder\.down_blocks\.(\d+)\.")
+    levels = numbered(names, r"encoder\.down_blocks\.(\d+)\.")
     stored_scale = checkpoint.configs.get("vae", {}).get("scaling_factor")
     return VaeConfiguration(
         latent_channels=need(checkpoint, "vae", "decoder.conv_in.weight", 4)[1],
         widths=tuple(need(checkpoint, "vae", f"encoder.down_blocks.{level}.resnets.0.conv1.weight", 4)[0] for level in range(levels)),
-        layers=_count(names, r"encoder\.down_blocks\.0\.resnets\.(\d+)\."),
+        layers=numbered(names, r"encoder\.down_blocks\.0\.resnets\.(\d+)\."),
         groups=configured(checkpoint, "vae", "norm_num_groups", norm_groups(first[0])),
         scale=float(stored_scale) if isinstance(stored_scale, int | float) and stored_scale > 0 else scale,
     )
@@ -254,7 +255,7 @@ def clip_configuration(checkpoint: Checkpoint, part: str) -> ClipConfiguration:
         positions=need(checkpoint, part, "embeddings.position_embedding.weight", 2)[0],
         width=width,
         inner_width=need(checkpoint, part, "encoder.layers.0.mlp.fc1.weight", 2)[0],
-        layers=_count(checkpoint.parts[part], r"encoder\.layers\.(\d+)\."),
+        layers=numbered(checkpoint.parts[part], r"encoder\.layers\.(\d+)\."),
         heads=configured(checkpoint, part, "num_attention_heads", max(1, width // HEAD_WIDTH)),
         activation=activation if isinstance(activation, str) and activation in ("quick_gelu", "gelu") else "quick_gelu" if part == "clip_l" else "gelu",
         projection_width=projection[0] if projection is not None and len(projection) == 2 and projection[1] == width else 0,

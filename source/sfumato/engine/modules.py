@@ -39,7 +39,7 @@ def build_unet(shape: UNetConfiguration) -> UNet2DConditionModel:
         "addition_time_embed_dim": TIME_WIDTH,
         "projection_class_embeddings_input_dim": shape.vector_width,
     }
-    with torch.device("meta"), _unfilled():
+    with torch.device("meta"), unfilled():
         unet = UNet2DConditionModel(
             in_channels=shape.in_channels,
             out_channels=shape.out_channels,
@@ -74,7 +74,7 @@ def build_unet(shape: UNetConfiguration) -> UNet2DConditionModel:
 def build_vae(shape: VaeConfiguration) -> AutoencoderKL:
     """An empty KL autoencoder (meta device)."""
     levels = len(shape.widths)
-    with torch.device("meta"), _unfilled():
+    with torch.device("meta"), unfilled():
         return AutoencoderKL(
             latent_channels=shape.latent_channels,
             block_out_channels=shape.widths,
@@ -98,11 +98,11 @@ def build_clip(shape: ClipConfiguration) -> CLIPTextModel:
         hidden_act=shape.activation,
         attn_implementation="sdpa",
     )
-    with torch.device("meta"), _unfilled():
+    with torch.device("meta"), unfilled():
         return CLIPTextModel(config)
 
 
-class _unfilled(torch.overrides.TorchFunctionMode):  # noqa: N801  reads as a phrase where it is used
+class unfilled(torch.overrides.TorchFunctionMode):  # noqa: N801  reads as a phrase where it is used
     """Leaves the initial values of modules out: they are replaced at once, and inventing them for memory that is not there still takes time."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
