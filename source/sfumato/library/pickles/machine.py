@@ -58,6 +58,10 @@ class TensorView:
     dtype: str = ""
 
 
+class Parameters(dict[Any, Any]):
+    """A mapping of parameters, as torch.nn.ParameterDict; its content comes as the state of an object."""
+
+
 class _Mark:
     pass
 
@@ -140,6 +144,7 @@ _CALLS: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     ("torch._utils", "_rebuild_parameter"): _parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
     ("collections", "OrderedDict"): _mapping,
+    ("torch.nn.modules.container", "ParameterDict"): lambda arguments: Parameters(),
     ("torch", "Size"): lambda arguments: tuple(arguments[0]) if arguments else (),
 }
 
@@ -332,8 +337,10 @@ def _new_object_with_keywords(machine: _Machine) -> None:
 
 
 def _build(machine: _Machine) -> None:
-    """State of an object: attributes of a mapping (such as `_metadata`) and of inert things are of no use."""
-    machine.pop()
+    """State of an object: attributes of a mapping (such as `_metadata`) and of inert things are of no use, but parameters are in theirs."""
+    state, target = machine.pop(), machine.top()
+    if isinstance(target, Parameters) and isinstance(state, dict) and isinstance(held := state.get("_parameters"), dict):
+        target.update(held)
 
 
 def _append(machine: _Machine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from sfumato.library.pickles.containers import ITEM, Container, Place, copy_whole
@@ -16,6 +16,10 @@ WRAPPERS = ("state_dict", "params_ema", "params-ema", "params", "model_state_dic
 _TENSORS_LIMIT = 100_000
 _NAME_LIMIT = 512
 _LISTED = 20
+# Under which the header keeps the plain values that stood beside the weights, as JSON: what a hypernetwork's layers are joined by, an embedding's name.
+VALUES = "sfumato.values"
+_VALUES_LIMIT = 64
+_VALUE_LIMIT_CHARACTERS = 1000
 
 _DTYPES = {
     "float64": ("F64", 8), "float32": ("F32", 4), "float16": ("F16", 2), "bfloat16": ("BF16", 2), "float8_e4m3fn": ("F8_E4M3", 1),
@@ -25,15 +29,17 @@ _DTYPES = {
 
 @dataclass(frozen=True)
 class Found:
-    """`left_out`: what stood beside the weights, by name."""
+    """`left_out`: what stood beside the weights, by name; `values`: those of it that are plain."""
 
     tensors: dict[str, TensorView]
     left_out: list[str]
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 def find_tensors(value: Any) -> Found:
     """The tensors below `value`, nested names joined by dots. Raises `Refused` if there are none."""
     left_out: list[str] = []
+    values = _plain_values(value) if isinstance(value, Mapping) else {}
     if isinstance(value, Mapping):
         wrapper = next((name for name in WRAPPERS if isinstance(value.get(name), dict) and _has_tensor(value[name])), None)
         if wrapper is not None:
@@ -55,7 +61,23 @@ def find_tensors(value: Any) -> Found:
             left_out.append(name[:100])
     if not tensors:
         raise Refused("there are no weights in it")
-    return Found(dict(sorted(tensors.items())), sorted(set(left_out))[:_LISTED])
+    return Found(dict(sorted(tensors.items())), sorted(set(left_out))[:_LISTED], values)
+
+
+def _plain_values(value: Mapping[Any, Any]) -> dict[str, Any]:
+    """The texts, numbers and short lists of them in a mapping."""
+    plain = {name: item for name, item in value.items() if isinstance(name, str) and len(name) <= _VALUES_LIMIT and _is_plain(item)}
+    return dict(list(plain.items())[:_VALUES_LIMIT])
+
+
+def _is_plain(item: Any) -> bool:
+    if isinstance(item, list | tuple):
+        return len(item) <= _VALUES_LIMIT and all(not isinstance(inner, list | tuple) and _is_plain(inner) for inner in item)
+    if isinstance(item, float):
+        return math.isfinite(item)
+    if isinstance(item, str):
+        return len(item) <= _VALUE_LIMIT_CHARACTERS
+    return item is None or isinstance(item, bool) or (isinstance(item, int) and abs(item) < 1 << 63)
 
 
 def _has_tensor(value: Mapping[Any, Any]) -> bool:
@@ -99,7 +121,8 @@ def write_safetensors(found: Found, container: Container, source: BinaryIO, targ
     total = sum(piece.bytes for piece in pieces.values())
     if total > limit_bytes:
         raise Refused(f"its tensors would take {total} bytes, more than it has itself")
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    values = {VALUES: json.dumps(found.values, ensure_ascii=True)} if found.values else {}
+    header: dict[str, Any] = {"__metadata__": {**metadata, **values}}
     begin = 0
     for name, piece in pieces.items():
         header[name] = {"dtype": piece.dtype, "shape": list(piece.view.size), "data_offsets": [begin, begin + piece.bytes]}
