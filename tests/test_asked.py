@@ -62,3 +62,9 @@ def test_what_cannot_be_is_said_before_anything_starts(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Invalid, match=sentence):
         asked("x", *words)
+
+
+@pytest.mark.rule("E115")
+def test_a_preset_fills_what_no_flag_gives() -> None:
+    (job,) = asked("x", "--preset", "lcm", "--steps", "4")
+    assert (job.request.sampler, job.request.steps, job.request.guidance) == ("LCM", 4, 1.5)

@@ -27,6 +27,7 @@ FocusScope {
             x: Theme.u4
             y: Theme.u3
             width: view.width - 2 * Theme.u4
+            PresetOffer { width: column.width }
             Repeater {
                 id: everyday
                 model: studio.parameters.everyday

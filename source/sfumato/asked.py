@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sfumato.imaging.encoding import FORMATS
+from sfumato.library.presets import PRESETS
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs, validate
@@ -37,6 +38,8 @@ class Asked:
 def jobs_of(options: argparse.Namespace) -> Iterator[Asked]:
     """The jobs, each made when its turn comes. Raises `Invalid` for what cannot be, as far as it shows before anything is read."""
     given: dict[str, Any] = {spec.name: getattr(options, spec.name) for spec in specs(Generate) if hasattr(options, spec.name)}
+    if getattr(options, "preset", None):
+        given |= PRESETS[options.preset].untouched(given)
     output: Path | None = options.output
     if output is not None and "format" not in given:
         # The ending says it.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sfumato import __version__
 from sfumato.config import Settings, find_places
 from sfumato.jobs.places import Places
+from sfumato.library.presets import PRESETS
 from sfumato.protocol.errors import Invalid, Problem, SfumatoError
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs, validate
@@ -77,6 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         help="where to write the picture; its ending (.png, .jpg, .webp, .avif) is its format; default: named in the outputs folder",
     )
+    told = "; ".join(f"{row.name}: {', '.join(f'{name} {value}' for name, value in row.fields.items())}" for row in PRESETS.values())
+    generate.add_argument("--preset", choices=tuple(PRESETS), help=f"settings of a distilled model, for all that no other flag gives ({told})")
     generate.add_argument("--replace", action="store_true", help="write over an existing FILE")
     generate.set_defaults(run=_generate)
 
@@ -176,6 +179,8 @@ def _models(options: argparse.Namespace, places: Places) -> int:
     for model in found:
         title = f"  {model['label']}" if model["label"] != model["value"] else ""
         known = f"{model['family']}  {model['width']}x{model['height']}{title}" if model["family"] else "not looked at yet"
+        if model.get("preset"):
+            known += f"  (--preset {model['preset']['name']})"
         state = model["reason"] or known
         print(f"{_plain(model['value']):<{width}}  {_plain(state)}")
     return DONE

@@ -239,3 +239,15 @@ def test_a_choice_that_may_stay_open_names_what_happens_then(form: ParameterForm
     }
     assert form.commit("hr_sampler", "Euler") and form.request()["hr_sampler"] == "Euler"
     assert form.commit("hr_sampler", "same") and form.request()["hr_sampler"] == "same"
+
+
+@pytest.mark.rule("E115")
+def test_what_a_distilled_model_wants_is_offered_and_fills_only_what_nobody_set(form: ParameterForm) -> None:
+    assert form.property("preset") == {}
+    preset = {"name": "lcm", "title": "LCM", "fields": {"sampler": "DPM++ 2M", "steps": 6, "guidance": 1.5}}
+    form.describe(specs(Generate), {**CHOICES, "models": [{**CHOICES["models"][0], "preset": preset}]})
+    form.commit("steps", "4")
+    assert form.property("preset") == {"title": "LCM", "words": "sampler DPM++ 2M, guidance 1.5"}
+    form.takePreset()
+    assert (form.value("sampler"), form.value("steps"), form.value("guidance")) == ("DPM++ 2M", 4, 1.5)
+    assert form.property("preset") == {}

@@ -384,3 +384,15 @@ def test_a_finished_picture_becomes_the_start_of_the_next_and_travels_beside_the
     shown.key(Qt.Key_Return, Qt.ControlModifier)
     until(lambda: "cannot be read" in str(shown.studio.parameters.cell("image", "problem")), "the reason at the field")
     assert len(shown.painter.submits) == 2
+
+
+@pytest.mark.rule("E115")
+def test_the_settings_of_a_distilled_model_are_taken_with_one_press(open_window: Open) -> None:
+    preset = {"name": "lcm", "title": "LCM", "fields": {"sampler": "DPM++ 2M", "steps": 6, "guidance": 1.5}}
+    window = open_window(painter=Painter({**CHOICES, "models": [{**CHOICES["models"][0], "preset": preset}]}))
+    button = window.item("Use these settings", "Button")
+    assert not window.window.grabWindow().isNull()  # drawn once, so that everything has its place
+    window.click(button)
+    until(lambda: not button.isVisible(), "the offer to go")
+    sent = generate(window)
+    assert (sent.params["sampler"], sent.params["steps"], sent.params["guidance"]) == ("DPM++ 2M", 6, 1.5)

@@ -221,6 +221,28 @@ class ParameterForm(QAbstractListModel):
             return f"The model '{current['label']}' cannot be used: {current['reason']}"
         return ""
 
+    @pyqtProperty("QVariantMap", notify=changed)
+    def preset(self) -> dict[str, str]:
+        """What the chosen model is and wants, where nobody has set it already; empty for an ordinary model, or where nothing is left to fill."""
+        wanted = self._wanted_by_model()
+        if not wanted:
+            return {}
+        told = [f"{self._all[name].title.lower()} {shown(self._all[name], value)}" for name, value in wanted.items()]
+        return {"title": str(self._chosen("model")["preset"]["title"]), "words": ", ".join(told)}
+
+    @pyqtSlot()
+    def takePreset(self) -> None:
+        """Fill what the chosen model wants and nobody has set."""
+        for name, value in self._wanted_by_model().items():
+            self._store(self._all[name], value)
+        self._touch()
+        self.edited.emit()
+
+    def _wanted_by_model(self) -> dict[str, Any]:
+        preset = self._chosen("model").get("preset") or {}
+        fields = {name: value for name, value in dict(preset.get("fields", {})).items() if name in self._all and name not in self._set}
+        return {name: value for name, value in fields.items() if value != self.value(name) and value != self._followed(self._all[name])}
+
     @pyqtProperty(QObject, constant=True)
     def everyday(self) -> Section:
         return self._everyday

@@ -23,6 +23,7 @@ from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
 from sfumato.engine.upscaling import UPSCALERS
 from sfumato.jobs.places import Places
 from sfumato.library.models import TEXT_ENCODER, VAE, ModelEntry, locate, scan
+from sfumato.library.presets import preset_for
 from sfumato.library.styles import read_styles
 from sfumato.library.words import style_files
 from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelNotFound, SfumatoError
@@ -78,7 +79,8 @@ def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, 
     """One model for a chooser.
 
     `state` is "ready", or "unusable" with the reason as a sentence; `variant` what the network is for ("base", "inpainting", "pix2pix"); `missing` the
-    request fields of parts that the file does not have, which other files must bring. What was found out about the network earlier counts.
+    request fields of parts that the file does not have, which other files must bring; `preset` what a distilled model wants of a request, or None. What was
+    found out about the network earlier counts.
     """
 
     def told(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -88,9 +90,15 @@ def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, 
         side = family.native_px(checkpoint)
         variant = variant_of(input_channels(checkpoint), family.latent.channels)
         missing = [field for field, part in family.roles.items() if part not in checkpoint.parts]
-        return {"family": family.title, "width": side, "height": side, "variant": variant or "base", "missing": missing}
+        return {"family": family.title, "width": side, "height": side, "variant": variant or "base", "missing": missing, "preset": _preset(entry, checkpoint)}
 
     return _row(entry, told)
+
+
+def _preset(entry: ModelEntry, checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """What a distilled model wants of a request."""
+    found = preset_for(entry.path.stem, checkpoint.metadata)
+    return {"name": found.name, "title": found.title, "fields": dict(found.fields)} if found else None
 
 
 def vae_row(entry: ModelEntry) -> dict[str, Any]:
@@ -134,7 +142,7 @@ def _row(entry: ModelEntry, told: Callable[[Checkpoint], dict[str, Any]]) -> dic
 def unread_row(entry: ModelEntry) -> dict[str, Any]:
     """A model of which nothing but the name is known; no family, no size."""
     row: dict[str, Any] = {"value": entry.name, "label": entry.name, "family": "", "width": 0, "height": 0, "state": "ready", "reason": entry.reason}
-    row |= {"variant": "base", "missing": []}
+    row |= {"variant": "base", "missing": [], "preset": None}
     return row | {"path": _legible(str(entry.path))}
 
 
