@@ -23,7 +23,7 @@ def models(tmp_path: Path) -> Path:
     save_file(some, models / "hypernetworks" / "ink.safetensors")
     save_file({"emb_params": np.zeros((3, 768), np.float32)}, models / "embeddings" / "fog-style.safetensors")
     save_file({"clip_l": np.zeros((2, 768), np.float32), "clip_g": np.zeros((2, 1280), np.float32)}, models / "embeddings" / "large.safetensors")
-    save_file({"x": np.zeros((4,), np.float32)}, models / "embeddings" / "odd.safetensors")
+    save_file({"x": np.zeros((4, 2, 2), np.float32)}, models / "embeddings" / "odd.safetensors")
     return models
 
 
@@ -96,6 +96,60 @@ def test_what_the_engine_cannot_use_is_left_out_and_named(models: Path) -> None:
         "There is no wildcard file 'none': its name stays in the text.",
         "'ann' is not applied: this version reads neither networks nor embeddings. It is left out.",
         "There is no lora file called 'nobody': it is left out.",
-        "'fog-style' is not applied: this version reads neither networks nor embeddings. The name stays text.",
     )
     assert read_prompt("(a:9) [b:c:99]", library=library).losses == ()
+
+
+def test_a_converted_file_stands_for_its_pickle(models: Path) -> None:
+    for folder in ("embeddings", "hypernetworks"):
+        (models / folder / "moon.pt").write_bytes(b"\x80\x02}.")
+    library = words(models)
+    assert [embedding.unfit for embedding in library.embeddings() if embedding.name == "moon"] == [
+        "'moon.pt' is a pickle, which can run code when opened, so it was not. Convert it to safetensors first: sfumato convert \"moon.pt\"."
+    ]
+    assert "sfumato convert" in read_prompt("a moon", library=library).losses[0]
+    assert "sfumato convert" in read_prompt("<hypernet:moon>", library=library).losses[0]
+    save_file({"emb_params": np.zeros((3, 768), np.float32)}, models / "embeddings" / "moon.safetensors")
+    save_file({"768.0.linear.0.weight": np.zeros((2, 2), np.float32)}, models / "hypernetworks" / "moon.safetensors")
+    assert read_prompt("a moon <hypernet:moon>", library=words(models)).losses == ()
+
+
+@pytest.mark.rule("P45")
+def test_words_are_named_by_the_file_and_by_what_is_inside(models: Path) -> None:
+    folder = models / "embeddings"
+    save_file({"<cat-toy>": np.zeros((768,), np.float32)}, folder / "learned.safetensors")
+    save_file({"<s0>": np.zeros((768,), np.float32), "<s1>": np.zeros((2, 768), np.float32)}, folder / "pair.safetensors")
+    save_file({"string_to_param.*": np.zeros((2, 768), np.float32)}, folder / "v2.safetensors", {"sfumato.values": '{"name": "mossy-look", "step": 5}'})
+    save_file({"emb_params": np.zeros((1, 768), np.float32)}, folder / "mossy-look.safetensors")
+    found = {embedding.name: embedding.vectors for embedding in reversed(words(models, 768).embeddings()) if not embedding.unfit}
+    assert found == {"fog-style": 3, "learned": 1, "<cat-toy>": 1, "pair": 3, "<s0>": 1, "<s1>": 2, "v2": 2, "mossy-look": 1}
+    library = words(models, 768)
+    assert [placed.embedding.name for placed in _placed(library, "a <cat-toy> and (<S0> <s1>:1.2), learned")] == ["<cat-toy>", "<s0>", "<s1>", "learned"]
+
+
+@pytest.mark.rule("P47")
+def test_networks_bring_words_along(models: Path) -> None:
+    bundle = {"bundle_emb.glow.string_to_param.*": np.zeros((2, 768), np.float32), "bundle_emb.dusk.clip_l": np.zeros((1, 768), np.float32)}
+    save_file({**bundle, "bundle_emb.dusk.clip_g": np.zeros((1, 1280), np.float32), "x": np.zeros((2, 2), np.float32)}, models / "Lora" / "lit.safetensors")
+    library = words(models)
+    assert [placed.embedding.name for placed in _placed(library, "glow dusk <lora:lit:1>")] == ["glow", "dusk"]
+    assert _placed(library, "glow dusk") == []
+    (record,) = [record for record in library.networks("lora").records if record.embeddings]
+    assert {embedding.name: embedding.widths for embedding in record.embeddings} == {"glow": (("", 768),), "dusk": (("clip_l", 768), ("clip_g", 1280))}
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"emb_params": (0, 768)},
+        {"emb_params": (3, 0)},
+        {"clip_l": (2, 768), "clip_g": (3, 1280)},
+        {"a": (2, 768), "b": (2, 1024)},
+        {f"w{number}": (2, 8) for number in range(100)},
+        {"bundle_emb.x.emb_params": (2, 768)},
+        {"emb_params": ()},
+    ],
+)
+def test_what_is_no_embedding_says_so(models: Path, tensors: dict[str, tuple[int, ...]]) -> None:
+    save_file({key: np.zeros(shape, np.float32) for key, shape in tensors.items()}, models / "embeddings" / "strange.safetensors")
+    assert read_prompt("a strange thing", library=words(models)).losses == ("'strange' is no embedding: it has no table of vectors. The name stays text.",)

@@ -5,11 +5,12 @@ they are. Files are listed and their headers read, weights never. Rules: P38, P4
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
+from sfumato.library.embedding_files import bundled_words, key_of, other_base, words_of
 from sfumato.library.hashes import Hashes
 from sfumato.library.models import EMBEDDING, FOLDERS, HYPERNETWORK, LORA, ModelEntry, scan
 from sfumato.library.safetensors_header import Header, read_header
@@ -28,8 +29,6 @@ NOT_APPLIED = "'{}' is not applied: this version reads neither networks nor embe
 
 _CATEGORIES: Mapping[NetworkKind, str] = MappingProxyType({"lora": LORA, "hypernet": HYPERNETWORK})
 _OUTPUT_NAME = "ss_output_name"  # under which trainers of the kohya family write what they called the file
-# Embeddings of a model with two encoders have one tensor for each, of these names.
-_ENCODERS = ("clip_l", "clip_g")
 
 
 def style_files(data: Path) -> list[Path]:
@@ -56,7 +55,7 @@ class WordFiles:
             data: the data folder: styles, wildcards and block weights are in it.
             models: models folders.
             widths: of the model's text encoders, in their order; embeddings of others are unfit. Empty if the model is not known.
-            unfit: why no network and no embedding can be used, with `{}` for the name; empty if they can.
+            unfit: why no network can be used, with `{}` for the name; empty if they can.
         """
         wildcards = self._wildcards.setdefault(data, Wildcards([data / WILDCARDS_FOLDER]))
         return Words(data, tuple(models), tuple(widths), unfit, wildcards, self.header)
@@ -96,7 +95,10 @@ class Words:
     def networks(self, kind: NetworkKind) -> NetworkIndex:
         if kind not in self._networks:
             hashes = Hashes(self.data)
-            self._networks[kind] = NetworkIndex(self._record(entry, _CATEGORIES[kind], hashes) for entry in scan(self.models, _CATEGORIES[kind]))
+            records = [self._record(entry, _CATEGORIES[kind], hashes) for entry in scan(self.models, _CATEGORIES[kind])]
+            # A pickle stays where it was when it is converted.
+            usable = {record.path for record in records if not record.unfit}
+            self._networks[kind] = NetworkIndex(record for record in records if not record.unfit or record.path not in usable)
         return self._networks[kind]
 
     def embeddings(self) -> Sequence[Embedding]:
@@ -123,7 +125,11 @@ class Words:
 
     @cached_property
     def _embeddings(self) -> tuple[Embedding, ...]:
-        return tuple(self._embedding(entry) for entry in scan(self.models, EMBEDDING))
+        read = [self._embeddings_of(entry) for entry in scan(self.models, EMBEDDING)]
+        usable = {words[0].name for words in read if not words[0].unfit}
+        read = [words for words in read if not words[0].unfit or words[0].name not in usable]
+        # A file's name is taken before what other files call themselves inside.
+        return (*(words[0] for words in read), *(word for words in read for word in words[1:]))
 
     @cached_property
     def _presets(self) -> dict[str, str]:
@@ -143,6 +149,7 @@ class Words:
             header.metadata.get(_OUTPUT_NAME, "") if header else "",
             hashes.known(entry.path) or "",
             entry.reason or self.unfit.format(entry.path.stem),
+            tuple(word.embedding(entry.path) for word in bundled_words(header)) if header else (),
         )
 
     def _path_in_folder(self, path: Path, category: str) -> str:
@@ -152,20 +159,17 @@ class Words:
                     return path.relative_to(root / folder).with_suffix("").as_posix()
         return path.stem
 
-    def _embedding(self, entry: ModelEntry) -> Embedding:
-        name, key = entry.path.stem, str(entry.path)
+    def _embeddings_of(self, entry: ModelEntry) -> list[Embedding]:
+        """The words of a file, at least one: that which its name is."""
+        name = entry.path.stem
         header = self.header(entry)
         if header is None:
-            return Embedding(name, 0, key, entry.reason or f"'{name}' is no embedding that can be read.")
-        shapes = {tensor: info.shape for tensor, info in header.tensors.items() if len(info.shape) == 2}
-        chosen = [shapes[encoder] for encoder in _ENCODERS if encoder in shapes] or list(shapes.values())[:1]
-        if not chosen or len({vectors for vectors, _ in chosen}) != 1:
-            return Embedding(name, 0, key, f"'{name}' is no embedding: it has no table of vectors.")
-        widths = tuple(width for _, width in chosen)
-        if self.widths and widths != self.widths:
-            return Embedding(name, chosen[0][0], key, f"'{name}' is made for another base model (its vectors have {_listed(widths)} numbers).")
-        return Embedding(name, chosen[0][0], key, self.unfit.format(name))
+            return [Embedding(name, 0, key_of(entry.path, name), entry.reason or f"'{name}' is no embedding that can be read.")]
+        words = words_of(header, name)
+        if not words:
+            return [Embedding(name, 0, key_of(entry.path, name), f"'{name}' is no embedding: it has no table of vectors.")]
+        return [self._fitting(word.embedding(entry.path)) for word in words]
 
-
-def _listed(numbers: Sequence[int]) -> str:
-    return " and ".join(map(str, numbers))
+    def _fitting(self, embedding: Embedding) -> Embedding:
+        is_fit = not self.widths or tuple(width for _, width in embedding.widths) == self.widths
+        return embedding if is_fit else replace(embedding, unfit=other_base(embedding))

@@ -82,12 +82,14 @@ class Embedding:
         vectors: how many places of the encoder it takes.
         key: by which its owner finds the vectors again; equal keys are equal vectors.
         unfit: why it cannot be used with the model at hand, one sentence; empty if it can.
+        widths: numbers of each vector, by text encoder; under "" if it is the same for whichever there is.
     """
 
     name: str
     vectors: int
     key: str = ""
     unfit: str = ""
+    widths: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

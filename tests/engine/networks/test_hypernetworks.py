@@ -229,13 +229,13 @@ def test_damaged_layers_are_named(tmp_path: Path, changes: dict[str, Tensor | No
 @pytest.mark.parametrize("values", [{"activation_func": "prelu"}, {"activation_func": ["relu"]}, {"activation_func": 3}])
 def test_unknown_activations_are_said(tmp_path: Path, values: dict[str, object]) -> None:
     path = converted(hypernetwork_modules((8,)), tmp_path)
-    with pytest.raises(ModelUnsupported, match="'bad.safetensors' looks like a hypernetwork whose layers are joined by"):
+    with pytest.raises(ModelUnsupported, match=r"'bad\.safetensors' looks like a hypernetwork whose layers are joined by"):
         open_hypernetwork(_rewritten(path, tmp_path / "bad.safetensors", values))
 
 
 def test_other_files_are_no_hypernetwork(tmp_path: Path) -> None:
     save_file({"lora_unet_x.lora_up.weight": torch.zeros(2, 2)}, tmp_path / "lora.safetensors")
-    with pytest.raises(ModelUnsupported, match="'lora.safetensors' looks like no hypernetwork; Sfumato cannot use it as one."):
+    with pytest.raises(ModelUnsupported, match=r"'lora\.safetensors' looks like no hypernetwork; Sfumato cannot use it as one\."):
         open_hypernetwork(tmp_path / "lora.safetensors")
 
 
