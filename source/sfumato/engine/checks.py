@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from sfumato.engine.annotators import preprocessor_of
+from sfumato.engine.annotators import problems_of as preprocessing_problems
+from sfumato.engine.closest import unknown
 from sfumato.engine.inputs.outpainting import Sides
 from sfumato.engine.originals import sides_of
 from sfumato.protocol.errors import Problem
 from sfumato.protocol.requests.generate import Generate
 
 Check = Callable[[Generate], Iterable[Problem]]
-
-
-def unknown(path: str, what: str, name: str, known: Sequence[str]) -> Problem:
-    """There is no such thing; the closest name is offered."""
-    folded = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(name.casefold(), list(folded), 1, cutoff=0.4)
-    hint = f" Closest: '{folded[close[0]]}'." if close else ""
-    listed = f"known are {', '.join(known)}" if known else "none are known yet"
-    return Problem(path, f"There is no {what} '{name}'; {listed}.{hint}")
 
 
 def has_highres(request: Generate) -> bool:
@@ -38,6 +31,7 @@ def problems_of(request: Generate, blobs: Mapping[str, bytes], styles: Sequence[
 def _missing(request: Generate, blobs: Mapping[str, bytes]) -> Iterator[Problem]:
     """Pictures that are named but were not sent."""
     named = {"image": request.image, "mask": request.mask} | {f"areas.{number}": name for number, name in enumerate(request.areas)}
+    named |= {f"control.{number}.{field}": getattr(unit, field) for number, unit in enumerate(request.control) for field in ("image", "mask")}
     for path, name in named.items():
         if name and name not in blobs:
             yield Problem(path, f"The picture '{name}' was not sent with the job. Send it beside the request, under this name.")
