@@ -81,4 +81,20 @@ def _shortcuts(request: Generate) -> Iterator[Problem]:
         yield Problem("hypertile", "Token merging and HyperTile both change self-attention; turn one of them off.")
 
 
-_CHECKS: tuple[Check, ...] = (_without_image, _exclusive, _shortcuts)
+def _controls(request: Generate) -> Iterator[Problem]:
+    """Controls that say too little, or what cannot be, each named by its number."""
+    for number, unit in enumerate(request.control):
+        path, title = f"control.{number}.", f"Control {number + 1}"
+        row = preprocessor_of(unit.preprocessor)
+        if not unit.image and not request.image:
+            yield Problem(f"{path}image", f"{title} needs a picture; choose one, or a picture to start from.")
+        elif not unit.image and row is not None and row.reads == "pose":
+            yield Problem(f"{path}image", f"{title} needs keypoints; send OpenPose's JSON as its image.")
+        if not unit.model:
+            yield Problem(f"{path}model", f"{title} needs a model that reads its map; choose one from models/controlnet.")
+        if unit.start > unit.end:
+            yield Problem(f"{path}start", f"{title} begins behind its end; choose an end of {unit.start:g} or more.")
+        yield from (Problem(problem.path, f"{title}: {problem.sentence}") for problem in preprocessing_problems(unit, path))
+
+
+_CHECKS: tuple[Check, ...] = (_without_image, _exclusive, _shortcuts, _controls)
