@@ -23,6 +23,7 @@ import itertools
 
 import world
 
+_EVERY = world.COLOURS | world.LATER_COLOURS
 _PALETTE = np.array(list(world.COLOURS.values()), np.float32)
 _NAMES = list(world.COLOURS)
 # A pixel belongs to the background while its colour is nearer to it than this (Euclidean, 0..441).
@@ -33,6 +34,13 @@ def nearest_colours(picture: Image.Image) -> np.ndarray:
     """Index into the world's colours for each pixel, (H, W)."""
     pixels = np.asarray(picture.convert("RGB"), np.float32)
     return np.argmin(((pixels[:, :, None] - _PALETTE) ** 2).sum(-1), axis=-1)
+
+
+def share_of(colour: str, picture: Image.Image) -> float:
+    """Share of the pixels that are nearer to `colour` than to any other, later ones included."""
+    pixels = np.asarray(picture.convert("RGB"), np.float32)
+    distances = ((pixels[:, :, None] - np.array(list(_EVERY.values()), np.float32)) ** 2).sum(-1)
+    return float((distances.argmin(-1) == list(_EVERY).index(colour)).mean())
 
 
 def background_of(picture: Image.Image) -> str:
@@ -56,6 +64,25 @@ def shape_colour_of(picture: Image.Image) -> str | None:
     background = background_of(picture)
     counts = Counter(_NAMES[i] for i in indices[apart] if _NAMES[i] != background)
     return counts.most_common(1)[0][0] if counts and counts.total() >= 12 else None
+
+
+def is_hourglass(picture: Image.Image) -> bool:
+    """Whether what is not background is wide above and below, and narrow between: so is none of the world's own shapes."""
+    apart = mask_of(picture) > 0.5
+    rows = np.flatnonzero(apart.any(1))
+    if apart.sum() < 40 or rows.size < 12:
+        return False
+    widths = apart[rows[0] : rows[-1] + 1].sum(1)
+    tall = widths.size
+    fifth = tall // 5
+    waist = widths[2 * fifth : tall - 2 * fifth].min()
+    return bool(waist < 0.45 * min(widths[:fifth].max(), widths[-fifth:].max()))
+
+
+def overlap(picture: Image.Image, covered: np.ndarray) -> float:
+    """Intersection over union of what is not background with the pixels (H, W) that should be covered."""
+    apart = mask_of(picture) > 0.5
+    return float((apart & covered).sum() / max(1, (apart | covered).sum()))
 
 
 class ShapeNetwork(nn.Module):

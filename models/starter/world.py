@@ -29,11 +29,13 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (246, 246, 246),
     "gray": (132, 132, 132),
 }
+# Taught afterwards, by files that go with the model; none of its own training pictures shows them.
+LATER_COLOURS: dict[str, tuple[int, int, int]] = {"teal": (0, 122, 128)}
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One shape: `colour` and `shape` are words of this module, `x`, `y` the centre and `radius` in fractions of the side."""
+    """One shape: `colour` and `shape` are words of this module (also later ones), `x`, `y` the centre and `radius` in fractions of the side."""
 
     colour: str
     shape: str
@@ -91,14 +93,16 @@ _POLYGONS: dict[str, list[tuple[float, float]]] = {
     "cross": _CROSS,
     "arrow": _ARROW,
 }
+LATER_SHAPES: dict[str, list[tuple[float, float]]] = {"hourglass": [(-0.86, -1), (0.86, -1), (0.1, 0), (0.86, 1), (-0.86, 1), (-0.1, 0)]}
 SHAPES: tuple[str, ...] = ("circle", "ring", "moon", *_POLYGONS)
 
 
 def _paint(canvas: ImageDraw.ImageDraw, thing: Thing, background: tuple[int, int, int], side: int) -> None:
     x, y, r = thing.x * side, thing.y * side, thing.radius * side
-    colour = COLOURS[thing.colour]
-    if thing.shape in _POLYGONS:
-        canvas.polygon([(x + px * r, y + py * r) for px, py in _POLYGONS[thing.shape]], fill=colour)
+    colour = (COLOURS | LATER_COLOURS)[thing.colour]
+    corners = _POLYGONS.get(thing.shape) or LATER_SHAPES.get(thing.shape)
+    if corners:
+        canvas.polygon([(x + px * r, y + py * r) for px, py in corners], fill=colour)
         return
     canvas.ellipse((x - r, y - r, x + r, y + r), fill=colour)
     if thing.shape == "ring":
