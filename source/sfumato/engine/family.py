@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.noise_table import ALIGNED, NoiseTable
+from sfumato.engine.workplace import PLAIN, Workplace
 from sfumato.protocol.errors import ModelUnsupported
 
 if TYPE_CHECKING:  # the modules' import takes seconds; recognising a file must not
@@ -112,12 +113,28 @@ class PreviewFactors:
 
 
 @dataclass(frozen=True)
+class NetworkMarks:
+    """By what files of networks (LoRA and its relatives) that were trained on a family are known.
+
+    Attributes:
+        told: beginnings, in small letters, of what trainers write into the header; of all families' the longest that fits counts.
+        context: width of the text that published models of the family read; 0: tells nothing.
+        keys: beginnings of names that only its networks have.
+    """
+
+    told: tuple[str, ...]
+    context: int = 0
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Model:
     """A loaded checkpoint: the networks and what they mean. Shared between jobs, so nobody changes it.
 
     Attributes:
         unused: how many weights of the file belong to nothing that was built.
         is_probed: what it predicts was found by evaluating it, because the file does not say.
+        workplace: where its networks are, and how much of them is computed at once.
     """
 
     family: Family
@@ -135,6 +152,7 @@ class Model:
     variant: Variant = "base"
     unused: int = 0
     is_probed: bool = False
+    workplace: Workplace = PLAIN
 
     @property
     def clip_layers(self) -> int:
@@ -161,6 +179,7 @@ class Family:
         aligned: levels optimised for this family (the schedule `align_your_steps`).
         preview: standard latent colours; measured from the VAE instead where it is not a standard one.
         tiny: with what the file name of a tiny autoencoder for its latents begins.
+        block_lists: whose blocks a list of block weights in a prompt has to name.
     """
 
     name: str
@@ -175,6 +194,8 @@ class Family:
     vector: VectorRule | None = None
     aligned: tuple[float, ...] = ALIGNED
     tiny: str = "taesd"
+    networks: NetworkMarks = NetworkMarks(())
+    block_lists: Literal["sd", "sdxl"] = "sd"
 
 
 @dataclass(frozen=True)
@@ -190,8 +211,12 @@ def family_of(checkpoint: Checkpoint, families: tuple[Family, ...], foreign: tup
     for family in families:
         if family.match(checkpoint):
             return family
-    looks_like = next((row.title for row in foreign if row.match(checkpoint)), "no kind of model it knows")
-    raise ModelUnsupported(checkpoint.name, looks_like)
+    raise ModelUnsupported(checkpoint.name, foreign_title(checkpoint, foreign))
+
+
+def foreign_title(checkpoint: Checkpoint, foreign: tuple[Foreign, ...]) -> str:
+    """What a file of no family is, as far as one sees."""
+    return next((row.title for row in foreign if row.match(checkpoint)), "no kind of model it knows")
 
 
 def variant_of(channels: int | None, latent_channels: int) -> Variant | None:

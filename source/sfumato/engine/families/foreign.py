@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.configuration import context_width, input_channels, vector_width
-from sfumato.engine.family import Foreign
+from sfumato.engine.family import Foreign, NetworkMarks
 
 _UNET = "model.diffusion_model."
 
@@ -89,4 +89,17 @@ ROWS: tuple[Foreign, ...] = (
     Foreign("an upscaler", _has("model.0.weight")),
     Foreign("an upscaler", _has("conv_first.")),
     Foreign("a diffusers pipeline that it does not know", _pipeline),
+)
+
+# Networks for models that are known by sight only, as (title, marks).
+NETWORKS: tuple[tuple[str, NetworkMarks], ...] = (
+    ("Flux.2", NetworkMarks(("flux2", "flux.2", "flux-2"))),
+    ("Flux.1", NetworkMarks(("flux",), keys=("lora_unet_double_blocks", "lora_transformer_single_", "diffusion_model.double_blocks", "transformer.single_"))),
+    ("Stable Diffusion 3", NetworkMarks(("sd3", "stable-diffusion-3", "stable-diffusion-v3"), keys=("lora_unet_joint_blocks", "diffusion_model.joint_blocks"))),
+    ("Stable Cascade", NetworkMarks(("stable-cascade", "wuerstchen"), keys=("lora_prior_",))),
+    ("Qwen-Image", NetworkMarks(("qwen",))),
+    ("Z-Image", NetworkMarks(("zimage", "z-image", "z_image"))),
+    ("Lumina 2", NetworkMarks(("lumina",))),
+    ("Wan", NetworkMarks(("wan",), keys=("lora_unet_blocks_", "diffusion_model.blocks."))),
+    ("a transformer model", NetworkMarks((), keys=("transformer.", "lora_transformer_"))),
 )

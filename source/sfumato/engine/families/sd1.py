@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sfumato.engine.assembly import Assembly, Tower, assemble, native_px
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.configuration import context_width, has_linear_projection, input_channels, vector_width
-from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, PreviewFactors, TextRule, read_anew, variant_of
+from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, NetworkMarks, PreviewFactors, TextRule, read_anew, variant_of
 from sfumato.prompts.chunks import CLIP_L_PADDING
 
 if TYPE_CHECKING:
@@ -56,4 +56,5 @@ FAMILY = Family(
         weights=((0.298, 0.187, -0.158, -0.184), (0.207, 0.286, 0.189, -0.271), (0.208, 0.173, 0.264, -0.473)),
         bias=(0.0, 0.0, 0.0),
     ),
+    networks=NetworkMarks(("sd_v1", "sd_1", "sd1", "stable-diffusion-v1"), context=_CONTEXT_WIDTH),
 )

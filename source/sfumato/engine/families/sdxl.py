@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sfumato.engine.assembly import Assembly, Tower, assemble, native_px
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.configuration import TIME_WIDTH, context_width, input_channels, vector_width
-from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, PreviewFactors, TextRule, VectorRule, read_anew, variant_of
+from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, NetworkMarks, PreviewFactors, TextRule, VectorRule, read_anew, variant_of
 from sfumato.prompts.chunks import CLIP_L_PADDING, OPEN_CLIP_PADDING
 
 if TYPE_CHECKING:
@@ -67,4 +67,7 @@ FAMILY = Family(
         bias=(0.1084, -0.0175, -0.0011),
     ),
     tiny="taesdxl",
+    vae_overflows=True,
+    block_lists="sdxl",
+    networks=NetworkMarks(("sdxl", "stable-diffusion-xl"), context=2048, keys=("lora_te2_", "text_encoder_2.")),
 )

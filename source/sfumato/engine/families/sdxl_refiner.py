@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sfumato.engine.assembly import Assembly, Tower, assemble, native_px
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.configuration import TIME_WIDTH, context_width, input_channels, vector_width
-from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, PreviewFactors, TextRule, VectorRule, read_anew
+from sfumato.engine.family import Check, Family, Keep, LatentFormat, Model, NetworkMarks, PreviewFactors, TextRule, VectorRule, read_anew
 from sfumato.prompts.chunks import OPEN_CLIP_PADDING
 
 if TYPE_CHECKING:
@@ -51,4 +51,6 @@ FAMILY = Family(
         bias=(0.1084, -0.0175, -0.0011),
     ),
     tiny="taesdxl",
+    vae_overflows=True,
+    networks=NetworkMarks(("sdxl_refiner", "stable-diffusion-xl-v1-refiner"), context=1280),
 )
