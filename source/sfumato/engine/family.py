@@ -179,6 +179,7 @@ class Family:
         aligned: levels optimised for this family (the schedule `align_your_steps`).
         preview: standard latent colours; measured from the VAE instead where it is not a standard one.
         tiny: with what the file name of a tiny autoencoder for its latents begins.
+        vae_overflows: its published autoencoders leave the range of half precision.
         block_lists: whose blocks a list of block weights in a prompt has to name.
     """
 
@@ -194,6 +195,7 @@ class Family:
     vector: VectorRule | None = None
     aligned: tuple[float, ...] = ALIGNED
     tiny: str = "taesd"
+    vae_overflows: bool = False
     networks: NetworkMarks = NetworkMarks(())
     block_lists: Literal["sd", "sdxl"] = "sd"
 
