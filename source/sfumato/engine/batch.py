@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sfumato.engine.beside import beside
 from sfumato.engine.blending import Blend, Blended, Differential, Hard, Soft
+from sfumato.engine.control.units import JobControl
 from sfumato.engine.decoding import decode
 from sfumato.engine.encoding import encode_picture, stretched
 from sfumato.engine.family import Model
@@ -50,6 +51,7 @@ class Scene:
     originals: Originals | None
     voices: Voices
     tell: Telling
+    control: JobControl | None = None
 
 
 class Batch:
@@ -128,7 +130,8 @@ class Batch:
                     found = invert(watched(seek), base, plan.inverted, request.alternative_sigma)
                 first = mixed(found, first, request.alternative_randomness)
             x = begin(plan, first, None if plan.inverted else base)
-            told = scene.voices.denoiser(plan, extra, refiner_extra, shortcuts_of(request, self._model))
+            steering = scene.control.attachments(plan, self._model, self._starts) if scene.control else []
+            told = scene.voices.denoiser(plan, extra, refiner_extra, [*steering, *shortcuts_of(request, self._model)])
             blend = self._blend(plan)
             with told as denoise, scene.tell.denoising(self._model, plan.steps.calls) as watched:
                 x = sample(plan, watched(Blended(denoise, blend) if blend else denoise), x, noise)

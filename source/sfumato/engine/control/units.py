@@ -1,0 +1,160 @@
+"""The control of one job: from the units of its request to what is attached to each of its passes.
+
+    control = JobControl(request, blobs, workshop, context.shared(ControlModels))   # opens masks
+    control.find(folders)                                                          # opens headers
+    control.check(first, highres)                                                  # before a checkpoint is loaded
+    control.load(models, check)
+    attachments = control.attachments(plan, model, starts)
+
+What a picture tells a control model is computed once for a size, not once for a batch. The refiner is not steered. Rules: E81 to E83, E75, R10, R97.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sfumato.engine.annotators import Workshop
+from sfumato.engine.attachments import Attachment
+from sfumato.engine.checks import has_highres
+from sfumato.engine.control.files import Base, ControlFile, check_fit, folder_names
+from sfumato.engine.control.kept import ControlModels
+from sfumato.engine.control.kinds import Loaded
+from sfumato.engine.control.maps import UnitPictures, area_of, map_of
+from sfumato.engine.control.steering import Steering
+from sfumato.engine.family import Model
+from sfumato.engine.inputs.opening import open_mask
+from sfumato.engine.inputs.resizing import Size
+from sfumato.engine.originals import Start
+from sfumato.engine.passes import Pass
+from sfumato.engine.plan import Models
+from sfumato.library.models import CONTROL, locate
+from sfumato.protocol.errors import FileTrouble, ImageUnreadable, ModelNotFound
+from sfumato.protocol.requests.control import ControlUnit
+from sfumato.protocol.requests.generate import Generate
+
+# Of pictures that change from loop to loop; the units' own take a place for each size.
+_FEATURES_KEPT = 32
+
+
+class JobControl:
+    """The units of a request that act; it has no problems by itself. Those of weight 0 are off.
+
+    Raises `ImageUnreadable` for a mask.
+    """
+
+    def __init__(self, request: Generate, blobs: Mapping[str, bytes], workshop: Workshop, models: ControlModels) -> None:
+        units = {f"control.{number}": unit for number, unit in enumerate(request.control) if unit.weight}
+        self._pictures = [UnitPictures(unit, blobs[unit.image] if unit.image else b"", _mask(unit, path, blobs), path) for path, unit in units.items()]
+        self._has_highres = has_highres(request)
+        self._workshop = workshop
+        self._kept = models
+        self._files: list[ControlFile] = []
+        self._loaded: dict[tuple[int, int], Loaded] = {}
+        self._features: OrderedDict[Hashable, tuple[Tensor, ...]] = OrderedDict()
+
+    @property
+    def files(self) -> Sequence[ControlFile]:
+        """Of each unit that acts, in order."""
+        return self._files
+
+    def find(self, folders: Sequence[Path]) -> None:
+        """Look for the files and read their headers. Raises the errors of `locate` and `open_control`, with the unit's field as path."""
+        for pictures in self._pictures:
+            field = f"{pictures.path}.model"
+            path = _located(folders, pictures.unit.model, field)
+            try:
+                file = self._kept.file(path)
+                file.kind.check(file, pictures.unit, pictures.path)
+            except FileTrouble as error:
+                error.path = field
+                raise
+            self._files.append(file)
+
+    def check(self, first: Base | None, highres: Base | None) -> None:
+        """Refuse what cannot act on the networks of the first or of the highres pass; None is not looked at. Raises `ModelIncompatible` naming both."""
+        for pictures, file in zip(self._pictures, self._files, strict=True):
+            try:
+                if first is not None:
+                    check_fit(file, first)
+                if highres is not None and self._has_highres:
+                    check_fit(file, highres, of_highres=True)
+            except FileTrouble as error:
+                error.path = f"{pictures.path}.model"
+                raise
+
+    def load(self, models: Models, check: Callable[[], None]) -> None:
+        """Bring the control models into memory for each network they steer. Raises `CorruptFile`, and what `check` raises."""
+        steered = (models.first, models.highres) if self._has_highres else (models.first,)
+        for number, (pictures, file) in enumerate(zip(self._pictures, self._files, strict=True)):
+            for model in steered:
+                try:
+                    self._loaded[number, id(model)] = self._kept.load(file, model, check)
+                except FileTrouble as error:
+                    error.path = f"{pictures.path}.model"
+                    raise
+
+    def attachments(self, plan: Pass, model: Model, starts: Sequence[Start]) -> list[Attachment]:
+        """What steers a pass.
+
+        Args:
+            starts: what each picture of the batch is painted over; empty where they begin from noise.
+        """
+        return [self._attachment(number, plan, model, starts) for number in range(len(self._pictures))]
+
+    def _attachment(self, number: int, plan: Pass, model: Model, starts: Sequence[Start]) -> Attachment:
+        pictures, loaded = self._pictures[number], self._loaded[number, id(model)]
+        factor = model.latent.factor
+        width, height = (side // factor for side in plan.size)
+        distinct = list({id(start): start for start in starts}.values()) or [None]
+        size = (width * loaded.picture_px, height * loaded.picture_px)
+        made = {id(start): self._features_of(number, loaded, size, model, start) for start in distinct}
+        areas = {id(start): area_of(pictures, (width, height), start) for start in distinct}
+        order = [id(start) for start in starts] if len(distinct) > 1 else [id(distinct[0])]
+        features = tuple(torch.cat(each) for each in zip(*(made[key] for key in order), strict=True))
+        area = None if pictures.area is None else torch.cat([each for key in order if (each := areas[key]) is not None]).to(model.device.torch)
+        return loaded.steering(features, Steering.of(pictures.unit, area), pictures.unit, pictures.path)
+
+    def _features_of(self, number: int, loaded: Loaded, size: Size, model: Model, start: Start | None) -> tuple[Tensor, ...]:
+        """What a control model makes of a unit's map, (1, C, h, w) each."""
+        pictures = self._pictures[number]
+        picture = map_of(pictures, size, start, self._workshop) if pictures.depends_on(start) else None
+        key = (number, id(loaded), size, None if picture is None else hashlib.sha256(picture.numpy().tobytes()).digest())
+        if key not in self._features:
+            if picture is None:
+                picture = map_of(pictures, size, start, self._workshop)
+            with torch.inference_mode():
+                self._features[key] = loaded.features(picture.clamp_min(loaded.lowest).to(model.device.torch, model.device.dtype))
+            while len(self._features) > _FEATURES_KEPT:
+                self._features.popitem(last=False)
+        self._features.move_to_end(key)
+        return self._features[key]
+
+
+def _mask(unit: ControlUnit, path: str, blobs: Mapping[str, bytes]) -> Image.Image | None:
+    if not unit.mask:
+        return None
+    try:
+        return open_mask(blobs[unit.mask])
+    except ImageUnreadable as error:
+        error.path = f"{path}.mask"
+        raise
+
+
+def _located(folders: Sequence[Path], name: str, field: str) -> Path:
+    """The file of a name; the name of a diffusers folder means its weights. Raises the errors of `locate`."""
+    try:
+        return locate(folders, name, CONTROL, field)
+    except ModelNotFound as error:
+        for inside in folder_names(name):
+            try:
+                return locate(folders, inside, CONTROL, field)
+            except ModelNotFound:
+                continue
+        raise error from None
