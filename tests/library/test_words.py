@@ -28,7 +28,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def words(models: Path, *widths: int) -> Words:
-    return WordFiles().library(models.parent, [models], widths, unfit="")
+    return WordFiles().library(models.parent, [models], widths)
 
 
 @pytest.mark.rule("P38")

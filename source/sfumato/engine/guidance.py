@@ -23,6 +23,7 @@ from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.denoiser import Network, NetworkInputs, Row, UNetNetwork
 from sfumato.engine.family import Model
 from sfumato.engine.guidance_rules import RULES, GuidanceSettings, Sides, rescaled
+from sfumato.engine.networks.shares import Acting
 from sfumato.engine.patches.freeu import FreeUSettings
 from sfumato.engine.script import ImageState, Script, State, Voice
 from sfumato.protocol.errors import Invalid, Problem
@@ -211,9 +212,13 @@ class _Arrangement:
         blind = self._slots([image.negative for image in images if wanted.blind], is_negative=True, is_blind=True)
         empty = None
         if wanted.empty:
-            shared = len(negative) == 1 and all(image.empty is image.negative[0].conditioning for image in images)
-            empty = negative[0] if shared else self._all([image.empty for image in images], is_negative=True)
-        perturbed = {name: self._all([image.positive[0].conditioning for image in images], perturbation=name) for name in self._perturbations}
+            told = [(image.empty, image.networks) for image in images]
+            shared = len(negative) == 1 and all(
+                one is image.negative[0].conditioning and networks == image.negative[0].networks for (one, networks), image in zip(told, images, strict=True)
+            )
+            empty = negative[0] if shared else self._all(told, is_negative=True)
+        first = [(image.positive[0].conditioning, image.positive[0].networks) for image in images]
+        perturbed = {name: self._all(first, perturbation=name) for name in self._perturbations}
         return _Layout(network.prepare(self._rows, len(images)), positive, negative, blind, empty, perturbed)
 
     def _slots(self, voices: list[tuple[Voice, ...]], is_negative: bool = False, is_blind: bool = False) -> tuple[_Slot, ...]:
@@ -223,7 +228,7 @@ class _Arrangement:
             having = [image for image, own in enumerate(voices) if number < len(own)]
             told = [voices[image][number] for image in having]
             start = len(self._rows)
-            self._rows += [Row(image, voice.conditioning, is_negative, is_blind) for image, voice in zip(having, told, strict=True)]
+            self._rows += [Row(image, voice.conditioning, is_negative, is_blind, networks=voice.networks) for image, voice in zip(having, told, strict=True)]
             weights = [voice.weight for voice in told]
             slots.append(
                 _Slot(
@@ -235,11 +240,11 @@ class _Arrangement:
             )
         return tuple(slots)
 
-    def _all(self, told: list[Conditioning | None], is_negative: bool = False, perturbation: str = "") -> _Slot:
+    def _all(self, told: Sequence[tuple[Conditioning | None, Acting]], is_negative: bool = False, perturbation: str = "") -> _Slot:
         start = len(self._rows)
-        for image, conditioning in enumerate(told):
+        for image, (conditioning, networks) in enumerate(told):
             assert conditioning is not None
-            self._rows.append(Row(image, conditioning, is_negative, perturbation=perturbation))
+            self._rows.append(Row(image, conditioning, is_negative, perturbation=perturbation, networks=networks))
         return _Slot(slice(start, len(self._rows)), None, 1.0, None)
 
 

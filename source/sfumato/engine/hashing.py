@@ -1,4 +1,4 @@
-"""Checksums of checkpoints, computed while no job runs, so that later pictures can name the very file that painted them. Rule: M24 of metadata.
+"""Checksums of checkpoints and networks, computed while no job runs, so that later pictures can name the very file that painted them. Rule: M24 of metadata.
 
 A reading that a job interrupts waits where it is and goes on afterwards; a job is held up by no more than the block being read.
 """
@@ -27,7 +27,7 @@ class IdleHashing:
     def __init__(self) -> None:
         self._idle = threading.Event()
         self._idle.set()
-        self._wanted: dict[Path, Hashes] = {}
+        self._wanted: dict[tuple[Path, bool], Hashes] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -40,12 +40,12 @@ class IdleHashing:
         finally:
             self._idle.set()
 
-    def want(self, path: Path, hashes: Hashes) -> None:
-        """Have the checksum of a checkpoint computed, unless it is known already."""
-        if hashes.known(path) is not None:
+    def want(self, path: Path, hashes: Hashes, *, behind_header: bool = False) -> None:
+        """Have a checksum computed, unless it is known already; `behind_header`: of the weights of a .safetensors file alone."""
+        if hashes.known(path, behind_header=behind_header) is not None:
             return
         with self._lock:
-            self._wanted[path] = hashes
+            self._wanted[path, behind_header] = hashes
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="hashing", daemon=True)
                 self._thread.start()
@@ -62,19 +62,19 @@ class IdleHashing:
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)  # a thread has a priority of its own there
         while (found := self._next()) is not None:
-            path, hashes = found
+            path, is_behind_header, hashes = found
             try:
-                hashes.compute(path, self._check)
+                hashes.compute(path, self._check, behind_header=is_behind_header)
             except (SfumatoError, OSError) as error:
                 log.info("no checksum of %s: %s", path.name, error)
 
-    def _next(self) -> tuple[Path, Hashes] | None:
+    def _next(self) -> tuple[Path, bool, Hashes] | None:
         with self._lock:
             if not self._wanted:
                 self._thread = None
                 return None
-            path = next(iter(self._wanted))
-            return path, self._wanted.pop(path)
+            wanted = next(iter(self._wanted))
+            return *wanted, self._wanted.pop(wanted)
 
     def _check(self) -> None:
         self._idle.wait()

@@ -17,6 +17,7 @@ from sfumato.engine.family import Model
 from sfumato.engine.guidance import GuidedDenoiser, guidance_settings, guiding
 from sfumato.engine.guidance_rules import GuidanceSettings
 from sfumato.engine.inputs.resizing import Size
+from sfumato.engine.networks.acting import JobNetworks
 from sfumato.engine.noise import ImageSeed
 from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models, Plan
@@ -51,9 +52,20 @@ class Voices:
 
     Args:
         areas: softened pictures of where the parts behind each AND act.
+        networks: those that the texts name, opened for the models.
     """
 
-    def __init__(self, request: Generate, plan: Plan, models: Models, texts: JobTexts, cache: EncodingCache, areas: Sequence[Array], tell: Telling) -> None:
+    def __init__(
+        self,
+        request: Generate,
+        plan: Plan,
+        models: Models,
+        texts: JobTexts,
+        cache: EncodingCache,
+        areas: Sequence[Array],
+        tell: Telling,
+        networks: JobNetworks,
+    ) -> None:
         self.warnings: list[JobWarning] = []
         self._request = request
         self._plan = plan
@@ -62,6 +74,7 @@ class Voices:
         self._cache = cache
         self._areas = areas
         self._tell = tell
+        self._networks = networks
         self._conditioners: dict[int, Conditioner] = {}
         self._scripts: dict[tuple[object, ...], Script] = {}
         # Of the batch at hand: (kind and loop of a pass) -> its scripts.
@@ -85,7 +98,7 @@ class Voices:
                 script = self._write(part, lambda done, _, before=before: self._tell.encoding(before + done, total))
                 self._scripts[part.key] = script
                 self.warnings += [warning for warning in script.warnings if warning not in self.warnings]
-        self.warnings += [warning for warning in self._texts.warnings if warning not in self.warnings]
+        self.warnings += [warning for warning in (*self._texts.warnings, *self._networks.warnings) if warning not in self.warnings]
 
     @contextmanager
     def denoiser(self, plan: Pass, extra: Tensor | None, refiner_extra: Tensor | None = None, attachments: Sequence[Attachment] = ()) -> Iterator[PairDenoiser]:
@@ -139,8 +152,10 @@ class Voices:
         return parts
 
     def _guiding(self, part: _Part, extra: Tensor | None, planned: int, attachments: Sequence[Attachment] = ()) -> AbstractContextManager[GuidedDenoiser]:
-        inputs = NetworkInputs(told_of(self._request, *part.size), extra)
-        return guiding(part.model, self._scripts[part.key], part.settings, inputs, planned, attachments)
+        inputs, script = NetworkInputs(told_of(self._request, *part.size), extra), self._scripts[part.key]
+        with self._tell.timed("networks"):
+            networks = self._networks.of(part.model).bring(script.networks)
+        return guiding(part.model, script, part.settings, inputs, planned, [*attachments, *networks])
 
     def _write(self, part: _Part, report: Report) -> Script:
         device, factor = part.model.device.torch, part.model.latent.factor
@@ -151,5 +166,5 @@ class Voices:
     def _conditioner(self, model: Model) -> Conditioner:
         if id(model) not in self._conditioners:
             settings: TextSettings = text_settings(self._request)
-            self._conditioners[id(model)] = Conditioner(model, settings, self._cache)
+            self._conditioners[id(model)] = Conditioner(model, settings, self._cache, networks=self._networks.of(model))
         return self._conditioners[id(model)]

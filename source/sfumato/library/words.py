@@ -24,11 +24,10 @@ STYLES_FOLDER = "styles"
 WILDCARDS_FOLDER = "wildcards"
 BLOCK_WEIGHTS_FILE = "block_weights.txt"
 
-# The engine reads these files in a later version; until then they are found, left out and named in the result.
-NOT_APPLIED = "'{}' is not applied: this version reads neither networks nor embeddings."
-
 _CATEGORIES: Mapping[NetworkKind, str] = MappingProxyType({"lora": LORA, "hypernet": HYPERNETWORK})
 _OUTPUT_NAME = "ss_output_name"  # under which trainers of the kohya family write what they called the file
+# What of the words does not depend on the model.
+_LISTED = frozenset({"_styles", "_wildcard_files", "_lines", "_networks", "_presets"})
 
 
 def style_files(data: Path) -> list[Path]:
@@ -48,17 +47,16 @@ class WordFiles:
         self._headers: dict[Path, tuple[tuple[int, int], Header | None]] = {}
         self._wildcards: dict[Path, Wildcards] = {}
 
-    def library(self, data: Path, models: Sequence[Path], widths: Sequence[int] = (), *, unfit: str = NOT_APPLIED) -> "Words":
+    def library(self, data: Path, models: Sequence[Path], widths: Sequence[int] = ()) -> "Words":
         """What a job may name.
 
         Args:
             data: the data folder: styles, wildcards and block weights are in it.
             models: models folders.
             widths: of the model's text encoders, in their order; embeddings of others are unfit. Empty if the model is not known.
-            unfit: why no network can be used, with `{}` for the name; empty if they can.
         """
         wildcards = self._wildcards.setdefault(data, Wildcards([data / WILDCARDS_FOLDER]))
-        return Words(data, tuple(models), tuple(widths), unfit, wildcards, self.header)
+        return Words(data, tuple(models), tuple(widths), wildcards, self.header)
 
     def header(self, entry: ModelEntry) -> Header | None:
         """The header of a safetensors file; None if it has none that can be read."""
@@ -80,9 +78,14 @@ class Words:
     data: Path
     models: tuple[Path, ...]
     widths: tuple[int, ...]
-    unfit: str
     wildcards: Wildcards
     header: Callable[[ModelEntry], Header | None]
+
+    def fitting(self, widths: Sequence[int]) -> "Words":
+        """The same words, for a model whose text encoders have these widths; what was listed already is not listed again."""
+        made = replace(self, widths=tuple(widths))
+        made.__dict__.update({name: value for name, value in self.__dict__.items() if name in _LISTED})
+        return made
 
     def style(self, name: str) -> Style | None:
         return self._styles.get(name)
@@ -148,7 +151,7 @@ class Words:
             str(entry.path),
             header.metadata.get(_OUTPUT_NAME, "") if header else "",
             hashes.known(entry.path) or "",
-            entry.reason or self.unfit.format(entry.path.stem),
+            entry.reason,
             tuple(word.embedding(entry.path) for word in bundled_words(header)) if header else (),
         )
 

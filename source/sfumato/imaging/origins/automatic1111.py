@@ -10,9 +10,11 @@ import re
 from collections.abc import Mapping
 
 from sfumato.imaging.claims import Claims, model_name, network_tag
+from sfumato.imaging.controls import hash_of, key_of, role_of
 from sfumato.imaging.infotext import Infotext
 from sfumato.imaging.labels import REMARKS, TEMPLATES, claims_of
 from sfumato.imaging.saying import Said
+from sfumato.protocol.params.control import UNITS
 
 _VERSION = re.compile(r"(?:f[0-9.]+)?v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:-(\d{1,6}))?")
 _OLD_FIRST_PASS_PIXELS = 512 * 512
@@ -79,6 +81,9 @@ def _add_hashes(claims: Claims, pairs: Mapping[str, Said], unknown: dict[str, Sa
     for label, name in (("Refiner", "refiner"), ("Hires checkpoint", "hr_model")):
         if found := re.search(r"\[([0-9a-fA-F]{6,64})\]\s*$", str(pairs.get(label, ""))):
             claims.hashes[name] = found[1].lower()
+    for number in range(UNITS):
+        if digits := hash_of(pairs.get(key_of(number), "")):
+            claims.hashes[role_of(number)] = digits
     for label in ("Lora hashes", "TI hashes"):
         for item in str(pairs.get(label, "")).split(","):
             name, _, digits = item.rpartition(":")
@@ -117,7 +122,7 @@ def _add_defaults(claims: Claims, pairs: Mapping[str, Said]) -> None:
     # Layer 1 is SD1's own, and the others' own is read whatever the text says.
     if str(claims.fields.get("clip_skip", "")).strip() in ("", "1"):
         claims.fields["clip_skip"] = 0
-    claims.switch(lone_weight=True, dynamic=False)
+    claims.switch(lone_weight=True, tag_schedules=False, dynamic=False)
     version = parsed_version(str(pairs.get("Version", "")))
     if version is None:
         return

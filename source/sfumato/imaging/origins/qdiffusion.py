@@ -49,7 +49,7 @@ def read(texts: Texts) -> Claims | None:
             claims.keep({label: value})
     # Its merges and poses are kept whole.
     claims.keep({chunk: texts.keywords.get(chunk, "") for chunk in _OTHER_CHUNKS})
-    claims.switch(and_default=0.8, negative_and=True, attention_negative="value")
+    claims.switch(lora_order="unet_te", and_default=0.8, negative_and=True, attention_negative="value")
     return claims
 
 

@@ -168,6 +168,9 @@ class Generate(Request):
     comments: params.text.Comments = True
     dynamic: params.text.Dynamic = True
     special_words: params.text.SpecialWords = True
+    strict_networks: params.networks.StrictNetworks = False
+    lora_order: params.networks.LoraOrder = "te_unet"
+    tag_schedules: params.networks.TagSchedules = True
     comma_padding_backtrack: params.text.CommaBacktrack = 20
     pad_conds: params.text.PadConditioning = "off"
     wildcard_seed: params.text.WildcardSeed = -1
@@ -195,6 +198,9 @@ class Generate(Request):
     vae_dtype: params.operation.VaePrecision = "auto"
     attention: params.operation.Attention = "auto"
     deterministic: params.operation.Deterministic = False
+    vae_tiling: params.operation.VaeTiling = "auto"
+    offload: params.operation.Offload = "auto"
+    memory_limit: params.operation.MemoryLimit = 0.0
     metadata: params.operation.Metadata = "full"
     format: params.operation.PictureFormat = "png"
     quality: params.operation.Quality = 92
