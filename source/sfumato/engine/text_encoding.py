@@ -30,7 +30,15 @@ class Hidden:
         return self.states.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
 
-def read_chunk(encoder: TextEncoder, tokens: Sequence[int], layer: int, final_norm: bool, pooled: bool) -> Hidden:
+def read_chunk(
+    encoder: TextEncoder,
+    tokens: Sequence[int],
+    layer: int,
+    final_norm: bool,
+    pooled: bool,
+    vectors: Sequence[tuple[int, Tensor]] = (),
+    device: torch.device | None = None,
+) -> Hidden:
     """One pass of a tower.
 
     Args:
@@ -38,10 +46,15 @@ def read_chunk(encoder: TextEncoder, tokens: Sequence[int], layer: int, final_no
         layer: counted from the end of the tower as it was made, 1 is the last.
         final_norm: whether the tower's last norm is applied to that layer.
         pooled: whether the pooled vector is wanted: last layer, normed, at the (first) end token, projected.
+        vectors: (place, (k, width)) that the tower reads instead of what it knows of the k tokens from that place on.
+        device: on which the tower works, where its weights wait elsewhere; None = where they are.
     """
     body = clip_body(encoder.tower)
-    device = body.embeddings.token_embedding.weight.device
-    hidden = body.embeddings(input_ids=torch.tensor([list(tokens)], device=device))
+    device = device or body.embeddings.token_embedding.weight.device
+    words = body.embeddings.token_embedding(torch.tensor([list(tokens)], device=device))
+    for place, table in vectors:
+        words[0, place : place + len(table)] = table.to(words)
+    hidden = body.embeddings(inputs_embeds=words)
     mask = _causal(hidden)
     wanted = encoder.blocks(layer)
     states = hidden
@@ -58,7 +71,7 @@ def read_chunk(encoder: TextEncoder, tokens: Sequence[int], layer: int, final_no
     if not pooled or encoder.projection is None:
         return Hidden(states.float())
     last = body.final_layer_norm(hidden[:, list(tokens).index(END)])
-    return Hidden(states.float(), functional.linear(last, encoder.projection).float())
+    return Hidden(states.float(), functional.linear(last, encoder.projection.to(last.device)).float())
 
 
 def _causal(hidden: Tensor) -> Tensor:

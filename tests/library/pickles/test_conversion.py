@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import hashlib
 import io
+import json
 import os
 import pickle
 import random
@@ -24,6 +25,7 @@ from sfumato.jobs.registry import filled
 from sfumato.library.pickles import isolated
 from sfumato.library.pickles.conversion import SOURCE_HASH, convert
 from sfumato.library.pickles.machine import OPCODE_LIMIT, Refused, read_pickle
+from sfumato.library.pickles.tensors import VALUES
 from sfumato.library.safetensors_header import read_header
 from sfumato.protocol.errors import ConversionRefused, Invalid, ModelUnsupported, Stopped
 from sfumato.protocol.messages import Failed, Finished, Submit
@@ -87,6 +89,26 @@ def test_embeddings_and_upscalers_keep_their_names(tmp_path: Path) -> None:
     torch.save({"params_ema": {"conv.weight": vector}}, tmp_path / "up.pth")
     _same(convert(tmp_path / "x.pt").path, {"string_to_param.*": vector})
     _same(convert(tmp_path / "up.pth").path, {"conv.weight": vector})
+
+
+@pytest.mark.rule("E11", "E90")
+def test_plain_values_beside_the_weights_are_kept_in_the_header(tmp_path: Path) -> None:
+    layers = {"linear.0.weight": torch.randn(4, 4), "linear.0.bias": torch.randn(4)}
+    plain = {"activation_func": "swish", "is_layer_norm": True, "layer_structure": [1, 2, 1], "dropout": (0.0, 0.3), "step": 7, "optional_info": None}
+    rest = {"nested": {"a": 1}, "text": "x" * 2000, "huge": 1 << 70, "odd": float("nan"), "long": list(range(100)), "deep": [[1]], 3: "no name"}
+    torch.save({768: (layers, layers), **plain, **rest}, tmp_path / "hyper.pt")
+    converted = convert(tmp_path / "hyper.pt")
+    header = read_header(converted.path)
+    assert set(header.tensors) == {f"768.{side}.{name}" for side in (0, 1) for name in layers}
+    assert json.loads(header.metadata[VALUES]) == {**plain, "dropout": [0.0, 0.3]}
+    assert "activation_func" in converted.left_out and "nested.a" in converted.left_out
+
+
+def test_parameters_of_a_module_are_found(tmp_path: Path) -> None:
+    vector = torch.randn(2, 8)
+    torch.save({"string_to_param": torch.nn.ParameterDict({"*": vector})}, tmp_path / "x.bin")
+    converted = convert(tmp_path / "x.bin")
+    _same(converted.path, {"string_to_param.*": vector})
 
 
 class _Runs:
