@@ -15,7 +15,10 @@ from typing import Any
 from sfumato.imaging.encoding import FORMATS
 from sfumato.library.presets import PRESETS
 from sfumato.protocol.errors import Invalid, Problem
+from sfumato.protocol.requests import Request
+from sfumato.protocol.requests.annotate import Annotate
 from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.requests.upscale import Upscale
 from sfumato.protocol.specs import ParamSpec, specs, validate
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
@@ -28,11 +31,22 @@ _PICTURES = {spec.name: spec for spec in specs(Generate) if spec.widget == "imag
 
 @dataclass(frozen=True)
 class Asked:
-    """One job; `blobs` are the pictures its request names, `file` is where the result goes (None: the numbered outputs folder)."""
+    """One job of a `kind`; `blobs` are the pictures its request names, `file` is where the result goes (None: the numbered outputs folder)."""
 
-    request: Generate
+    request: Request
     blobs: Mapping[str, bytes]
     file: Path | None
+    kind: str = "generate"
+
+    @property
+    def count(self) -> int:
+        """How many pictures it makes."""
+        return getattr(self.request, "batch_size", 1) * getattr(self.request, "batch_count", 1)
+
+    @property
+    def form(self) -> str:
+        """The format they are written in."""
+        return getattr(self.request, "format", "png")
 
 
 def jobs_of(options: argparse.Namespace) -> Iterator[Asked]:
@@ -43,7 +57,7 @@ def jobs_of(options: argparse.Namespace) -> Iterator[Asked]:
     output: Path | None = options.output
     if output is not None and "format" not in given:
         # The ending says it.
-        given["format"] = next((form for form, row in FORMATS.items() if output.suffix.lower() in row.suffixes), "png")
+        given["format"] = _form_of(output)
     image = given.get("image")
     if not isinstance(image, Path) or not image.is_dir():
         return iter([_job(given, output)])
@@ -60,10 +74,46 @@ def jobs_of(options: argparse.Namespace) -> Iterator[Asked]:
     )
 
 
-def _pictures_of(folder: Path) -> list[Path]:
+def map_of(options: argparse.Namespace) -> Asked:
+    """The job that makes a control map. Raises `Invalid` for what cannot be."""
+    given: dict[str, Any] = {spec.name: getattr(options, spec.name) for spec in specs(Annotate) if hasattr(options, spec.name)}
+    blobs: dict[str, bytes] = {}
+    for spec in specs(Annotate):
+        if spec.widget == "image" and spec.name in given:
+            given[spec.name] = _sent(spec, given[spec.name], blobs)
+    return Asked(validate(Annotate, given), blobs, options.output, "annotate")
+
+
+def larger_of(options: argparse.Namespace) -> Iterator[Asked]:
+    """The jobs that enlarge pictures, one each, made when their turn comes. Raises `Invalid` for what cannot be, as far as it shows before anything is read."""
+    given: dict[str, Any] = {spec.name: getattr(options, spec.name) for spec in specs(Upscale) if hasattr(options, spec.name)}
+    pictures = [picture for file in options.files for picture in (_pictures_of(file, "images") if file.is_dir() else [file])]
+    output: Path | None = options.output
+    if output is None or output.is_dir():
+        ending = FORMATS[validate(Upscale, {"format": given.get("format", "png")}).format].suffixes[0]
+        return (_larger(given, picture, output / f"{picture.stem}{ending}" if output else None) for picture in pictures)
+    if len(pictures) > 1 or options.files[0].is_dir():
+        raise Invalid([Problem("output", f"'{output}' is no folder; with several pictures the results need one, in which they keep their names.")])
+    if "format" not in given:
+        given["format"] = _form_of(output)
+    return iter([_larger(given, pictures[0], output)])
+
+
+def _larger(given: Mapping[str, Any], picture: Path, file: Path | None) -> Asked:
+    blobs: dict[str, bytes] = {}
+    spec = next(spec for spec in specs(Upscale) if spec.name == "images")
+    return Asked(validate(Upscale, {**given, "images": (_sent(spec, picture, blobs),)}), blobs, file, "upscale")
+
+
+def _form_of(output: Path) -> str:
+    """The format that a file's ending says."""
+    return next((form for form, row in FORMATS.items() if output.suffix.lower() in row.suffixes), "png")
+
+
+def _pictures_of(folder: Path, field: str = "image") -> list[Path]:
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith("."))
     if not found:
-        raise Invalid([Problem("image", f"There are no pictures in the folder '{folder}'.")])
+        raise Invalid([Problem(field, f"There are no pictures in the folder '{folder}'.")])
     return found
 
 

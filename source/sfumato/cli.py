@@ -19,7 +19,10 @@ from sfumato.config import Settings, find_places
 from sfumato.jobs.places import Places
 from sfumato.library.presets import PRESETS
 from sfumato.protocol.errors import Invalid, Problem, SfumatoError
+from sfumato.protocol.requests import Request
+from sfumato.protocol.requests.annotate import Annotate
 from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.requests.upscale import Upscale
 from sfumato.protocol.specs import ParamSpec, specs, validate
 
 if TYPE_CHECKING:
@@ -83,6 +86,39 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--replace", action="store_true", help="write over an existing FILE")
     generate.set_defaults(run=_generate)
 
+    annotate = commands.add_parser(
+        "annotate",
+        help="make the map of a picture that steers a ControlNet",
+        description="Make the map of a picture that steers a ControlNet: edges, depth, poses and others. See docs/parameters.md for the preprocessors.",
+    )
+    annotate.add_argument("preprocessor", metavar="PREPROCESSOR", help=_help(_spec("preprocessor", Annotate)))
+    annotate.add_argument("image", metavar="FILE", type=Path, help=_help(_spec("image", Annotate)))
+    for spec in specs(Annotate):
+        if spec.name not in ("preprocessor", "image"):
+            _add_flag(annotate, spec)
+    annotate.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write the map (.png); default: named in the outputs folder")
+    annotate.add_argument("--replace", action="store_true", help="write over an existing FILE")
+    annotate.set_defaults(run=_annotate)
+
+    upscale = commands.add_parser(
+        "upscale",
+        help="make pictures larger and mend faces in them",
+        description="Make pictures larger, by a filter or by a model from the folder upscalers, and mend faces in them.",
+    )
+    upscale.add_argument("files", metavar="FILE", type=Path, nargs="+", help="a picture, or a folder of pictures")
+    for spec in specs(Upscale):
+        if spec.name != "images":
+            _add_flag(upscale, spec)
+    upscale.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="where to write the picture, its ending is its format; or a folder, in which the results keep their names; default: named in the outputs folder",
+    )
+    upscale.add_argument("--replace", action="store_true", help="write over existing files")
+    upscale.set_defaults(run=_upscale)
+
     models = commands.add_parser("models", help="list the models that were found", description="List the models that were found.")
     models.add_argument("--json", action="store_true", help="print JSON")
     models.set_defaults(run=_models)
@@ -121,8 +157,8 @@ def _plain(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
-def _spec(name: str) -> ParamSpec:
-    return next(spec for spec in specs(Generate) if spec.name == name)
+def _spec(name: str, request: type[Request] = Generate) -> ParamSpec:
+    return next(spec for spec in specs(request) if spec.name == name)
 
 
 def _help(spec: ParamSpec) -> str:
@@ -162,6 +198,20 @@ def _generate(options: argparse.Namespace, places: Places) -> int:
     from sfumato.terminal import run_generate
 
     return DONE if run_generate(jobs_of(options), places, options.replace) else STOPPED
+
+
+def _annotate(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.asked import map_of  # as above
+    from sfumato.terminal import run_generate
+
+    return DONE if run_generate([map_of(options)], places, options.replace) else STOPPED
+
+
+def _upscale(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.asked import larger_of  # as above
+    from sfumato.terminal import run_generate
+
+    return DONE if run_generate(larger_of(options), places, options.replace) else STOPPED
 
 
 def _models(options: argparse.Namespace, places: Places) -> int:

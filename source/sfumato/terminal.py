@@ -37,11 +37,12 @@ class Destination:
 
     file: Path | None
     replace: bool
+    kind: str = "generate"
 
     def check(self, count: int, form: str, places: Places) -> None:
         """Refuse before any work what could not be written after it; raises `Invalid` or `NotWritable`."""
         if self.file is None:
-            folder = make_folder(folder_of(places.outputs, "generate"))
+            folder = make_folder(folder_of(places.outputs, self.kind))
             if not os.access(folder, os.W_OK):
                 raise NotWritable(str(folder))
             return
@@ -75,7 +76,7 @@ class Destination:
     def write(self, index: int, data: bytes, places: Places, beside: Mapping[str, str]) -> Path:
         """Write picture number `index`, and beside it the texts by ending that it had no room for; raises `DiskFull` or `NotWritable`."""
         if self.file is None:
-            return save_picture(places.outputs, "generate", data, pattern=places.naming, sidecars=places.sidecars, beside=beside)
+            return save_picture(places.outputs, self.kind, data, pattern=places.naming, sidecars=places.sidecars, beside=beside)
         path = self._numbered(index)
         write = replace_file if self.replace else write_new
         try:
@@ -140,7 +141,7 @@ def run_generate(jobs: Iterable[Asked], places: Places, replace: bool) -> bool:
     _check(job, replace, places)
     with _local_inference(places) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
         while job is not None:
-            if not _run(job, Destination(job.file, replace), endpoint, listener, places, bars):
+            if not _run(job, Destination(job.file, replace, job.kind), endpoint, listener, places, bars):
                 return False
             job = next(waiting, None)
             if job is not None:
@@ -149,11 +150,11 @@ def run_generate(jobs: Iterable[Asked], places: Places, replace: bool) -> bool:
 
 
 def _check(job: Asked, replace: bool, places: Places) -> None:
-    Destination(job.file, replace).check(job.request.batch_size * job.request.batch_count, job.request.format, places)
+    Destination(job.file, replace, job.kind).check(job.count, job.form, places)
 
 
 def _run(job: Asked, destination: Destination, endpoint: LocalInference, listener: _Listener, places: Places, bars: _Bars) -> bool:
-    submit = Submit(job=uuid.uuid4().hex, kind="generate", params=job.request.model_dump(), blobs=dict(job.blobs))
+    submit = Submit(job=uuid.uuid4().hex, kind=job.kind, params=job.request.model_dump(), blobs=dict(job.blobs))
     endpoint.send(submit)
 
     def stop() -> None:

@@ -7,7 +7,7 @@ are known already, since a picture never waits for one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,13 +21,16 @@ import torch
 from sfumato.engine.checkpoint import Checkpoint
 from sfumato.engine.decoding import Pixels
 from sfumato.engine.device import Device
+from sfumato.imaging.controls import role_of
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import Encoded, encode
 from sfumato.imaging.infotext import write_infotext
 from sfumato.imaging.labels import pairs_of
 from sfumato.imaging.picture import from_rgb
 from sfumato.imaging.saying import Facts
-from sfumato.library.hashes import SHORT_DIGITS, Hashes
+from sfumato.imaging.texts import read_texts
+from sfumato.library.hashes import SHORT_DIGITS, Hashes, embedding_hash, network_hash
+from sfumato.protocol.params.control import UNITS
 from sfumato.protocol.params.text import PROMPT_LIMIT
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
@@ -37,8 +40,12 @@ PENDING = "pending"
 # Fields that name pictures, by blob or checksum.
 _PICTURES = tuple(spec.name for spec in specs(Generate) if spec.widget == "image")
 _PROMPTS = tuple(spec.name for spec in specs(Generate) if spec.max_length == PROMPT_LIMIT)
+# Fields that hold objects, and which of theirs name pictures.
+_PICTURES_OF_OBJECTS = {spec.name: tuple(field.name for field in spec.fields if field.widget == "image") for spec in specs(Generate) if spec.fields}
 # A model's field in the request; roles without one have no key in an infotext.
-_FIELD_OF_ROLE = {"checkpoint": "model", "vae": "vae", "refiner": "refiner", "hr_model": "hr_model"}
+_FIELD_OF_ROLE = {"checkpoint": "model", "vae": "vae", "refiner": "refiner", "hr_model": "hr_model"} | {
+    role_of(number): role_of(number) for number in range(UNITS)
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class UsedModel:
     """A file or folder that took part.
 
     Attributes:
-        role: "checkpoint", "vae", "clip", "clip_2", "refiner", "hr_model", "lora", "embedding" ...
+        role: "checkpoint", "vae", "clip", "clip_2", "refiner", "hr_model", "control.0", "lora", "embedding" ...
         name: as a request names it.
         title: as other programs name it: the file without folder and ending.
         path: where it is; never written.
@@ -90,6 +97,17 @@ class UsedInput:
         return UsedInput(role, blob, hashlib.sha256(data).hexdigest(), width, height)
 
 
+def inputs_of_controls(request: Generate, blobs: Mapping[str, bytes]) -> list[UsedInput]:
+    """The pictures and masks that controls have of their own, measured by their headers; joints as JSON have no size."""
+    found = []
+    for number, unit in enumerate(request.control):
+        for field in _PICTURES_OF_OBJECTS["control"]:
+            if blob := getattr(unit, field):
+                texts = read_texts(blobs[blob])
+                found.append(UsedInput.of(f"{role_of(number)}.{field}", blob, blobs[blob], texts.width, texts.height))
+    return found
+
+
 @dataclass(frozen=True)
 class Settled:
     """What a plan made definite for all pictures of a job.
@@ -127,6 +145,7 @@ class Made:
         seed, variation_seed: of this picture.
         prompt ... hr_negative: as they were understood: styles applied, choices made, comments removed, network tags kept.
         networks: name, kind and weights of each network that was used.
+        models: their files, and those of embeddings, named as the prompt names them.
         stage: "final", or what an intermediate picture shows.
         incomplete: calls done and planned, of a picture cut short.
     """
@@ -139,6 +158,7 @@ class Made:
     hr_prompt: str = ""
     hr_negative: str = ""
     networks: tuple[Mapping[str, Any], ...] = ()
+    models: tuple[UsedModel, ...] = ()
     stage: str = "final"
     incomplete: tuple[int, int] | None = None
 
@@ -177,7 +197,7 @@ class Recorder:
             },
             datetime.now(UTC).astimezone(),
             resolved=self._resolved(made, is_free),
-            models=self._models,
+            models=[*self._models, *(_told(used, self.hashes.known(used.path)) for used in made.models)],
             inputs=[{key: value for key, value in asdict(used).items() if key != "blob"} for used in self.inputs],
             engine=self._engine,
             # A sentence may quote the prompt.
@@ -201,6 +221,8 @@ class Recorder:
             acting=settled.acting,
             names={_FIELD_OF_ROLE[used.role]: used.title for used in self.models if used.role in _FIELD_OF_ROLE},
             hashes={_FIELD_OF_ROLE[used.role]: digest[:SHORT_DIGITS] for used, digest in self._digests if used.role in _FIELD_OF_ROLE and digest},
+            loras=_known_hashes(made.models, "lora", lambda path: network_hash(path, self.hashes)),
+            embeddings=_known_hashes(made.models, "embedding", lambda path: embedding_hash(path, self.hashes)),
             prompt=made.prompt,
             negative=made.negative,
             hr_prompt=made.hr_prompt,
@@ -222,6 +244,11 @@ class Recorder:
         for name in _PICTURES:
             value = getattr(self.request, name)
             changes[name] = tuple(checksums.get(item, item) for item in value) if isinstance(value, tuple) else checksums.get(value, value)
+        for name, pictures in _PICTURES_OF_OBJECTS.items():
+            changes[name] = tuple(
+                item.model_copy(update={field: checksums.get(getattr(item, field), getattr(item, field)) for field in pictures})
+                for item in getattr(self.request, name)
+            )
         if self.request.metadata == "prompt_free":
             changes |= {name: hidden(getattr(self.request, name)) for name in _PROMPTS}
             changes["styles"] = tuple(hidden(name) for name in self.request.styles)
@@ -233,9 +260,7 @@ class Recorder:
 
     @cached_property
     def _models(self) -> list[dict[str, Any]]:
-        return [
-            {"role": used.role, "name": used.name, "family": used.family, "sha256": digest or PENDING, "bytes": used.bytes} for used, digest in self._digests
-        ]
+        return [_told(used, digest) for used, digest in self._digests]
 
     @cached_property
     def _engine(self) -> dict[str, Any]:
@@ -267,6 +292,15 @@ class Recorder:
         if self.request.metadata != "prompt_free":
             return made
         return replace(made, prompt=hidden(made.prompt), negative=hidden(made.negative), hr_prompt=hidden(made.hr_prompt), hr_negative=hidden(made.hr_negative))
+
+
+def _told(used: UsedModel, digest: str | None) -> dict[str, Any]:
+    return {"role": used.role, "name": used.name, "family": used.family, "sha256": digest or PENDING, "bytes": used.bytes}
+
+
+def _known_hashes(models: Sequence[UsedModel], role: str, hash_of: Callable[[Path], str | None]) -> dict[str, str]:
+    """Name -> first digits, of files whose checksum is known."""
+    return {used.name: digits for used in models if used.role == role and (digits := hash_of(used.path))}
 
 
 def hidden(text: str) -> str:

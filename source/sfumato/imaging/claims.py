@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 from sfumato.imaging.saying import Fields, rows
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.requests.generate import Generate
@@ -80,7 +82,8 @@ def judged(claims: Mapping[str, Any]) -> tuple[Fields, list[str]]:
             fields.pop(problem.path.split(".")[0], None)
             warnings.append(f"{problem.sentence} The picture's value was left out.")
         request = validate(Generate, fields)
-    return {name: getattr(request, name) for name in fields}, warnings
+    plain = request.model_dump()
+    return {name: plain[name] for name in fields}, warnings
 
 
 def as_kind(spec: ParamSpec, value: Any) -> Any:
@@ -97,13 +100,22 @@ def as_kind(spec: ParamSpec, value: Any) -> Any:
         case "list":
             if not isinstance(value, list | tuple):
                 raise ValueError(f"{_shown(value)} is no list")
-            return tuple(value)
+            return tuple(_object(spec, item) for item in value) if spec.fields else tuple(value)
         case _:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return str(value)
             if not isinstance(value, str):
                 raise ValueError(f"{_shown(value)} is no text")
             return value
+
+
+def _object(spec: ParamSpec, value: Any) -> Fields:
+    """One object of a list, each of its fields as its kind; what newer versions may have in it is left out."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{_shown(value)} is no object")
+    return {field.name: as_kind(field, value[field.name]) for field in spec.fields if field.name in value}
 
 
 def _checksums(spec: ParamSpec, value: Any) -> Any:

@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image, features
@@ -84,6 +85,7 @@ def encode(
     postprocessing: str = "",
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> Encoded:
     """The picture as a file, with the texts given and no others. Without an infotext and a record no text at all is written (level "none").
 
@@ -94,6 +96,7 @@ def encode(
         quality: 1..100, of jpeg, webp and avif; 100 makes webp lossless.
         postprocessing: how a source was upscaled or restored, in the form of an infotext's last line (PNG only, as elsewhere).
         icc_profile, dpi: of the picture this one was made from.
+        texts: others by keyword, such as the joints of a pose (PNG only).
 
     Raises:
         MissingPackage: Pillow was built without this format.
@@ -110,7 +113,7 @@ def encode(
     kept: dict[str, Any] = ({"icc_profile": icc_profile} if icc_profile else {}) | ({"dpi": dpi} if dpi else {})
     sidecars: dict[str, str] = {}
     if form == "png":
-        kept["pnginfo"] = _png_texts(infotext, own, postprocessing)
+        kept["pnginfo"] = _png_texts({INFOTEXT_KEYWORD: infotext, POSTPROCESSING_KEYWORD: postprocessing, **texts}, own)
     elif infotext or own is not None:
         kept["exif"] = b"Exif\0\0" + _fitting_exif(whole_characters(infotext), own, row, sidecars, warnings)
     if image.info:
@@ -122,19 +125,19 @@ def encode(
     return Encoded(file.getvalue(), row.mime, row.suffixes[0], sidecars, tuple(warnings))
 
 
-def _png_texts(infotext: str, own: Document | None, postprocessing: str) -> PngInfo:
-    texts = PngInfo()
-    for keyword, text in ((INFOTEXT_KEYWORD, infotext), (POSTPROCESSING_KEYWORD, postprocessing)):
+def _png_texts(texts: Mapping[str, str], own: Document | None) -> PngInfo:
+    chunks = PngInfo()
+    for keyword, text in texts.items():
         if text:
             text = whole_characters(text).replace("\0", " ")  # a zero byte ends a text for many readers
             if is_unmistakable_latin_1(text):
-                texts.add_text(keyword, text)
+                chunks.add_text(keyword, text)
             else:
-                texts.add_itxt(keyword, text)
+                chunks.add_itxt(keyword, text)
     if own is not None:
         text = written(own)
-        texts.add_itxt(OWN_KEYWORD, text, zip=len(text.encode()) > _DEFLATED_ABOVE_BYTES)
-    return texts
+        chunks.add_itxt(OWN_KEYWORD, text, zip=len(text.encode()) > _DEFLATED_ABOVE_BYTES)
+    return chunks
 
 
 def _fitting_exif(infotext: str, own: Document | None, row: _Format, sidecars: dict[str, str], warnings: list[str]) -> bytes:

@@ -31,7 +31,8 @@ _ORDER = (
     "Discard penultimate sigma", "SGM noise multiplier", "UniPC variant", "UniPC skip type", "UniPC order", "UniPC lower order final",
     "Beta schedule alpha", "Beta schedule beta", "NGMS", "NGMS all steps", "Skip Early CFG", "Pad conds", "Pad conds v0", "CFG rescale", "CFG interval",
     "Guidance rule", "PAG scale", "Distilled CFG Scale", "Emphasis", "Old prompt editing timelines", "Noise Schedule", "VAE Encoder", "VAE Decoder",
-    "Lora hashes", "TI hashes", "Prediction type", "Prompt switches", "Template", "Negative Template", "Script", "X Type", "X Values", "Fixed X Values",
+    "Lora hashes", "TI hashes", "Prediction type", "Prompt switches", "Template", "Negative Template", "ControlNet 0", "ControlNet 1",
+    "ControlNet 2", "ControlNet 3", "ControlNet 4", "ControlNet 5", "ControlNet 6", "ControlNet 7", "Script", "X Type", "X Values", "Fixed X Values",
     "Y Type", "Y Values", "Fixed Y Values", "Z Type", "Z Values", "Fixed Z Values", "Upscaler", "Brownian", "Incomplete",
 )
 # fmt: on

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
+from sfumato.imaging.controls import rows_of_controls
 from sfumato.imaging.infotext import Value, quoted, read_pairs
 from sfumato.imaging.saying import Facts, Fields, Read, Row, Said, Telling, Write, always, flag, pair, plain, rows, text_of, words
 from sfumato.protocol.requests.generate import Generate
@@ -253,6 +254,7 @@ _SPECIAL: dict[str, Row] = {
     "Pad conds v0": flag("pad_conds", "v0"),
     # Where a mask acts is in the own document only: pictures are never named in a text for others.
     "Areas": _written(lambda told: None),
+    **rows_of_controls(),
     SWITCHES: Row(_write_switches, _read_switches),
     "Template": _written(_template("prompt")),
     "Negative Template": _written(_template("negative")),
@@ -290,6 +292,10 @@ def claims_of(pairs: Mapping[str, Said]) -> tuple[Fields, dict[str, Said]]:
             if row is None:
                 raise ValueError(label)
             for name, value in row.read(said).items():
+                if rows()[name].fields:
+                    # Each of these keys tells one object of the list.
+                    fields[name] = (*fields.get(name, ()), *value)
+                    continue
                 # What one key says of another's field (the schedule in a sampler's name) gives way to that key itself, unless that says nothing.
                 is_own_word = rows()[name].label == label and value != rows()[name].default
                 if is_own_word or fields.get(name, rows()[name].default) == rows()[name].default:

@@ -218,7 +218,12 @@ def _own(texts: Texts, sidecars: Mapping[str, str], told: _Told) -> Claims | Non
 
 
 def _claims_of_own(own: Document, warnings: list[str]) -> Claims:
+    """What a record claims of how the picture was painted; of one that was enlarged or made a map, that of the picture it was made from."""
     claims = Claims("sfumato")
+    while own.get("kind", "generate") != "generate":
+        if not isinstance(source := own.get("source"), dict) or not isinstance(source.get("request"), dict):
+            return claims
+        own = source
     request = own["request"]
     claims.fields = {key: value for key, value in request.items() if key in rows()}
     if strange := sorted(key[:40] for key in request.keys() - rows().keys()):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from sfumato.jobs.registry import JobKind, Registry
+from sfumato.protocol.requests.annotate import Annotate, AnnotateResult
 from sfumato.protocol.requests.convert import Convert, ConvertResult
 from sfumato.protocol.requests.generate import Generate, GenerateResult
+from sfumato.protocol.requests.upscale import Upscale, UpscaleResult
 
 REGISTRAR = "sfumato.jobs.builtin:register"
 
 
 def register(registry: Registry) -> None:
     registry.add(JobKind("generate", "Generate", Generate, GenerateResult, "sfumato.engine.tasks.generate:run", writes=False))
+    registry.add(JobKind("upscale", "Upscale", Upscale, UpscaleResult, "sfumato.engine.tasks.upscale:run", writes=False))
+    registry.add(JobKind("annotate", "Annotate", Annotate, AnnotateResult, "sfumato.engine.tasks.annotate:run", writes=False))
     registry.add(JobKind("convert", "Convert", Convert, ConvertResult, "sfumato.engine.tasks.convert:run"))
     registry.add_catalog("sfumato.engine.catalog:describe")

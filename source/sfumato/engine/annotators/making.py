@@ -88,6 +88,11 @@ class Workshop:
         device = devices.choose().torch
         return Workshop(context.shared(Maps), Networks(context.shared(KeptNetworks), context.places.models, device, check=context.check), context.check)
 
+    def clear(self) -> None:
+        """Let maps and networks go, where memory is short."""
+        self.maps.clear()
+        self.networks.kept.clear()
+
 
 def preprocessor_of(name: str) -> Preprocessor | None:
     """The row of that name, whatever its case."""
@@ -195,16 +200,17 @@ class _Making:
     def _of_picture(self) -> Map:
         wish = self.wish
         pixels = self._opened()
+        source = pixels.size
         mask = self.mask or (pixels.getchannel("A").point([255 - value for value in range(256)]) if pixels.mode == "RGBA" else None)
         if wish.row.reads == "mask" and mask is None:
             raise Invalid([Problem(f"{self.path}mask", f"{wish.row.title} needs a mask, or a picture with transparent places; choose one.")])
         picture = flattened(pixels)
         if wish.size is not None and wish.resolution == 0:
             picture, mask = resized(picture, wish.size, wish.resize_mode), mask and resized(mask, wish.size, wish.resize_mode)
-            return self._drawn(picture, mask)
+            return replace(self._drawn(picture, mask), source=source)
         shown = _by_shorter_side(picture.size, wish.resolution)
         made = self._drawn(resized(picture, shown, "stretch"), mask and resized(mask, shown, "stretch"))
-        return made if wish.size is None else _enlarged(made, wish.size, wish.resize_mode)
+        return replace(made if wish.size is None else _enlarged(made, wish.size, wish.resize_mode), source=source)
 
     def _opened(self) -> Image.Image:
         if isinstance(self.source, Image.Image):
@@ -226,7 +232,8 @@ class _Making:
         left, top, right, bottom = _PLACES[wish.resize_mode](canvas, (width, height))
         scale = (right - left) / canvas[0], (bottom - top) / canvas[1]
         people = tuple(person.placed(scale, (left, top)) for person in pose.people)
-        return self._made(Seen(np.zeros((height, width, 3), np.uint8), self.workshop.networks.device, self.workshop.networks, people=people))
+        empty = np.zeros((height, width, 3), np.uint8)
+        return replace(self._made(Seen(empty, self.workshop.networks.device, self.workshop.networks, people=people)), source=canvas)
 
     def _drawn(self, picture: Image.Image, mask: Image.Image | None) -> Map:
         hidden = None if mask is None else np.asarray(mask, np.float64) / 255
@@ -258,6 +265,7 @@ def _by_shorter_side(size: Size, shorter: int) -> Size:
 
 
 def _enlarged(made: Map, size: Size, mode: str) -> Map:
+    """A map at another size; joints are left out, whose map is drawn at its size."""
     pixels = np.asarray(resized(Image.fromarray(made.pixels), size, mode))
     if made.hidden is None:
         return Map(pixels)

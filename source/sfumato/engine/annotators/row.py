@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.engine.annotators.networks.files import Networks
+from sfumato.engine.annotators.pose.keypoints import Pose
+from sfumato.engine.annotators.pose.skeleton import Person
 
 Bytes = NDArray[np.uint8]
 Size = tuple[int, int]
@@ -42,10 +43,14 @@ class Map:
     Attributes:
         pixels: (H, W, 3) bytes.
         hidden: (H, W), true where the picture is to be painted anew; an inpainting ControlNet is told -1 there. None: nowhere.
+        pose: the people in it, in pixels of the map; None if it shows none by their joints.
+        source: width and height of what it was made of, in pixels.
     """
 
     pixels: Bytes
     hidden: NDArray[np.bool_] | None = None
+    pose: Pose | None = None
+    source: Size = (0, 0)
 
     @property
     def nbytes(self) -> int:
@@ -86,7 +91,7 @@ class Seen:
     settings: Mapping[str, float] = field(default_factory=dict)
     parts: frozenset[str] = frozenset({"body", "hands", "face"})
     seed: int = 0
-    people: tuple[Any, ...] = ()
+    people: tuple[Person, ...] = ()
     check: Callable[[], None] = lambda: None
 
 

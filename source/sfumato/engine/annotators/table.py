@@ -9,6 +9,7 @@ import numpy as np
 
 from sfumato.engine.annotators import edges, surfaces, tones
 from sfumato.engine.annotators.pose.drawing import draw_people
+from sfumato.engine.annotators.pose.keypoints import Pose
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Setting
 
 NONE = "none"
@@ -22,7 +23,7 @@ def _hidden(seen: Seen) -> Map:
 
 def _pose(seen: Seen) -> Map:
     height, width = seen.pixels.shape[:2]
-    return Map(draw_people(seen.people, width, height, seen.parts))
+    return Map(draw_people(seen.people, width, height, seen.parts), pose=Pose(seen.people, width, height))
 
 
 _FILTERS = (

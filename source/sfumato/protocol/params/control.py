@@ -17,9 +17,31 @@ Image = Annotated[
     Field(max_length=256, title="Image", description="Picture that steers; empty is the picture the job starts from."),
     Ui("control", widget="image", label="Image"),
 ]
+Source = Annotated[
+    str, Field(max_length=256, title="Image", description="Picture to make a map of; for a pose of keypoints, OpenPose's JSON."), Ui("control", widget="image")
+]  # fmt: skip
+Hidden = Annotated[
+    str,
+    Field(max_length=256, title="Mask", description="Picture whose white places are hidden, for the preprocessor inpaint."),
+    Ui("control", widget="image", needs=("preprocessor=inpaint",)),
+]
+MapWidth = Annotated[
+    int | None,
+    Field(ge=8, le=16384, title="Width", description="Width of the map; unset is the picture's own, or as the height asks for."),
+    Ui("control", step=8, slider=(64, 2048), unit="px", unset="Picture's size"),
+]
+MapHeight = Annotated[
+    int | None,
+    Field(ge=8, le=16384, title="Height", description="Height of the map; unset is the picture's own, or as the width asks for."),
+    Ui("control", step=8, slider=(64, 2048), unit="px", unset="Picture's size"),
+]
 Mask = Annotated[
     str,
-    Field(max_length=256, title="Mask", description="Picture whose white places the control acts in; empty is everywhere."),
+    Field(
+        max_length=256,
+        title="Mask",
+        description="Picture whose white places the control acts in, or which the preprocessor inpaint hides; empty is everywhere, or the job's own mask.",
+    ),
     Ui("control", widget="image", label="Mask"),
 ]
 Preprocessor = Annotated[
