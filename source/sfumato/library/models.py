@@ -26,6 +26,10 @@ TINY = "tiny autoencoder"
 LORA = "LoRA"
 HYPERNETWORK = "hypernetwork"
 EMBEDDING = "embedding"
+CONTROL = "control model"
+ANNOTATOR = "preprocessor's network"
+UPSCALER = "upscaler"
+FACE = "face model"
 # Category -> names of its folders; the first is ours, the others are those of programs whose folders people keep. A UNet on its own is chosen as a
 # checkpoint, the rest of it comes from other files.
 FOLDERS = {
@@ -36,6 +40,10 @@ FOLDERS = {
     LORA: ("loras", "Lora", "lora", "LoRA", "LyCORIS"),
     HYPERNETWORK: ("hypernetworks", "HN"),
     EMBEDDING: ("embeddings", "TI"),
+    CONTROL: ("controlnet", "ControlNet", "t2i_adapter", "T2IAdapter", "control", "extensions/sd-webui-controlnet/models"),
+    ANNOTATOR: ("annotators", "ControlNetPreprocessor"),
+    UPSCALER: ("upscalers", "upscale_models", "ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "ScuNET", "DAT", "HAT"),
+    FACE: ("faces", "facerestore_models", "facedetection", "GFPGAN", "Codeformer", "CodeFormer", "RestoreFormer"),
 }
 SUFFIXES = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 INDEX = "model_index.json"
