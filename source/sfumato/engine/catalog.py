@@ -11,6 +11,7 @@ from typing import Any
 
 from sfumato import __version__
 from sfumato.engine import device as devices
+from sfumato.engine.annotators.table import PREPROCESSORS
 from sfumato.engine.checkpoint import Checkpoint, open_checkpoint
 from sfumato.engine.configuration import input_channels, need
 from sfumato.engine.families import recognise
@@ -20,9 +21,10 @@ from sfumato.engine.layouts import original
 from sfumato.engine.model_rows import rows
 from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
+from sfumato.engine.upscalers.rows import network_row, unread_network_row
 from sfumato.engine.upscaling import UPSCALERS
 from sfumato.jobs.places import Places
-from sfumato.library.models import TEXT_ENCODER, VAE, ModelEntry, locate, scan
+from sfumato.library.models import FACE, TEXT_ENCODER, UPSCALER, VAE, ModelEntry, locate, scan
 from sfumato.library.presets import preset_for
 from sfumato.library.styles import read_styles
 from sfumato.library.words import style_files
@@ -40,6 +42,9 @@ def describe(places: Places) -> dict[str, Any]:
     """This engine's part of the catalog, as plain data."""
     kind = devices.kind()
     findings = Findings(places.data)
+    plain = [{"value": name, "label": name, "kind": "latent" if row.latent else "pixels"} for name, row in UPSCALERS.items()]
+    upscalers = rows(scan(places.models, UPSCALER), places.data, network_row, unread_network_row, "upscalers.json")
+    faces = rows(scan(places.models, FACE), places.data, network_row, unread_network_row, "faces.json")
     return {
         "choices": {
             "models": rows(
@@ -66,7 +71,11 @@ def describe(places: Places) -> dict[str, Any]:
                 {"value": AUTOMATIC, "label": "Automatic"},
                 *({"value": row.name, "label": row.title, "aliases": list(row.aliases), "parameters": list(row.parameters)} for row in SCHEDULES),
             ],
-            "upscalers": [{"value": name, "label": name, "kind": "latent" if row.latent else "pixels"} for name, row in UPSCALERS.items()],
+            "upscalers": [*plain, *upscalers],
+            "picture_upscalers": [row for row in (*plain, *upscalers) if row["kind"] != "latent"],
+            "face_restorers": [row for row in faces if row["kind"] != "detector"],
+            "face_detectors": [row for row in faces if row["kind"] == "detector"],
+            "preprocessors": [row.to_json() for row in PREPROCESSORS.values()],
             "styles": [{"value": style.name, "label": style.name} for style in read_styles(style_files(places.data))],
             "devices": [{"value": kind, "label": devices.name_of(kind)}],
         },

@@ -1,12 +1,14 @@
-"""How a picture is enlarged before its highres pass: in pixels, or as a latent. A new way is a row here (E74, E75, E77).
+"""How a picture is enlarged: in pixels, as a latent, or by a model in a file. A new way without a file is a row here (E74, E75, E77).
 
-A model that enlarges will be a third sort of row.
+Models are opened and run by `engine.upscalers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from torch import Tensor
@@ -14,23 +16,27 @@ from torch.nn import functional
 
 from sfumato.engine.inputs.resizing import PIXEL_UPSCALERS, Size
 from sfumato.engine.inputs.resizing import Upscaler as PixelUpscaler
+from sfumato.library.models import UPSCALER, locate, scan
+from sfumato.protocol.errors import ModelNotFound
 
 
 @dataclass(frozen=True)
 class Upscaler:
-    """One way of enlarging; exactly one of `pixels` and `latent` is set.
+    """One way of enlarging; exactly one of `pixels`, `latent` and `model` is set.
 
     Attributes:
         name: in requests and for people; that of AUTOMATIC1111 where it has one.
         pixels: enlarges a picture.
         latent: how `torch.nn.functional.interpolate` enlarges a latent.
         antialias: smooth the latent first where it is made smaller.
+        model: file of the network that enlarges.
     """
 
     name: str
     pixels: PixelUpscaler | None = None
     latent: str = ""
     antialias: bool = False
+    model: Path | None = None
 
     def latents(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
         """Latents (B, C, h, w) at another size (h, w)."""
@@ -55,6 +61,25 @@ def find_upscaler(name: str) -> Upscaler | None:
     """The upscaler of that name, whatever the case."""
     wanted = name.strip().casefold()
     return next((row for row in UPSCALERS.values() if row.name.casefold() == wanted), None)
+
+
+def named_upscaler(name: str, folders: Sequence[Path], field: str, latents: bool = True) -> Upscaler:
+    """The upscaler of that name: one of the rows above, or a file in the models folders.
+
+    Args:
+        latents: whether a latent may be enlarged; a picture has none.
+
+    Raises:
+        ModelNotFound: with the closest name there is, of rows and files; and what `locate` raises of the file.
+    """
+    row = find_upscaler(name)
+    if row is not None and (latents or not row.latent):
+        return row
+    try:
+        return Upscaler(name, model=locate(folders, name, UPSCALER, field))
+    except ModelNotFound:
+        known = [row.name for row in UPSCALERS.values() if latents or not row.latent] + [entry.name for entry in scan(folders, UPSCALER)]
+        raise ModelNotFound(UPSCALER, name, difflib.get_close_matches(name, known, 1, 0.4), path=field) from None
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,12 @@ class ModelNotFound(SfumatoError):
     code = "model_not_found"
     http_status = 404
 
-    def __init__(self, kind: str, name: str, closest: Sequence[str] = (), *, path: str = "model") -> None:
-        if name:
+    def __init__(self, kind: str, name: str, closest: Sequence[str] = (), *, path: str = "model", remedy: str = "") -> None:
+        """`remedy`: a sentence that says where such a file comes from and where it belongs."""
+        if name or remedy:
+            named = f"No {kind} named '{name}' in the models folders." if name else f"There is no {kind} in the models folders yet."
             hint = f" Closest: '{closest[0]}'." if closest else ""
-            sentence = f"No {kind} named '{name}' in the models folders.{hint}"
+            sentence = " ".join([f"{named}{hint}", *([remedy] if remedy else [])])
         else:
             sentence = f"There is no {kind} in the models folders yet. Put a .safetensors file into models/checkpoints."
         super().__init__(sentence, path=path)
@@ -188,14 +190,33 @@ class OutOfMemory(SfumatoError):
     code = "out_of_memory"
     http_status = 507
 
-    def __init__(self, what: str, *, detail: str = "") -> None:
-        super().__init__(f"Not enough memory for {what}. Use a smaller size or batch, or close other programs.", detail=detail)
+    def __init__(
+        self,
+        what: str,
+        *,
+        needed_bytes: int = 0,
+        free_bytes: int = 0,
+        would_fit: tuple[int, int] | None = None,
+        memory: str = "memory",
+        detail: str = "",
+    ) -> None:
+        """
+        Args:
+            what: the pictures, for a sentence: "2048x2048".
+            needed_bytes, free_bytes: on the device; 0 needed = unknown.
+            would_fit: the largest size (width, height) that is expected to fit.
+            memory: what the device's memory is called.
+        """
+        numbers = f" (needs {_gibibytes(needed_bytes)}, {_gibibytes(free_bytes)} free)" if needed_bytes else ""
+        remedy = f"{would_fit[0]}x{would_fit[1]} would fit." if would_fit else "Use a smaller size or batch, or close other programs."
+        super().__init__(f"Not enough {memory} for {what}{numbers}. {remedy}", detail=detail)
 
 
 class NumbersInvalid(SfumatoError):
     code = "nan"
 
     def __init__(self, stage: str, *, detail: str = "") -> None:
+        self.stage = stage
         super().__init__(f"The model produced invalid numbers while {stage}. Try precision fp32, another model, or lower guidance.", detail=detail)
 
 
@@ -281,6 +302,10 @@ class Internal(SfumatoError):
 
     def __init__(self, *, detail: str = "") -> None:
         super().__init__("Something went wrong inside Sfumato. The details were written to the log.", detail=detail)
+
+
+def _gibibytes(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 / 10 else f"{count / 2**20:.1f} MiB"
 
 
 def _megabytes(count: int) -> str:

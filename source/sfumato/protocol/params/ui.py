@@ -16,6 +16,8 @@ GROUPS: Mapping[str, str] = {
     "mask": "Mask",
     "outpaint": "Outpainting",
     "highres": "Highres pass",
+    "upscale": "Upscaling",
+    "faces": "Faces",
     "refiner": "Refiner",
     "control": "Control",
     "seed": "Seeds",
