@@ -87,15 +87,15 @@ def test_the_user_has_block_weights_of_their_own(models: Path) -> None:
 
 
 @pytest.mark.rule("P38")
-def test_what_the_engine_cannot_use_is_left_out_and_named(models: Path) -> None:
+def test_what_is_not_there_or_cannot_be_used_is_left_out_and_named(models: Path) -> None:
     library = WordFiles().library(models.parent, [models])
-    prompt = read_prompt("<lora:ann> <lora:nobody> fog-style __none__", library=library, styles=("Nothing",))
-    assert prompt.networks_at(0, TEN) == ()
+    prompt = read_prompt("<lora:ann> <lora:nobody> odd __none__", library=library, styles=("Nothing",))
+    assert [network.name for network in prompt.networks_at(0, TEN)] == ["ann"]
     assert prompt.losses == (
         "There is no style called 'Nothing': it is left out.",
         "There is no wildcard file 'none': its name stays in the text.",
-        "'ann' is not applied: this version reads neither networks nor embeddings. It is left out.",
         "There is no lora file called 'nobody': it is left out.",
+        "'odd' is no embedding: it has no table of vectors. The name stays text.",
     )
     assert read_prompt("(a:9) [b:c:99]", library=library).losses == ()
 

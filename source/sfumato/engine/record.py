@@ -197,7 +197,7 @@ class Recorder:
             },
             datetime.now(UTC).astimezone(),
             resolved=self._resolved(made, is_free),
-            models=[*self._models, *(_told(used, self.hashes.known(used.path)) for used in made.models)],
+            models=[*self._models, *(_told(used, self.hashes.known(used.path)) for used in self._shown(made).models)],
             inputs=[{key: value for key, value in asdict(used).items() if key != "blob"} for used in self.inputs],
             engine=self._engine,
             # A sentence may quote the prompt.
@@ -291,7 +291,9 @@ class Recorder:
     def _shown(self, made: Made) -> Made:
         if self.request.metadata != "prompt_free":
             return made
-        return replace(made, prompt=hidden(made.prompt), negative=hidden(made.negative), hr_prompt=hidden(made.hr_prompt), hr_negative=hidden(made.hr_negative))
+        texts = {name: hidden(getattr(made, name)) for name in ("prompt", "negative", "hr_prompt", "hr_negative")}
+        # Networks and embeddings are named in the prompt.
+        return replace(made, **texts, models=())
 
 
 def _told(used: UsedModel, digest: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sfumato.engine.loopback import caption_of
 from sfumato.engine.noise import ImageSeed
 from sfumato.engine.passes import Pass
 from sfumato.engine.script import ImageTexts
-from sfumato.prompts import Library, Prompt, PromptOptions, Reader
+from sfumato.prompts import Embedding, Library, Prompt, PromptOptions, Reader
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
 
@@ -43,6 +43,11 @@ class JobTexts:
         self._reader = Reader(prompt_options(request), library)
         self._looked_at: set[int] = set()  # hashes of texts: a long job has many
         self.warnings: list[JobWarning] = []  # what was named in the texts read so far and is not to be had
+
+    @property
+    def embeddings(self) -> Sequence[Embedding]:
+        """All that the texts may name."""
+        return self._reader.library.embeddings()
 
     def of(self, plan: Pass, seed: ImageSeed, index: int) -> ImageTexts:
         """What picture `index` of the job is told in a pass."""

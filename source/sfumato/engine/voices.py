@@ -13,6 +13,7 @@ from sfumato.engine.areas import Array, area_mask
 from sfumato.engine.attachments import Attachment
 from sfumato.engine.conditioning import Conditioner, EncodingCache, TextSettings, text_settings
 from sfumato.engine.denoiser import NetworkInputs, told_of
+from sfumato.engine.embeddings import KeptEmbeddings
 from sfumato.engine.family import Model
 from sfumato.engine.guidance import GuidedDenoiser, guidance_settings, guiding
 from sfumato.engine.guidance_rules import GuidanceSettings
@@ -26,7 +27,7 @@ from sfumato.engine.samplers import PairDenoiser
 from sfumato.engine.script import ImageTexts, Report, Script, count_passes, write_script
 from sfumato.engine.telling import Telling
 from sfumato.engine.texts import JobTexts, wording_key
-from sfumato.prompts import PassSpan
+from sfumato.prompts import Embedding, PassSpan
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
 
@@ -53,6 +54,7 @@ class Voices:
     Args:
         areas: softened pictures of where the parts behind each AND act.
         networks: those that the texts name, opened for the models.
+        files: keeper of the embeddings that the texts name.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Voices:
         areas: Sequence[Array],
         tell: Telling,
         networks: JobNetworks,
+        files: KeptEmbeddings,
     ) -> None:
         self.warnings: list[JobWarning] = []
         self._request = request
@@ -75,6 +78,7 @@ class Voices:
         self._areas = areas
         self._tell = tell
         self._networks = networks
+        self._files = files
         self._conditioners: dict[int, Conditioner] = {}
         self._scripts: dict[tuple[object, ...], Script] = {}
         # Of the batch at hand: (kind and loop of a pass) -> its scripts.
@@ -83,6 +87,12 @@ class Voices:
     def texts(self, plan: Pass, seeds: Sequence[ImageSeed], index: int) -> tuple[ImageTexts, ...]:
         """What the pictures `index`, ... are told in a pass."""
         return tuple(self._texts.of(plan, seed, index + number) for number, seed in enumerate(seeds))
+
+    def embeddings(self, plan: Pass, texts: ImageTexts) -> tuple[Embedding, ...]:
+        """Those of the embeddings folders that a picture's texts name in a pass, each once."""
+        conditioner = self._conditioner(self.model_of(plan))
+        chunks = (chunk for prompt in texts.prompts for wording in prompt.wordings(plan.span) for chunk in conditioner.chunks_of(wording, texts.bundled))
+        return tuple(dict.fromkeys(placed.embedding for chunk in chunks for placed in chunk.embeddings if placed.embedding not in texts.bundled))
 
     def encode(self, seeds: Sequence[ImageSeed], index: int) -> None:
         """Encode all that a batch will be told; what the last batch was told alike is kept."""
@@ -166,5 +176,6 @@ class Voices:
     def _conditioner(self, model: Model) -> Conditioner:
         if id(model) not in self._conditioners:
             settings: TextSettings = text_settings(self._request)
-            self._conditioners[id(model)] = Conditioner(model, settings, self._cache, networks=self._networks.of(model))
+            own = {"networks": self._networks.of(model), "embeddings": self._texts.embeddings, "files": self._files}
+            self._conditioners[id(model)] = Conditioner(model, settings, self._cache, **own)
         return self._conditioners[id(model)]

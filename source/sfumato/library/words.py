@@ -26,8 +26,6 @@ BLOCK_WEIGHTS_FILE = "block_weights.txt"
 
 _CATEGORIES: Mapping[NetworkKind, str] = MappingProxyType({"lora": LORA, "hypernet": HYPERNETWORK})
 _OUTPUT_NAME = "ss_output_name"  # under which trainers of the kohya family write what they called the file
-# What of the words does not depend on the model.
-_LISTED = frozenset({"_styles", "_wildcard_files", "_lines", "_networks", "_presets"})
 
 
 def style_files(data: Path) -> list[Path]:
@@ -80,12 +78,6 @@ class Words:
     widths: tuple[int, ...]
     wildcards: Wildcards
     header: Callable[[ModelEntry], Header | None]
-
-    def fitting(self, widths: Sequence[int]) -> "Words":
-        """The same words, for a model whose text encoders have these widths; what was listed already is not listed again."""
-        made = replace(self, widths=tuple(widths))
-        made.__dict__.update({name: value for name, value in self.__dict__.items() if name in _LISTED})
-        return made
 
     def style(self, name: str) -> Style | None:
         return self._styles.get(name)
