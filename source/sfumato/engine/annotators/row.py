@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,3 +123,17 @@ class Preprocessor:
     parts: bool = False
     is_seeded: bool = False
     file: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As a choice of the catalog; `settings` say what controls it has, and `fields` which further ones of a unit it reads."""
+        fields = [*(("body", "hands", "face") if self.parts else ()), *(("seed",) if self.is_seeded else ())]
+        return {
+            "value": self.name,
+            "label": self.title,
+            "description": self.makes,
+            "settings": [asdict(setting) for setting in self.settings],
+            "fields": fields,
+            "kind": self.kind,
+            "reads": self.reads,
+            "file": self.file,
+        }

@@ -57,12 +57,12 @@ Resolution = Annotated[
 _SETTING = "What it is depends on the preprocessor; unset is the preprocessor's own."
 ThresholdA = Annotated[
     float | None,
-    Field(ge=0, le=255, title="First setting", description=_SETTING),
+    Field(ge=0, le=256, title="First setting", description=_SETTING),
     Ui("control", step=0.01, slider=(0, 1), advanced=True, unset="Its own", label="Threshold A"),
 ]
 ThresholdB = Annotated[
     float | None,
-    Field(ge=0, le=255, title="Second setting", description=_SETTING),
+    Field(ge=0, le=256, title="Second setting", description=_SETTING),
     Ui("control", step=0.01, slider=(0, 1), advanced=True, unset="Its own", label="Threshold B"),
 ]
 PoseBody = Annotated[bool, Field(title="Body", description="Let a pose have its body."), Ui("control", advanced=True, label="Body")]
