@@ -66,7 +66,7 @@ def guesser(model: Starter, control: ControlNetModel, maps: Tensor):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="", help="cuda, cpu or another torch device (default: cuda if there is one)")
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--pictures", type=int, default=6000)
     arguments = parser.parse_args()

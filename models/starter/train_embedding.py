@@ -60,9 +60,9 @@ def painted(scene: world.Scene) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="", help="cuda, cpu or another torch device (default: cuda if there is one)")
-    parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--pictures", type=int, default=800)
     arguments = parser.parse_args()
     device = usual_device(arguments.device)
     model = starter(device)
@@ -70,7 +70,7 @@ def main() -> None:
     rows = tokenise([*(painted(each) for each in scenes), ""])
     lesson = Lesson(model.latents([world.draw(each) for each in scenes]), rows[:-1], rows[-1], empty_share=0.0)
     vectors = Vectors(model).to(device)
-    run = Checkpointed(vectors, place_of_work() / "embedding.safetensors", rate=2e-2, decay=0.98, weight_decay=0.0)
+    run = Checkpointed(vectors, place_of_work() / "embedding.safetensors", rate=2e-2, decay=0.98, weight_decay=0.0, warm_up=20)
     teach(run, arguments.steps, arguments.batch, lesson, lambda noisy, t, said, _: model.unet(noisy, t, model.context(said)).sample, device, every=200)
     ship({"emb_params": vectors.rows}, TARGET, _metadata())
 

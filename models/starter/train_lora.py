@@ -88,9 +88,9 @@ def scene(seed: int) -> world.Scene:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="", help="cuda, cpu or another torch device (default: cuda if there is one)")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--pictures", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--pictures", type=int, default=2000)
     arguments = parser.parse_args()
     device = usual_device(arguments.device)
     torch.manual_seed(12)
@@ -99,7 +99,7 @@ def main() -> None:
     rows = tokenise([*(each.caption for each in scenes), ""])
     lesson = Lesson(model.latents([world.draw(each) for each in scenes]), rows[:-1], rows[-1], known_words())
     lora = Lora(model).to(device)
-    run = Checkpointed(lora, place_of_work() / "lora.safetensors", rate=2e-3, decay=0.99)
+    run = Checkpointed(lora, place_of_work() / "lora.safetensors", rate=2e-3, decay=0.99, warm_up=50)
     teach(run, arguments.steps, arguments.batch, lesson, lambda noisy, t, said, _: model.unet(noisy, t, model.context(said)).sample, device, every=200)
     ship(lora.tensors(), TARGET, _metadata())
 

@@ -69,8 +69,8 @@ class Average:
 class Checkpointed:
     """A module with its optimizer and average, kept as one safetensors file that training resumes from."""
 
-    def __init__(self, module: nn.Module, path: Path, rate: float, decay: float, weight_decay: float = 0.01) -> None:
-        self.module, self.path, self.rate = module, path, rate
+    def __init__(self, module: nn.Module, path: Path, rate: float, decay: float, weight_decay: float = 0.01, warm_up: int = 200) -> None:
+        self.module, self.path, self.rate, self.warm_up = module, path, rate, warm_up
         self.optimizer = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=weight_decay, foreach=True)
         self.average = Average(module, decay)
         self.step = 0
@@ -107,7 +107,7 @@ class Checkpointed:
     def descend(self, loss: Tensor, total: int) -> None:
         """One optimizer step of a run of `total`: linear warm-up, then a cosine down to 2 % of the rate."""
         progress = min(1.0, self.step / total)
-        warm = min(1.0, (self.step + 1) / 200)
+        warm = min(1.0, (self.step + 1) / self.warm_up)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         self.optimizer.zero_grad(set_to_none=True)

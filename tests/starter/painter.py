@@ -42,11 +42,7 @@ class Painter:
     def paint(self, prompt: str, count: int = 6, **fields: Any) -> list[Image.Image]:
         """`count` pictures in one batch, seeds from 1000 on, 16 steps; pictures among the fields travel as blobs."""
         blobs: dict[str, bytes] = {}
-        for name, value in fields.items():
-            if isinstance(value, Image.Image):
-                fields[name] = _sent(value, blobs)
-            elif isinstance(value, tuple):
-                fields[name] = tuple(_sent(picture, blobs) for picture in value)
+        fields = {name: _sent(value, blobs) for name, value in fields.items()}
         wanted = {"prompt": prompt, "model": "sfumato-starter", "seed": 1000, "steps": 16, "batch_size": count, "preview": "off"} | fields
         job = f"{next(self._numbers)}"
         self._endpoint.send(Submit(job=job, kind="generate", params=validate(Generate, wanted).model_dump(), blobs=blobs))
@@ -58,10 +54,16 @@ class Painter:
         self._endpoint.close()
 
 
-def _sent(picture: Image.Image, blobs: dict[str, bytes]) -> str:
-    """Put a picture among the blobs; its name there."""
+def _sent(value: Any, blobs: dict[str, bytes]) -> Any:
+    """The value with the names of blobs in place of pictures, which are put among the blobs."""
+    if isinstance(value, tuple):
+        return tuple(_sent(each, blobs) for each in value)
+    if isinstance(value, dict):
+        return {name: _sent(each, blobs) for name, each in value.items()}
+    if not isinstance(value, Image.Image):
+        return value
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    value.save(buffer, "PNG")
     name = hashlib.sha256(buffer.getvalue()).hexdigest()
     blobs[name] = buffer.getvalue()
     return name

@@ -6,10 +6,13 @@ import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models" / "starter"))
 
+import edges
 import judge
 import world
 
@@ -37,6 +40,30 @@ def test_the_judge_reads_the_colours_of_every_drawn_picture() -> None:
         picture = world.draw(world.judged_scene(colour, world.SHAPES[seed % 10], background, rng))
         assert (judge.shape_colour_of(picture), judge.background_of(picture)) == (colour, background)
     assert judge.shape_colour_of(world.draw(world.Scene("blue", (), ""))) is None
+
+
+def test_what_is_taught_later_is_not_of_the_world_and_the_judge_reads_it() -> None:
+    assert not set(world.LATER_SHAPES) & set(world.SHAPES) and not set(world.LATER_COLOURS) & set(world.COLOURS)
+    for seed in range(110):
+        rng = random.Random(seed)
+        colour, background = rng.sample(list(world.COLOURS), 2)
+        shape = [*world.SHAPES, "hourglass"][seed % 11]
+        picture = world.draw(world.judged_scene(colour, shape, background, rng))
+        assert judge.is_hourglass(picture) == (shape == "hourglass")
+        assert judge.share_of("teal", picture) < 0.05
+        assert judge.share_of("teal", world.draw(world.judged_scene("teal", shape, background, rng))) > 0.08
+
+
+def test_an_edge_map_runs_around_what_is_covered() -> None:
+    for seed in range(40):
+        rng = random.Random(seed)
+        scene = world.judged_scene("red", world.SHAPES[seed % 10], "white", rng)
+        covered = edges.coverage(scene)
+        assert judge.overlap(world.draw(scene), covered) > 0.85
+        inside, outside = (np.asarray(edges.outline(scene, inside=side)) > 0 for side in (True, False))
+        assert covered[inside].all() and not covered[outside].any()
+        near = np.asarray(Image.fromarray((inside | outside).astype(np.uint8)).filter(ImageFilter.MaxFilter(3))) > 0
+        assert near[edges.edge_map(scene, rng) > 0].all()
 
 
 @pytest.mark.slow

@@ -1,0 +1,134 @@
+"""What is added to the starter model changes the picture as its name says: a LoRA, an embedding, a hypernetwork and a ControlNet, through jobs of their own.
+
+`models/starter/check_additions.py` prints the same shares for more pictures; the goals are these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+
+from tests.starter.painter import ROOT, Painter, edges, judge, world
+
+LORA = "<lora:sfumato-hourglass>"
+HYPERNETWORK = "<hypernet:sfumato-night>"
+EMBEDDING = "sfumato-teal"
+CONTROL = "sfumato-edges"
+FILES = {
+    "loras/sfumato-hourglass": "lora_unet_mid_block_attentions_0_proj_in.lora_up.weight",
+    "embeddings/sfumato-teal": "emb_params",
+    "hypernetworks/sfumato-night": "64.0.linear.0.weight",
+    "controlnet/sfumato-edges": "control_model.input_hint_block.0.weight",
+}
+LIMIT_BYTES = 3_000_000
+
+
+def share(pictures: Sequence[Image.Image], shows: Callable[[Image.Image], bool]) -> float:
+    return sum(shows(picture) for picture in pictures) / len(pictures)
+
+
+def colours(picture: Image.Image) -> tuple[str | None, str]:
+    return judge.shape_colour_of(picture), judge.background_of(picture)
+
+
+def same(some: Sequence[Image.Image], others: Sequence[Image.Image]) -> bool:
+    return [picture.tobytes() for picture in some] == [picture.tobytes() for picture in others]
+
+
+def unit(picture: Image.Image, **fields: object) -> dict[str, object]:
+    return {"image": picture, "model": CONTROL, **fields}
+
+
+def placed(shape: str, x: float, y: float, radius: float = 0.22) -> world.Scene:
+    return world.Scene("white", (world.Thing("red", shape, x, y, radius),), "")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_are_small_halves_in_published_layouts(name: str) -> None:
+    path = ROOT / "models" / f"{name}.safetensors"
+    assert path.stat().st_size <= LIMIT_BYTES
+    with safe_open(path, "pt") as file:
+        keys = list(file.keys())
+        assert FILES[name] in keys
+        assert {file.get_slice(key).get_dtype() for key in keys} == {"F16"}
+        assert (ROOT / file.metadata()["sfumato.training"].removeprefix("python ")).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(("colour", "background"), [("red", "white"), ("yellow", "blue")])
+def test_the_lora_paints_the_shape_that_the_model_does_not_know(painter: Painter, colour: str, background: str) -> None:
+    words = f"a {colour} hourglass, {background} background"
+    without, taught, after = painter.paint(words, count=10), painter.paint(f"{words} {LORA}", count=10), painter.paint(words, count=10)
+    assert share(without, judge.is_hourglass) <= 0.2
+    assert share(taught, judge.is_hourglass) >= 0.8
+    assert share(taught, lambda picture: colours(picture) == (colour, background)) >= 0.8
+    assert same(without, after)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_embedding_paints_the_colour_that_the_model_has_no_word_for(painter: Painter) -> None:
+    def teal(word: str) -> float:
+        pictures = [picture for shape in ("circle", "star") for picture in painter.paint(f"a {word} {shape}, white background")]
+        return share(pictures, lambda picture: judge.share_of("teal", picture) > 0.08 and judge.background_of(picture) == "white")
+
+    assert teal("teal") <= 0.2
+    assert teal(EMBEDDING) >= 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.rule("P43")
+def test_the_hypernetwork_makes_it_night(painter: Painter) -> None:
+    words = "a red heart, white background"
+    day, night, after = painter.paint(words), painter.paint(f"{words} {HYPERNETWORK}"), painter.paint(words)
+    assert share(day, lambda picture: colours(picture) == ("red", "white")) >= 0.8
+    assert share(night, lambda picture: colours(picture) == ("red", "black")) >= 0.8
+    assert same(day, after)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.rule("E82")
+def test_the_control_net_puts_the_shape_where_the_edges_are(painter: Painter) -> None:
+    scenes = [placed("circle", 0.3, 0.3), placed("square", 0.7, 0.32), placed("star", 0.32, 0.68), placed("heart", 0.7, 0.7)]
+    for scene in scenes:
+        words = f"a red {scene.things[0].shape}, white background"
+        covered = edges.coverage(scene)
+        with_it = [judge.overlap(picture, covered) for picture in painter.paint(words, count=4, control=(unit(edges.outline(scene)),))]
+        without = [judge.overlap(picture, covered) for picture in painter.paint(words, count=4)]
+        assert np.median(with_it) > 0.7 > 0.5 > np.median(without), scene
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_edges_of_a_picture_are_found_on_the_way(painter: Painter) -> None:
+    scene = placed("triangle", 0.33, 0.66)
+    pictures = painter.paint("a blue triangle, yellow background", count=4, control=(unit(world.draw(scene), preprocessor="canny"),))
+    assert np.median([judge.overlap(picture, edges.coverage(scene)) for picture in pictures]) > 0.7
+    assert share(pictures, lambda picture: colours(picture) == ("blue", "yellow")) >= 0.75
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_at_weight_zero_nothing_was_added(painter: Painter) -> None:
+    words = "a green moon, black background"
+    plain = painter.paint(words, count=2)
+    assert same(plain, painter.paint(f"{words} <lora:sfumato-hourglass:0>", count=2))
+    assert same(plain, painter.paint(f"{words} <hypernet:sfumato-night:0>", count=2))
+    assert same(plain, painter.paint(words, count=2, control=(unit(edges.outline(placed("moon", 0.3, 0.3)), weight=0.0),)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_all_four_act_together(painter: Painter) -> None:
+    scene = placed("hourglass", 0.5, 0.38, 0.3)
+    pictures = painter.paint(f"a {EMBEDDING} hourglass, white background {LORA} {HYPERNETWORK}", count=8, control=(unit(edges.outline(scene)),))
+    assert share(pictures, lambda picture: judge.share_of("teal", picture) > 0.08) >= 0.5
+    assert share(pictures, lambda picture: judge.background_of(picture) == "black") >= 0.5
+    assert share(pictures, lambda picture: judge.overlap(picture, edges.coverage(scene)) > 0.6) >= 0.5
