@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 # Names as files have them -> torch's modules.
@@ -94,13 +96,12 @@ def hypernetwork_modules(widths: Sequence[int], recipe: Recipe | None = None, se
     return made
 
 
-def write_pickled_hypernetwork(modules: Modules, path: Path, **beside: Any) -> Path:
-    """The `.pt` file."""
+def beside(modules: Modules, name: str) -> dict[str, Any]:
+    """What AUTOMATIC1111 keeps beside the weights."""
     recipe = modules.recipe
-    path.parent.mkdir(parents=True, exist_ok=True)
-    told = {
+    return {
         "step": 1000,
-        "name": path.stem,
+        "name": name,
         "layer_structure": list(recipe.structure),
         "activation_func": recipe.activation,
         "is_layer_norm": recipe.norm,
@@ -113,6 +114,20 @@ def write_pickled_hypernetwork(modules: Modules, path: Path, **beside: Any) -> P
         "last_layer_dropout": bool(recipe.dropout and recipe.dropout[-2]),
         "optional_info": None,
     }
+
+
+def write_pickled_hypernetwork(modules: Modules, path: Path) -> Path:
+    """The `.pt` file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     sides: dict[Any, Any] = {width: (keys.state_dict(), values.state_dict()) for width, (keys, values) in modules.sides.items()}
-    torch.save({**sides, **told, **beside}, path)
+    torch.save({**sides, **beside(modules, path.stem)}, path)
+    return path
+
+
+def write_hypernetwork(modules: Modules, path: Path) -> Path:
+    """The file that the converter makes of that."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sides = {(width, number): side for width, pair in modules.sides.items() for number, side in enumerate(pair)}
+    tensors = {f"{width}.{number}.{key}": weight for (width, number), side in sides.items() for key, weight in side.state_dict().items()}
+    save_file(tensors, path, {"format": "pt", VALUES: json.dumps(beside(modules, path.stem))})
     return path

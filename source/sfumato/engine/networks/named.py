@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfumato.engine.checks import has_highres
+from sfumato.engine.record import UsedModel
 from sfumato.library.models import HYPERNETWORK, LORA, locate
 from sfumato.prompts import NetworkTag, PassSpan, Prompt
 from sfumato.prompts.names import Library, NetworkKind
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from sfumato.engine.texts import JobTexts
 
 CATEGORIES: Mapping[NetworkKind, str] = {"lora": LORA, "hypernet": HYPERNETWORK}
+# Kind -> what its file is called in a picture's record.
+ROLES: Mapping[NetworkKind, str] = {"lora": "lora", "hypernet": "hypernetwork"}
+LORA_ROLE = ROLES["lora"]
 _CLOSEST = 3
 
 
@@ -83,14 +88,27 @@ def open_named(networks: JobNetworks, request: Generate, plan: Plan, models: Mod
                 networks.of(model).open([*found.positive.tags, *found.negative.tags], "alternative_prompt", is_own=True)
 
 
-def told_of(prompts: Sequence[tuple[Prompt, PassSpan]]) -> tuple[tuple[NetworkTag, Mapping[str, Any]], ...]:
-    """The networks of one picture for its record, each once: a tag that names it, and its name, kind and first weights."""
-    found: dict[tuple[str, str], tuple[NetworkTag, Mapping[str, Any]]] = {}
+@dataclass(frozen=True)
+class NamedNetwork:
+    """A network that a picture's texts name, for its record: the tag, and its name, kind and first weights."""
+
+    tag: NetworkTag
+    weights: Mapping[str, Any]
+
+    def model(self, family: str) -> UsedModel:
+        """Its file, by the name in the tag, which tells files of one name in two folders apart."""
+        assert self.tag.record is not None
+        return UsedModel.part(ROLES[self.tag.kind], self.tag.name, Path(self.tag.record.key), family)
+
+
+def told_of(prompts: Sequence[tuple[Prompt, PassSpan]]) -> tuple[NamedNetwork, ...]:
+    """The networks of one picture, each once, in the order in which they act first."""
+    found: dict[tuple[str, str], NamedNetwork] = {}
     for prompt, span in prompts:
         tags = {(tag.kind, tag.record.key): tag for tag in prompt.tags if tag.record is not None}
         for phase in prompt.phases(span) if tags else ():
             for network in (*phase.networks, *(network for wording in phase.wordings for network in wording.networks)):
                 key = network.kind, network.key
                 if key not in found and key in tags:
-                    found[key] = tags[key], {"kind": network.kind, "name": network.name, "te": network.te, "unet": network.unet}
+                    found[key] = NamedNetwork(tags[key], {"kind": network.kind, "name": network.name, "te": network.te, "unet": network.unet})
     return tuple(found.values())

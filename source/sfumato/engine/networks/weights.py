@@ -222,8 +222,8 @@ class PatchedModule:
         for target in [target for target in self._own if target not in tensors]:
             parameter, own = self._own.pop(target)
             self._laid.pop(target, None)
-            # The module may have been taken elsewhere meanwhile.
-            parameter.data = own if own.device == parameter.device else own.to(parameter.device)
+            # The module may have been taken elsewhere meanwhile, and what is laid with it.
+            parameter.data = own.to(parameter.device)
         for target, tensor in tensors.items():
             if self._laid.get(target) is tensor:
                 continue
@@ -232,7 +232,8 @@ class PatchedModule:
                 if parameter is None:
                     continue
                 self._own[target] = parameter, parameter.data
-            self._own[target][0].data = tensor
+            parameter = self._own[target][0]
+            parameter.data = tensor.to(parameter.device)
             self._laid[target] = tensor
 
 
