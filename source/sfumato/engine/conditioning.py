@@ -4,8 +4,8 @@ Each chunk is encoded on its own and kept under everything its hidden state depe
 act afterwards, so turning one needs no encoder. Used so:
 
     settings = text_settings(request)
-    conditioner = Conditioner(model, settings, loaded.encodings)
-    conditioning = conditioner.encode(wording)               # or encode(wording, second=wording for the second encoder)
+    conditioner = Conditioner(model, settings, loaded.encodings, networks=what of a prompt's networks acts on the model)
+    conditioning = conditioner.encode(wording)               # or encode(wording, second=wording for the second encoder, networks=those in force)
 
 `script.py` does this for all texts of a pass.
 """
@@ -20,9 +20,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sfumato.engine.embeddings import KeptEmbeddings, Vocabulary
 from sfumato.engine.family import Model, TextEncoder
+from sfumato.engine.networks.acting import ModelNetworks
+from sfumato.engine.networks.shares import NO_SHARES, NOTHING, Acting, Shares
 from sfumato.engine.text_encoding import Hidden, read_chunk
-from sfumato.prompts import Chunk, ClipTokenizer, Emphasis, Wording, clip_tokenizer, framed, lay_out
+from sfumato.prompts import Chunk, ClipTokenizer, Embedding, Emphasis, Network, Placed, Wording, clip_tokenizer, framed
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
 
@@ -134,50 +137,78 @@ def emphasise(states: Tensor, weights: Tensor, mode: Emphasis, empty: Tensor | N
 
 
 class Conditioner:
-    """Encodes the texts of one model under one set of settings."""
+    """Encodes the texts of one model under one set of settings.
 
-    def __init__(self, model: Model, settings: TextSettings, cache: EncodingCache, tokenizer: ClipTokenizer | None = None) -> None:
+    Args:
+        networks: of the job; None if it names none, and none is in the encoders' weights.
+        embeddings: that texts may name, whatever model they are for.
+        files: keeper of what is read of those.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: TextSettings,
+        cache: EncodingCache,
+        tokenizer: ClipTokenizer | None = None,
+        networks: ModelNetworks | None = None,
+        embeddings: Sequence[Embedding] = (),
+        files: KeptEmbeddings | None = None,
+    ) -> None:
         self.model = model
         self.settings = settings
         self._cache = cache
+        self._networks = networks
         self._tokenizer = tokenizer or clip_tokenizer()
         self._layer = settings.clip_skip or model.text.layer
         self._second = model.family.roles.get(_SECOND, "")
-        self._chunks: dict[Wording, tuple[Chunk, ...]] = {}
+        self._vocabulary = Vocabulary(embeddings, files or KeptEmbeddings(), model.encoders, self._tokenizer)
+        self._chunks: dict[tuple[Wording, tuple[Embedding, ...]], tuple[Chunk, ...]] = {}
         self._identities: dict[str, tuple[Hashable, ...]] = {}
 
     @property
     def warnings(self) -> tuple[JobWarning, ...]:
-        """What of the settings this model cannot do."""
+        """What of the settings this model cannot do, and what the texts so far named that it cannot use."""
         absent = max((encoder.absent for encoder in self.model.encoders), default=0)
+        named = tuple(self._vocabulary.warnings)
         if self._layer > absent:
-            return ()
+            return named
         message = f"'{self.model.checkpoint.name}' has no layer {self._layer} from the end of its text encoder; layer {absent + 1} was read."
-        return (JobWarning(code="clip_skip", message=message, path="clip_skip"),)
+        return (JobWarning(code="clip_skip", message=message, path="clip_skip"), *named)
 
-    def chunks_of(self, wording: Wording) -> tuple[Chunk, ...]:
-        """The chunks of a wording, at least one."""
-        if wording not in self._chunks:
-            self._chunks[wording] = lay_out(wording.pieces, self._tokenizer, backtrack=self.settings.comma_padding_backtrack).chunks
-        return self._chunks[wording]
+    def chunks_of(self, wording: Wording, bundled: tuple[Embedding, ...] = ()) -> tuple[Chunk, ...]:
+        """The chunks of a wording, at least one; `bundled` are embeddings that the networks of its picture bring along."""
+        key = wording, bundled
+        if key not in self._chunks:
+            self._chunks[key] = self._vocabulary.lay_out(wording.pieces, self.settings.comma_padding_backtrack, bundled)
+        return self._chunks[key]
 
-    def passes(self, wording: Wording, second: Wording | None = None) -> int:
+    def passes(self, wording: Wording, second: Wording | None = None, bundled: tuple[Embedding, ...] = ()) -> int:
         """How many chunks `encode` will read, each by one encoder."""
         # A shorter text of one encoder is read as long as that of another.
-        return len(self.model.encoders) * max(len(self.chunks_of(self._text_for(encoder, wording, second))) for encoder in self.model.encoders)
+        return len(self.model.encoders) * max(len(self.chunks_of(self._text_for(encoder, wording, second), bundled)) for encoder in self.model.encoders)
 
-    def encode(self, wording: Wording, second: Wording | None = None, each: Callable[[], None] = lambda: None) -> Conditioning:
+    def encode(
+        self,
+        wording: Wording,
+        second: Wording | None = None,
+        each: Callable[[], None] = lambda: None,
+        networks: Sequence[Network] = (),
+        bundled: tuple[Embedding, ...] = (),
+    ) -> Conditioning:
         """The conditioning of one text.
 
         Args:
             second: what the second encoder reads instead.
             each: called before each chunk and encoder; may raise to stop.
+            networks: with which it is read.
+            bundled: embeddings that the networks of its picture bring along.
         """
-        return self._encode([self.chunks_of(self._text_for(encoder, wording, second)) for encoder in self.model.encoders], each)
+        return self._encode([self.chunks_of(self._text_for(encoder, wording, second), bundled) for encoder in self.model.encoders], each, networks)
 
-    def empty(self) -> Conditioning:
+    def empty(self, networks: Sequence[Network] = ()) -> Conditioning:
         """The conditioning of the empty text."""
-        return self._encode([(_EMPTY,) for _ in self.model.encoders], lambda: None)
+        return self._encode([(_EMPTY,) for _ in self.model.encoders], lambda: None, networks)
 
     def zeros(self) -> Conditioning:
         """Zeros of one chunk, for an empty negative prompt."""
@@ -192,22 +223,27 @@ class Conditioner:
         """Whether an empty negative prompt is zeros: for families that were trained so, unless the settings forbid it."""
         return self.model.text.zero_empty_negative and self.settings.zero_empty_negative
 
-    def unconditional(self) -> Conditioning:
+    def unconditional(self, networks: Sequence[Network] = ()) -> Conditioning:
         """The conditioning of an empty negative prompt."""
-        return self.zeros() if self.zeroes_empty_negative else self.empty()
+        return self.zeros() if self.zeroes_empty_negative else self.empty(networks)
+
+    def acting(self, networks: Sequence[Network]) -> Acting:
+        """What of networks acts on the model's denoiser."""
+        return self._networks.acting(networks) if self._networks and networks else NOTHING
 
     def _text_for(self, encoder: TextEncoder, wording: Wording, second: Wording | None) -> Wording:
         return second if second is not None and encoder.part == self._second else wording
 
-    def _encode(self, chunks: Sequence[Sequence[Chunk]], each: Callable[[], None]) -> Conditioning:
+    def _encode(self, chunks: Sequence[Sequence[Chunk]], each: Callable[[], None], networks: Sequence[Network]) -> Conditioning:
         """`chunks` are those of each encoder; the shorter text is extended by empty chunks."""
         count = max(len(own) for own in chunks)
         contexts, signs, pooled, is_unrestored = [], [], None, False
         for encoder, own in zip(self.model.encoders, chunks, strict=True):
             states, turns = [], []
+            shares = self._networks.reading(encoder, networks) if self._networks else NO_SHARES
             for number in range(count):
                 each()
-                state, turn, vector, unrestored = self._read(encoder, own[number] if number < len(own) else _EMPTY)
+                state, turn, vector, unrestored = self._read(encoder, own[number] if number < len(own) else _EMPTY, shares)
                 states.append(state)
                 turns.append(turn)
                 is_unrestored |= unrestored
@@ -218,25 +254,37 @@ class Conditioner:
         turned = torch.cat(signs, dim=-1)
         return Conditioning(torch.cat(contexts, dim=-1), pooled, turned if bool((turned < 0).any()) else None, is_unrestored)
 
-    def _read(self, encoder: TextEncoder, chunk: Chunk) -> tuple[Tensor, Tensor, Tensor | None, bool]:
+    def _read(self, encoder: TextEncoder, chunk: Chunk, shares: Shares) -> tuple[Tensor, Tensor, Tensor | None, bool]:
         """(state, signs) (1, 77, width) of a chunk, its pooled vector, and whether its mean could not be restored."""
         tokens, numbers = framed(chunk, encoder.padding)
-        hidden = self._hidden(encoder, tokens)
+        hidden = self._hidden(encoder, tokens, shares, chunk.embeddings)
         mode = self.settings.emphasis
         weights = torch.tensor(numbers, dtype=torch.float32, device=hidden.states.device)
         turns = torch.ones_like(hidden.states)
         if self.settings.attention_negative == "value" and mode not in ("ignore", "none"):
             turns = turns * torch.where(weights < 0, -1.0, 1.0)[None, :, None]
             weights = weights.abs()
-        empty = self._hidden(encoder, framed(_EMPTY, encoder.padding)[0]).states if mode == "interpolate" and max(numbers) != min(numbers) else None
+        empty = self._hidden(encoder, framed(_EMPTY, encoder.padding)[0], shares).states if mode == "interpolate" and max(numbers) != min(numbers) else None
         state, is_unrestored = emphasise(hidden.states, weights, mode, empty)
         return state, turns, hidden.pooled, is_unrestored
 
-    def _hidden(self, encoder: TextEncoder, tokens: list[int]) -> Hidden:
+    def _hidden(self, encoder: TextEncoder, tokens: list[int], shares: Shares, placed: Sequence[Placed] = ()) -> Hidden:
         rule = self.model.text
         pooled = encoder.part == rule.pooled
-        key = (*self._identity(encoder), encoder.blocks(self._layer), rule.final_norm, tuple(tokens))
-        return self._cache.get(key, lambda: read_chunk(encoder, tokens, self._layer, rule.final_norm, pooled))
+        # Not the shares themselves, which would keep their files in memory.
+        networks = tuple((share.identity, share.weight, share.rank) for share in shares)
+        key = (*self._identity(encoder), networks, encoder.blocks(self._layer), rule.final_norm, tuple(tokens), self._vocabulary.identities(placed))
+
+        def make() -> Hidden:
+            if self._networks:
+                self._networks.merge_into(encoder, shares)
+            # The token that starts a chunk stands before its own.
+            vectors = [(place + 1, table) for place, table in self._vocabulary.vectors(encoder, placed)]
+            with workplace.using(encoder.tower):
+                return read_chunk(encoder, tokens, self._layer, rule.final_norm, pooled, vectors, self.model.device.torch)
+
+        workplace = self.model.workplace
+        return self._cache.get(key, lambda: workplace.attempt("text", make))
 
     def _identity(self, encoder: TextEncoder) -> tuple[Hashable, ...]:
         """What an encoder's weights are: its own files, which may be others than the checkpoint's, and the numbers it computes in."""

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 from sfumato.engine.attachments import BEGINNING, Attachment, Moment, NetworkCall, summed
 from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.family import Model, Prediction, SizeName, Variant
+from sfumato.engine.networks.shares import NOTHING, Acting
 from sfumato.engine.patches.freeu import FreeU, FreeUSettings
 from sfumato.engine.patches.negative_values import NegativeValues
 from sfumato.engine.patches.pag import own_values
@@ -42,6 +44,7 @@ class Row:
         is_negative: told the numbers of the negative side.
         is_blind: sees nothing in place of the picture that an instruct-pix2pix model changes.
         perturbation: of `PERTURBATIONS`, "" for none.
+        networks: that act on it, those in the weights included.
     """
 
     image: int
@@ -49,6 +52,7 @@ class Row:
     is_negative: bool = False
     is_blind: bool = False
     perturbation: str = ""
+    networks: Acting = NOTHING
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class NetworkInputs:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Rows evaluated together: their contexts are equally long, none is padded to another's.
+    """Rows evaluated together: their contexts are equally long, none is padded to another's, and the same networks act on them.
 
     Attributes:
         rows: places (R,) in the list of rows; None if the group is all of it, in order.
@@ -117,10 +121,12 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Rows made ready: `count` of them in `groups`."""
+    """Rows made ready: `count` of them in `groups`; the `rows` themselves, over a `batch` of so many images."""
 
     groups: tuple[Group, ...]
     count: int
+    rows: tuple[Row, ...] = ()
+    batch: int = 1
 
 
 class Network(Protocol):
@@ -168,6 +174,8 @@ class UNetNetwork:
         self._freeu: FreeU | None = None
         self._turning: NegativeValues | None = None
         self._perturbing: dict[str, SelfAttentionPatch] = {}
+        # Evaluations in smaller groups, of those that were prepared: where memory ran out.
+        self._smaller: dict[tuple[Evaluation, int], Evaluation] = {}
 
     @contextmanager
     def patched(self, perturbations: Sequence[str] = (), freeu: FreeUSettings | None = None, turns_values: bool = False) -> Iterator[None]:
@@ -184,11 +192,27 @@ class UNetNetwork:
                 self._perturbing, self._turning, self._freeu = {}, None, None
 
     def prepare(self, rows: Sequence[Row], batch: int) -> Evaluation:
-        """Group rows by the length of their contexts, as tensors on the device."""
-        by_length: dict[int, list[int]] = {}
+        """Group rows by the length of their contexts and by their networks, as tensors on the device."""
+        alike: dict[tuple[int, Acting], list[int]] = {}
         for place, row in enumerate(rows):
-            by_length.setdefault(row.conditioning.length, []).append(place)
-        return Evaluation(tuple(self._group(rows, places, batch) for places in by_length.values()), len(rows))
+            alike.setdefault((row.conditioning.length, row.networks), []).append(place)
+        return self._model.workplace.attempt("denoise", lambda: self._prepared(rows, list(alike.values()), batch), len(rows), batch)
+
+    def _prepared(self, rows: Sequence[Row], alike: Sequence[list[int]], batch: int) -> Evaluation:
+        """With groups as large as the workplace allows."""
+        most = self._model.workplace.rows_at_once or len(rows)
+        groups = [places[start : start + most] for places in alike for start in range(0, len(places), most)]
+        return Evaluation(tuple(self._group(rows, places, batch) for places in groups), len(rows), tuple(rows), batch)
+
+    def _fitting(self, evaluation: Evaluation) -> Evaluation:
+        """The evaluation, or what it is in groups as large as the workplace allows by now."""
+        most = self._model.workplace.rows_at_once
+        if not most or all(len(group.context) <= most for group in evaluation.groups):
+            return evaluation
+        key = evaluation, most
+        if key not in self._smaller:
+            self._smaller[key] = self.prepare(evaluation.rows, evaluation.batch)
+        return self._smaller[key]
 
     def _group(self, rows: Sequence[Row], places: list[int], batch: int) -> Group:
         device = self._model.device.torch
@@ -233,7 +257,12 @@ class UNetNetwork:
         return torch.stack(shown).to(self._model.device.torch, self._dtype)
 
     def __call__(self, x: Tensor, sigma: float, evaluation: Evaluation, moment: Moment = BEGINNING) -> Tensor:
-        """x (B, C, h, w) float32 -> the denoised of each row (R, C, h, w) float32."""
+        """x (B, C, h, w) float32 -> the denoised of each row (R, C, h, w) float32. Where memory runs out it begins anew, in less (E111)."""
+        act = partial(self._denoised, x, sigma, evaluation, moment)
+        return self._model.workplace.attempt("denoise", act, evaluation.count, evaluation.batch)
+
+    def _denoised(self, x: Tensor, sigma: float, evaluation: Evaluation, moment: Moment) -> Tensor:
+        evaluation = self._fitting(evaluation)
         scaled = (x / math.sqrt(sigma**2 + 1)).to(self._dtype)
         # Filled on the device: a copied tensor would wait for everything queued there.
         t = torch.full((1,), self._table.t(sigma), dtype=torch.float32, device=x.device)
@@ -277,6 +306,7 @@ class UNetNetwork:
         if group.extra is not None:
             batched = torch.cat([batched, group.extra], dim=1)
         with self._armed(group), ExitStack() as stack:
+            stack.enter_context(self._model.workplace.using(self._unet))
             told = [stack.enter_context(each.around(ready, call)) for each, ready in zip(self._attachments, group.attached, strict=True)]
             output = self._unet(batched, t, encoder_hidden_states=group.context, added_cond_kwargs=group.added, **summed(told), return_dict=False)[0]
             output = output.to(x.dtype)

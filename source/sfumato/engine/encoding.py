@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from sfumato.engine.decoding import in_range
 from sfumato.engine.family import Model
-from sfumato.protocol.errors import NumbersInvalid
+from sfumato.engine.vae_tiling import OVERLAP_PX, tiled
 
 _STREAM = "sfumato-encode"
 _STREAM_BYTES = 8
@@ -30,14 +31,10 @@ def encode_pixels(model: Model, pixels: Tensor, sample_seed: int | None = None, 
         sample_seed: draw from the distribution the VAE gives, by a generator that this seed begins and that is nobody else's; None takes its mean.
         is_scaled: False leaves out the family's scale, as instruct-pix2pix models want it.
 
-    Numbers that are not finite are encoded once more in float32, as in decoding; raises `NumbersInvalid` if that does not help.
+    Numbers that are not finite are encoded once more in wider formats, as in decoding; raises `NumbersInvalid` if that does not help. What a VAE made of a
+    picture is kept, for the job that starts from it once more.
     """
-    mean, spread = _encoded(model, pixels)
-    if not bool(mean.isfinite().all()) and model.vae.dtype != torch.float32:
-        model.vae.to(torch.float32)
-        mean, spread = _encoded(model, pixels)
-    if not bool(mean.isfinite().all()):
-        raise NumbersInvalid("encoding the picture")
+    mean, spread = model.workplace.attempt("vae", lambda: _kept(model, pixels))
     latent = mean if sample_seed is None else mean + spread * _drawn(mean, sample_seed)
     return latent * model.latent.scale if is_scaled else latent
 
@@ -52,10 +49,37 @@ def stretched(latent: Tensor, size: tuple[int, int]) -> Tensor:
     return latent if tuple(latent.shape[-2:]) == size else functional.interpolate(latent, size=size, mode="bilinear")
 
 
-def _encoded(model: Model, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    with torch.inference_mode():
-        found = model.vae.encode(pixels.to(model.vae.dtype), return_dict=False)[0]
-        return found.mean.float(), found.std.float()
+def _kept(model: Model, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and spread of the distribution (1, C, h, w), computed once for the same pixels."""
+    workplace, size = model.workplace, (pixels.shape[-1], pixels.shape[-2])
+    files = {str(stored.file) for stored in model.checkpoint.parts.get("vae", {}).values()}
+    identity = tuple(entry for entry in model.checkpoint.identity if entry[0] in files) or id(model.vae)
+    digest = hashlib.sha256(np.ascontiguousarray(pixels.float().cpu().numpy()).tobytes()).digest()
+    tile_px, form = workplace.tile_px(size, is_decoding=False), workplace.wider(model.vae) or model.vae.dtype
+    key = (identity, str(model.device.torch), form, tile_px, size, _padding(model), digest)
+    return workplace.encoded(key, lambda: in_range(model, lambda: _encoded(model, pixels, tile_px), "encoding the picture"))
+
+
+def _padding(model: Model) -> str:
+    """How the VAE's convolutions see the picture's edges, which a patch may change (E73)."""
+    return str(model.vae.encoder.conv_in.padding)
+
+
+def _encoded(model: Model, pixels: Tensor, tile_px: int) -> tuple[Tensor, Tensor]:
+    factor = model.latent.factor
+
+    def whole(part: Tensor) -> Tensor:
+        found = model.vae.encode(part.to(model.vae.dtype), return_dict=False)[0]
+        return torch.cat([found.mean.float(), found.std.float()], dim=1)
+
+    with torch.inference_mode(), model.workplace.using(model.vae):
+        if tile_px:
+            height, width = (side // factor * factor for side in pixels.shape[-2:])
+            made = tiled(pixels[..., :height, :width], whole, tile_px, OVERLAP_PX, 1 / factor, model.workplace.check).to(pixels.device)
+        else:
+            made = whole(pixels)
+    mean, spread = made.chunk(2, dim=1)
+    return mean, spread
 
 
 def _drawn(like: Tensor, seed: int) -> Tensor:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 
-_FALLBACK_BYTES = 8 << 30
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+from sfumato.engine.host_memory import free_host_bytes
+from sfumato.engine.offload import bring, place_of
 
 
 @dataclass(frozen=True)
@@ -30,27 +27,35 @@ class LoadedPart:
 
 
 def half_of_memory() -> int:
-    """Half of the bytes that this machine, or the container around the process, has."""
-    total = _FALLBACK_BYTES
-    if hasattr(os, "sysconf"):
-        with suppress(ValueError, OSError):
-            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    elif (found := _windows_memory()) is not None:
-        total = found
-    with suppress(OSError, ValueError):  # "max" is no number: no limit
-        total = min(total, int(_CONTAINER_LIMIT.read_text()))
-    return total // 2
+    """Half of the bytes that this machine, or the container around the process, has left."""
+    return free_host_bytes() // 2
 
 
-def _windows_memory() -> int | None:
-    import ctypes
+class KeptTensors:
+    """Pairs of tensors under keys that are complete, least recently used out first, limited by bytes."""
 
-    class Status(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ulong), ("load", ctypes.c_ulong), *((name, ctypes.c_ulonglong) for name in ("total", "free", "a", "b", "c", "d", "e")))
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._held: OrderedDict[Hashable, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
 
-    status = Status(length=ctypes.sizeof(Status))
-    windows = getattr(ctypes, "windll", None)
-    return status.total if windows is not None and windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    def get(self, key: Hashable, make: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is held under `key`, else what `make` makes, held from now on. Nobody changes it."""
+        if key not in self._held:
+            self._held[key] = make()
+            while self.nbytes > self._limit_bytes and len(self._held) > 1:
+                self._held.popitem(last=False)
+        self._held.move_to_end(key)
+        return self._held[key]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(one.nbytes + other.nbytes for one, other in self._held.values())
+
+    def clear(self) -> None:
+        self._held.clear()
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 class KeptParts:
@@ -95,14 +100,12 @@ class KeptParts:
 
     def move(self, key: Hashable, device: torch.device) -> None:
         """Take a held network to a device; weights change their place, not their values."""
-        part = self._held[key]
-        if next(part.module.parameters()).device != device:
-            part.module.to(device)
+        bring(self._held[key].module, device)
         self._held.move_to_end(key)
 
     def on(self, device: torch.device) -> list[Hashable]:
-        """The keys of networks on a device, least recently used first."""
-        return [key for key, part in self._held.items() if next(part.module.parameters()).device == device]
+        """The keys of networks on a kind of device, least recently used first."""
+        return [key for key, part in self._held.items() if (place := place_of(part.module)) is not None and place.type == device.type]
 
     def clear(self) -> None:
         self._held.clear()

@@ -18,15 +18,18 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from sfumato.engine.budget import RESERVE_BYTES
 from sfumato.engine.checkpoint import Checkpoint, identity_of, open_checkpoint
 from sfumato.engine.components import complete
 from sfumato.engine.conditioning import EncodingCache
 from sfumato.engine.device import Device, free_caches
 from sfumato.engine.families import recognise
-from sfumato.engine.family import Model, PreviewFactors
+from sfumato.engine.family import Family, Model, PreviewFactors
 from sfumato.engine.findings import Findings
-from sfumato.engine.kept_parts import KeptParts, LoadedPart, half_of_memory
+from sfumato.engine.job_memory import Learned
+from sfumato.engine.kept_parts import KeptParts, KeptTensors, LoadedPart, half_of_memory
 from sfumato.engine.layouts.original import OTHER
+from sfumato.engine.offload import HOST
 from sfumato.engine.preview import factors_of
 from sfumato.engine.reading import DTYPES
 
@@ -35,6 +38,10 @@ Report = Callable[[int, int], None]
 NO_COMPONENTS: Mapping[str, Path] = MappingProxyType({})
 # Left free on a graphics card for what is computed.
 _RESERVE_BYTES = 2 << 30
+# Of what the VAE made of pictures that jobs started from.
+_INPUTS_BYTES = 256 << 20
+# In the names of VAE files whose numbers were brought into the range of float16.
+_FIXED = ("fp16-fix", "fp16_fix", "fp16fix")
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Loaded:
 
     def __init__(self, limit_bytes: int | None = None) -> None:
         self.encodings = EncodingCache()
+        self.inputs = KeptTensors(_INPUTS_BYTES)
+        self.learned = Learned()
         self._parts = KeptParts(half_of_memory() if limit_bytes is None else limit_bytes)
         self._models: OrderedDict[Hashable, _Held] = OrderedDict()
         self._factors: WeakKeyDictionary[nn.Module, PreviewFactors] = WeakKeyDictionary()
@@ -89,6 +98,7 @@ class Loaded:
         components: Mapping[str, Path] = NO_COMPONENTS,
         beside: Sequence[Model] = (),
         findings: Findings | None = None,
+        to_host: bool = False,
     ) -> Model:
         """The model of this path, read if it is not held.
 
@@ -97,15 +107,17 @@ class Loaded:
             components: request field ("vae", "clip", "clip_2") -> file that replaces or completes the checkpoint's own.
             beside: models that the caller goes on using, which stay where they are.
             findings: where it is looked up, and kept, what a network predicts whose file does not say.
+            to_host: read it into ordinary memory, from where the job brings what it needs.
 
         Raises the errors of `open_checkpoint`, `recognise`, `complete` and the family's `load`.
         """
         held = self.held(path, device, components)
         if held is None:
-            return self._read(path, device, report, components, beside, findings)
+            return self._read(path, device, report, components, beside, findings, to_host)
         key = _key(path, device, components)
         self._models.move_to_end(key)
-        self._bring(self._models[key].parts, device, beside)
+        if not to_host:
+            self._bring(self._models[key].parts, device, beside)
         return held
 
     def preview_factors(self, model: Model) -> PreviewFactors:
@@ -121,16 +133,48 @@ class Loaded:
         self._models.clear()
         self._parts.clear()
         self.encodings.clear()
+        self.inputs.clear()
+        self.learned.clear()
         gc.collect()
         for device in devices:
             free_caches(device)
 
-    def _read(self, path: Path, device: Device, report: Report, components: Mapping[str, Path], beside: Sequence[Model], findings: Findings | None) -> Model:
+    def let_go(self, spared: Sequence[Model]) -> None:
+        """Keep nothing but these models: where a device has memory of its own the others leave it, else they go."""
+        kept, device = self._parts_of(spared), spared[0].device if spared else None
+        self.encodings.clear()
+        self.inputs.clear()
+        if device is not None and not device.kind.is_host:
+            for part in self._parts.on(device.torch):
+                if part not in kept:
+                    self._parts.move(part, HOST)
+        else:
+            gone = [part for part in self._parts if part not in kept]
+            self._parts.drop(gone)
+            self._models = OrderedDict((key, held) for key, held in self._models.items() if not set(gone) & set(held.parts))
+        gc.collect()
+        if device is not None:
+            free_caches(device.torch)
+
+    def _read(
+        self,
+        path: Path,
+        device: Device,
+        report: Report,
+        components: Mapping[str, Path],
+        beside: Sequence[Model],
+        findings: Findings | None,
+        to_host: bool,
+    ) -> Model:
         checkpoint = open_checkpoint(path)
         if findings is not None:
             checkpoint = replace(checkpoint, found=findings.prediction(path) or "")
         family = recognise(checkpoint)
         checkpoint = complete(checkpoint, family, components)
+        asked, device = device, _in_range(device, family, checkpoint)
+        is_apart = not device.kind.is_host
+        # On a device with memory of its own: straight to it where all of it fits.
+        place = HOST if is_apart and (to_host or not self._has_room(checkpoint, device, self._parts_of(beside))) else device.torch
         total = sum(len(table) for part, table in checkpoint.parts.items() if part != OTHER)
         done = itertools.count()
         used: list[Hashable] = []
@@ -140,43 +184,63 @@ class Loaded:
             key = (key, device.dtype_of(part), device.torch.type)
             used.append(key)
             if key in self._parts:
-                self._parts.move(key, device.torch)
+                self._parts.move(key, place)
             else:
-                self._make_room(_size(checkpoint, part, device), {*in_use, *used}, device)
+                self._make_room(_size(checkpoint, part, device), {*in_use, *used}, device, is_on_device=place == device.torch)
             return self._parts.get(key, make)
 
-        model = family.load(checkpoint, device, lambda: report(next(done), total), keep)
+        model = family.load(checkpoint, replace(device, torch=place), lambda: report(next(done), total), keep)
+        model = replace(model, device=device)
         if model.is_probed and findings is not None:
             findings.keep(path, model.prediction)
-        self._models[_key(path, device, components)] = _Held(model, tuple(used))
+        self._models[_key(path, asked, components)] = _Held(model, tuple(used))
         return model
 
     def _parts_of(self, models: Sequence[Model]) -> set[Hashable]:
         return {part for held in self._models.values() if any(held.model.checkpoint is model.checkpoint for model in models) for part in held.parts}
 
-    def _make_room(self, needed_bytes: int, spared: set[Hashable], device: Device) -> None:
+    def _make_room(self, needed_bytes: int, spared: set[Hashable], device: Device, *, is_on_device: bool = True) -> None:
         """Before anything is read: in ordinary memory by letting go, on a graphics card by taking others off it."""
         gone = self._parts.make_room(needed_bytes, spared)
         self._models = OrderedDict((key, held) for key, held in self._models.items() if gone.isdisjoint(held.parts))
         if gone:
             gc.collect()
-        if device.torch.type == "cuda":
-            for part in self._parts.on(torch.device(device.torch.type, torch.cuda.current_device())):
-                if torch.cuda.mem_get_info()[0] >= needed_bytes + _RESERVE_BYTES:
-                    break
-                if part not in spared:
-                    self._parts.move(part, torch.device("cpu"))
-                    free_caches(device.torch)
+        if is_on_device and not device.kind.is_host:
+            self._clear_device(needed_bytes, spared, device)
+
+    def _clear_device(self, needed_bytes: int, spared: set[Hashable], device: Device) -> None:
+        for part in self._parts.on(device.torch):
+            if device.kind.free_bytes() >= needed_bytes + _RESERVE_BYTES:
+                break
+            if part not in spared:
+                self._parts.move(part, HOST)
+                free_caches(device.torch)
+
+    def _has_room(self, checkpoint: Checkpoint, device: Device, spared: set[Hashable]) -> bool:
+        """Whether all of a checkpoint fits on a device with memory of its own, once others made room."""
+        needed = sum(_size(checkpoint, part, device) for part in checkpoint.parts if part != OTHER)
+        self._clear_device(needed, spared, device)
+        return device.kind.free_bytes() >= needed + RESERVE_BYTES
 
     def _bring(self, parts: Sequence[Hashable], device: Device, beside: Sequence[Model]) -> None:
         for part in parts:
-            if device.torch.type != "cpu":
+            if not device.kind.is_host:
                 self._make_room(0, {*parts, *self._parts_of(beside)}, device)
             self._parts.move(part, device.torch)
 
 
 def _key(path: Path, device: Device, components: Mapping[str, Path]) -> Hashable:
     return (path, device, tuple(sorted((field, str(file)) for field, file in components.items())))
+
+
+def _in_range(device: Device, family: Family, checkpoint: Checkpoint) -> Device:
+    """The device with a number format for the VAE that holds its numbers, where that was left to us (E108)."""
+    if not family.vae_overflows or device.vae_dtype is not None or device.dtype != torch.float16:
+        return device
+    # Published as fixed: by the file's name, or by a folder's configuration.
+    names = {Path(stored.file).name.lower() for stored in checkpoint.parts["vae"].values()}
+    is_fixed = any(word in name for name in names for word in _FIXED) or checkpoint.configs.get("vae", {}).get("force_upcast") is False
+    return device if is_fixed else replace(device, vae_dtype=device.wide_dtype)
 
 
 def _is_current(checkpoint: Checkpoint) -> bool:

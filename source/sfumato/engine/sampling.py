@@ -14,6 +14,9 @@ from sfumato.engine.passes import Pass
 from sfumato.engine.samplers import PairDenoiser
 from sfumato.protocol.errors import NumbersInvalid
 
+# What is told of numbers that are none in latents.
+DENOISING = "denoising"
+
 
 def begin(plan: Pass, noise: Tensor, original: Tensor | None) -> Tensor:
     """The x a pass starts from.
@@ -36,7 +39,7 @@ def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource) -> 
     with torch.inference_mode():
         x = plan.methods.sampler.function(denoise, x, plan.steps.sigmas, noise, plan.parameters, _nothing)
         if not bool(x.isfinite().all()):
-            raise NumbersInvalid("denoising")
+            raise NumbersInvalid(DENOISING)
     return x
 
 

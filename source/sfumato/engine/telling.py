@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from torch import Tensor
@@ -76,6 +76,7 @@ class Telling:
         self._totals: dict[str, int] = {}
         self._done: defaultdict[str, int] = defaultdict(int)
         self._last_load = float("-inf")
+        self._now = ("load", 0, 0)
 
     def check(self) -> None:
         """Raise `Stopped` if the job was cancelled."""
@@ -83,6 +84,22 @@ class Telling:
 
     def expect(self, totals: Totals) -> None:
         self._totals = totals.of
+
+    def note(self, sentence: str) -> None:
+        """Tell the user something beside the stage at hand, whose numbers stay."""
+        self._context.progress(*self._now, note=sentence)
+
+    def mark(self) -> dict[str, int]:
+        """What is done of each stage, for `rewind`."""
+        return dict(self._done)
+
+    def rewind(self, done: Mapping[str, int]) -> None:
+        """Work since the mark begins anew."""
+        self._done = defaultdict(int, done)
+
+    def _progress(self, stage: str, done: int, total: int, rate: float | None = None, preview: tuple[bytes, ...] = ()) -> None:
+        self._now = stage, done, total
+        self._context.progress(stage, done, total, rate, preview)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -99,15 +116,15 @@ class Telling:
         self.check()
         if time.monotonic() - self._last_load >= _LOAD_REPORT_S:
             self._last_load = time.monotonic()
-            self._context.progress("load", done, total)
+            self._progress("load", done, total)
 
     def loaded(self) -> None:
-        self._context.progress("load", 1, 1)
+        self._progress("load", 1, 1)
 
     def encoding(self, done: int, total: int) -> None:
         """Before each chunk of text, and at the end."""
         self.check()
-        self._context.progress("encode", done, total)
+        self._progress("encode", done, total)
 
     # -- stages that are counted over the job ------------------------------------------------------
 
@@ -116,12 +133,29 @@ class Telling:
         """`count` units of a stage are done inside."""
         total = self._totals[stage]
         with self.timed(stage):
-            self._context.progress(stage, self._done[stage], total)
+            self._progress(stage, self._done[stage], total)
             self.check()
             yield
             self._done[stage] += count
             self.check()
-            self._context.progress(stage, self._done[stage], total)
+            self._progress(stage, self._done[stage], total)
+
+    @contextmanager
+    def units(self, stage: str, count: int) -> Iterator[Callable[[], None]]:
+        """`count` units of a stage are done inside, one after the other; gives what is called before each."""
+        total, end = self._totals[stage], self._done[stage] + count
+
+        def begin() -> None:
+            self.check()
+            self._progress(stage, self._done[stage], total)
+            # What takes more units than were foretold, in smaller pieces, stays at the last of them.
+            self._done[stage] = min(self._done[stage] + 1, end - 1)
+
+        with self.timed(stage):
+            yield begin
+            self._done[stage] = end
+            self.check()
+            self._progress(stage, end, total)
 
     @contextmanager
     def denoising(self, model: Model, calls: int) -> Iterator[Callable[[PairDenoiser], Watched]]:
@@ -135,12 +169,12 @@ class Telling:
             speed = rate.tick()
             previewer.offer(denoised)
             previews = previewer.take(_PREVIEW_SHARE / speed if speed else 0.0)
-            self._context.progress("denoise", self._done["denoise"], total, speed, previews)
+            self._progress("denoise", self._done["denoise"], total, speed, previews)
 
         with self.timed("denoise"):
             if before == 0:
-                self._context.progress("denoise", 0, total)
+                self._progress("denoise", 0, total)
             yield lambda denoise: Watched(denoise, self.check, told)
             if self._done["denoise"] < before + calls:
                 self._done["denoise"] = before + calls
-                self._context.progress("denoise", before + calls, total)
+                self._progress("denoise", before + calls, total)

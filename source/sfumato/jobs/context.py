@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import Stopped
@@ -21,6 +21,16 @@ class Reporter(Protocol):
     def artifact(self, *, name: str, media_type: str, data: bytes, info: Mapping[str, Any]) -> None: ...
 
 
+@runtime_checkable
+class Holder(Protocol):
+    """A shared object that keeps things only to be quicker, and can let them go: when memory runs out, or when the user wants it back."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def clear(self) -> None: ...
+
+
 class Kept:
     """Objects that outlive a job (loaded models, caches): one per factory and process, made at first use."""
 
@@ -32,6 +42,10 @@ class Kept:
             self._held[factory] = factory()
         found: T = self._held[factory]
         return found
+
+    def holders(self) -> tuple[Holder, ...]:
+        """Those objects that can be emptied."""
+        return tuple(held for held in self._held.values() if isinstance(held, Holder))
 
 
 class JobContext:
@@ -64,6 +78,10 @@ class JobContext:
     def shared(self, factory: Callable[[], T]) -> T:
         """One object per process, made by `factory` (a module-level function or class) when first asked for."""
         return self._kept.get(factory)
+
+    def holders(self) -> tuple[Holder, ...]:
+        """All that `shared` made in this process and that has `nbytes` and `clear`; nobody need register."""
+        return self._kept.holders()
 
     def receive(self) -> Iterator[bytes]:
         """The uploaded parts, waiting for each, until the last; raises `Stopped` on cancel."""

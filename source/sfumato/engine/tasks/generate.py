@@ -6,9 +6,11 @@ from the checkpoint; no setting is read. Writing files is the receiver's busines
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,40 +18,56 @@ from PIL import Image
 
 from sfumato.engine import device as devices
 from sfumato.engine.acting import check_acting
+from sfumato.engine.annotators import Workshop
 from sfumato.engine.areas import softened
-from sfumato.engine.attention import attending, kernel_for
+from sfumato.engine.attention import KERNELS, attending, kernel_for
 from sfumato.engine.batch import Batch, Scene
 from sfumato.engine.beside import check_variant
 from sfumato.engine.catalog import CATEGORIES, find_components, find_model
+from sfumato.engine.checkpoint import open_checkpoint
+from sfumato.engine.control.files import Base
+from sfumato.engine.control.kept import ControlModels
+from sfumato.engine.control.units import JobControl
 from sfumato.engine.draft import draft_of
+from sfumato.engine.embeddings import KeptEmbeddings
 from sfumato.engine.family import Model
 from sfumato.engine.findings import Findings
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask
+from sfumato.engine.job_memory import JobMemory, Wishes, largest_size
+from sfumato.engine.ladder import is_out_of_memory
 from sfumato.engine.memory import NO_COMPONENTS, Loaded
+from sfumato.engine.networks.acting import JobNetworks
+from sfumato.engine.networks.hypernetworks import KeptHypernetworks
+from sfumato.engine.networks.kept_networks import KeptNetworks
+from sfumato.engine.networks.named import LORA_ROLE, check_named, open_named, told_of
+from sfumato.engine.networks.weights import NetworkWeights
 from sfumato.engine.noise import ImageSeed
 from sfumato.engine.originals import Originals
 from sfumato.engine.passes import Methods
 from sfumato.engine.patches.tiling import tiled
 from sfumato.engine.plan import Models, Plan, plan_of
 from sfumato.engine.preview import Previewer, PreviewMemory, Previews, previewer_of
-from sfumato.engine.record import Made, Recorder, Settled, UsedInput, UsedModel
-from sfumato.engine.sampling import deterministic
+from sfumato.engine.record import Made, Recorder, Settled, UsedInput, UsedModel, inputs_of_controls
+from sfumato.engine.sampling import DENOISING, deterministic
 from sfumato.engine.script import ImageTexts
 from sfumato.engine.telling import Telling, Totals
 from sfumato.engine.texts import JobTexts
+from sfumato.engine.upscalers.kept import KeptImageNetworks
+from sfumato.engine.upscalers.ways import Way, way_of
+from sfumato.engine.upscaling import Upscaler
 from sfumato.engine.voices import Voices
 from sfumato.jobs.context import JobContext
+from sfumato.library.embedding_files import place_of
 from sfumato.library.hashes import Hashes
 from sfumato.library.models import locate
 from sfumato.library.styles import read_styles
 from sfumato.library.words import WordFiles, style_files
-from sfumato.protocol.errors import DeviceLost, FileTrouble, ImageUnreadable, OutOfMemory
+from sfumato.protocol.errors import DeviceLost, FileTrouble, ImageUnreadable, NumbersInvalid, OutOfMemory, SfumatoError
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate, GenerateResult, ImageRecord
 
-# What torch's CPU allocator says, on Linux and on Windows.
-_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
+T = TypeVar("T")
 
 
 def run(request: Generate, context: JobContext) -> GenerateResult:
@@ -58,17 +76,20 @@ def run(request: Generate, context: JobContext) -> GenerateResult:
     try:
         with context.shared(IdleHashing).paused():
             return job.run()
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except OutOfMemory:
         job.loaded.clear()
-        raise OutOfMemory(job.what(), detail=str(error)) from error
+        raise
     except torch.AcceleratorError as error:
         # What is on the device can no longer be reached, nor given back.
         raise DeviceLost(detail=str(error)) from error
-    except RuntimeError as error:
-        if not any(words in str(error) for words in _OUT_OF_MEMORY):
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
+        # Where nothing could be tried again: before the first picture, or while one was put together.
         job.loaded.clear()
-        raise OutOfMemory(job.what(), detail=str(error)) from error
+        raise job.memory.exhausted(str(error)) from error
+    finally:
+        job.memory.close()
 
 
 class _Job:
@@ -86,36 +107,45 @@ class _Job:
         self.tell = Telling(context, self._previewer)
         self._previewers: dict[int, Previewer] = {}
         self._stack = ExitStack()
-
-    def what(self) -> str:
-        """The job in a few words, for a sentence."""
-        width, height = self.request.width, self.request.height
-        size = f"pictures of {width}x{height}" if width and height else "pictures of the model's size"
-        return f"{size} in batches of {self.request.batch_size}"
+        self._read_models: list[Model] = []
+        self._upcast = False
+        wishes = Wishes(request.offload, request.vae_tiling, request.memory_limit, request.deterministic)
+        device = devices.choose(request.dtype, vae_precision=request.vae_dtype)
+        self.memory = JobMemory(device, wishes, self.loaded.learned, self.loaded.inputs, self.tell.note, context.check, self._let_others_go)
+        if device.kind.is_host and wishes.offload not in ("auto", "none"):
+            message = f"Offloading was left out: on this device ({device.name}) networks are in the machine's own memory already."
+            self.unrecorded.append(JobWarning(code="offload", message=message, path="offload"))
 
     def run(self) -> GenerateResult:
         request, tell = self.request, self.tell
         places = self.context.places
         kernel = kernel_for(request.attention, torch.device(devices.kind()))
-        texts = JobTexts(request, self.context.shared(WordFiles).library(places.data, places.models))
+        library = self.context.shared(WordFiles).library(places.data, places.models)
+        texts = JobTexts(request, library)
         styles = [style.name for style in read_styles(style_files(places.data))] if request.styles else []
-        draft = draft_of(request, self.context.blobs, texts, styles)
+        draft = draft_of(request, self.context.blobs, texts, styles, places.models)
         originals = Originals(request, self.context.blobs) if request.image else None
         if originals is not None and originals.has_empty_mask:
             self.warnings.append(JobWarning(code="empty_mask", message="The mask is empty, so the whole picture was repainted.", path="mask"))
         areas = [self._area(number, blob) for number, blob in enumerate(request.areas)]
-        models = self._load()
+        control = JobControl(request, self.context.blobs, Workshop.of(self.context), self.context.shared(ControlModels))
+        check_named(request, draft.seeds, texts, library, places.models, tell.check)
+        models = self._load(control)
         plan = plan_of(request, draft, models, originals)
         self.warnings += plan.warnings
+        self.memory.expect(models.all, largest_size(plan), 2 * request.batch_size)
         soft = [softened(picture, request.area_feather, plan.width) for picture in areas]
-        voices = Voices(request, plan, models, texts, self.loaded.encodings, soft, tell)
+        networks = self._networks(models, plan, JobTexts(request, library))
+        voices = Voices(request, plan, models, JobTexts(request, library), self.loaded.encodings, soft, tell, networks, self.context.shared(KeptEmbeddings))
         recorder = self._recorder(models, plan, self._inputs(originals, areas))
-        tell.expect(Totals(plan.calls, plan.decodes, plan.images if plan.highres else 0, plan.images))
-        networks = [module for model in models.all for module in (model.unet, model.vae)]
+        enlarge = self._enlarger(draft.upscaler)
+        tell.expect(Totals(plan.calls, plan.decodes, _upscales(plan, enlarge), plan.images))
+        modules = [module for model in models.all for module in (model.unet, model.vae)]
         alike = deterministic(models.first.device.torch, request.deterministic)
-        with self._stack, alike, attending(networks, kernel), tiled(networks, request.tiling):
+        self._stack.callback(self.context.shared(NetworkWeights).rest)
+        with self._stack, alike, attending(modules, kernel), tiled(modules, request.tiling):
             for seeds in plan.batches:
-                self._paint(Scene(request, plan, models, originals, voices, tell), seeds, recorder)
+                self._paint(Scene(request, plan, models, originals, voices, tell, control, enlarge), seeds, recorder)
         return self._result(models.first, plan)
 
     # -- load --------------------------------------------------------------------------------------
@@ -126,12 +156,16 @@ class _Job:
         except ImageUnreadable as error:
             raise ImageUnreadable(f"Area {number + 1}", path="areas") from error
 
-    def _load(self) -> Models:
+    def _load(self, control: JobControl) -> Models:
         request, folders = self.request, self.context.places.models
         components = self.components = find_components(folders, {field: getattr(request, field) for field in CATEGORIES})
         # All are found before the first is read.
         paths = {"model": find_model(folders, request.model)}
         paths |= {field: locate(folders, name, field=field) for field in ("hr_model", "refiner") if (name := getattr(request, field))}
+        control.find(folders)
+        if control.files:
+            highres = paths.get("hr_model")
+            control.check(self._header(paths["model"], components), self._header(highres, NO_COMPONENTS) if highres else None)
         with self.tell.timed("load"):
             first = self._read("model", paths["model"], components, ())
             highres = refiner = None
@@ -145,20 +179,62 @@ class _Job:
         check_acting(request, first, models.all[1:])
         for model in models.all:
             check_variant(model, request)
+        with self.tell.timed("load"):
+            control.load(models, self.tell.check)
         return models
+
+    def _enlarger(self, upscaler: Upscaler | None) -> Way | None:
+        """What enlarges pictures before the highres pass; None where there is none, or a latent is enlarged."""
+        if upscaler is None or upscaler.latent:
+            return None
+        with self.tell.timed("load"):
+            kept = self.context.shared(KeptImageNetworks)
+            return way_of(upscaler, "hr_upscaler", kept, devices.choose(self.request.dtype), self.tell.check, say=self.tell.note)
+
+    def _header(self, path: Path, components: Mapping[str, Path]) -> Base | None:
+        """What a checkpoint is, before it is loaded; None for one that loading will refuse."""
+        held = self.loaded.held(path, self._device(path), components)
+        try:
+            return Base.of(held.checkpoint if held else open_checkpoint(path))
+        except SfumatoError:
+            return None
+
+    def _device(self, path: Path) -> devices.Device:
+        files = path.rglob("*.safetensors") if path.is_dir() else [path]
+        return devices.choose(self.request.dtype, vae_precision=self.request.vae_dtype, size_bytes=sum(file.stat().st_size for file in files))
+
+    def _let_others_go(self) -> None:
+        """What only saves time, and the models that are not this job's."""
+        for holder in self.context.holders():
+            if holder is not self.loaded:
+                holder.clear()
+        self.loaded.let_go(self._read_models)
 
     def _read(self, field: str, path: Path, components: Mapping[str, Path], beside: Sequence[Model]) -> Model:
         request = self.request
-        device = devices.choose(request.dtype, vae_precision=request.vae_dtype)
         try:
-            model = self.loaded.load(path, device, self.tell.loading, components, beside, Findings(self.context.places.data))
+            model = self.memory.attempt("load", lambda: self._loaded(path, components, beside))
         except FileTrouble as error:
             error.path = field if error.path == "model" else error.path
             raise
         # What the first model predicts says nothing of the others, unless they are the same.
         is_first = not beside or beside[0].checkpoint.path == path
         own = {"prediction": request.prediction, "zero_terminal": request.zero_terminal_snr} if is_first else {}
-        return model.adapted(**own, downcast_alphas=request.downcast_alphas, quantize_t=request.quantize_t)
+        self._read_models.append(model)
+        adapted = model.adapted(**own, downcast_alphas=request.downcast_alphas, quantize_t=request.quantize_t)
+        return replace(adapted, workplace=self.memory)
+
+    def _loaded(self, path: Path, components: Mapping[str, Path], beside: Sequence[Model]) -> Model:
+        findings, to_host = Findings(self.context.places.data), self.memory.loads_to_host
+        return self.loaded.load(path, self._device(path), self.tell.loading, components, beside, findings, to_host)
+
+    def _networks(self, models: Models, plan: Plan, texts: JobTexts) -> JobNetworks:
+        """The networks that are named anywhere, opened."""
+        files, hypernetworks = self.context.shared(KeptNetworks), self.context.shared(KeptHypernetworks)
+        networks = JobNetworks(files, hypernetworks, self.context.shared(NetworkWeights), self.tell.check)
+        with self.tell.timed("load"):
+            open_named(networks, self.request, plan, models, texts)
+        return networks
 
     def _previewer(self, model: Model) -> Previewer:
         """One for each VAE of the job, closed with it."""
@@ -173,18 +249,45 @@ class _Job:
     # -- one batch ---------------------------------------------------------------------------------
 
     def _paint(self, scene: Scene, seeds: Sequence[ImageSeed], recorder: Recorder) -> None:
-        index = len(self.images)
-        scene.voices.encode(seeds, index)
-        self.warnings += [warning for warning in scene.voices.warnings if warning not in self.warnings]
-        batch = Batch(scene, seeds, index)
-        texts = [scene.voices.texts(each, seeds, index) for each in scene.plan.passes]
-        for number, picture in enumerate(batch.run()):
-            told = [each[number] for each in texts]
-            self._send(picture, self._made(scene.plan, index + number, seeds[number], told), recorder)
+        index, done = len(self.images), self.tell.mark()
 
-    def _made(self, plan: Plan, index: int, seed: ImageSeed, told: Sequence[ImageTexts]) -> Made:
-        request = self.request
+        def paint() -> Iterator[Image.Image]:
+            self.tell.rewind(done)
+            scene.voices.encode(seeds, index)
+            return Batch(scene, seeds, index).run()
+
+        pictures = self.memory.attempt("other", lambda: self._in_range(scene, paint))
+        self.warnings += [warning for warning in scene.voices.warnings if warning not in self.warnings]
+        texts = [scene.voices.texts(each, seeds, index) for each in scene.plan.passes]
+        for number, picture in enumerate(pictures):
+            told = [each[number] for each in texts]
+            self._send(picture, self._made(scene, index + number, seeds[number], told, recorder), recorder)
+
+    def _in_range(self, scene: Scene, paint: Callable[[], T]) -> T:
+        """What `paint` makes; where the network's numbers leave their range, once more with attention in float32, as all later batches (E108)."""
+        networks = [model.unet for model in scene.models.all]
+        if not self._upcast:
+            try:
+                return paint()
+            except NumbersInvalid as error:
+                if error.stage != DENOISING or all(model.device.dtype == torch.float32 for model in scene.models.all):
+                    raise
+            self._upcast = True
+            self.tell.note("The numbers left their range: computing attention in float32")
+        with attending(networks, KERNELS["upcast"]):
+            return paint()
+
+    def _made(self, scene: Scene, index: int, seed: ImageSeed, told: Sequence[ImageTexts], recorder: Recorder) -> Made:
+        request, plan = self.request, scene.plan
         first, last = told[0], told[-1]
+        networks = told_of([(prompt, each.span) for each, texts in zip(plan.passes, told, strict=True) for prompt in texts.prompts])
+        family = scene.models.first.family.name
+        words = dict.fromkeys(word for each, texts in zip(plan.passes, told, strict=True) for word in scene.voices.embeddings(each, texts))
+        models = (*(network.model(family) for network in networks), *(UsedModel.part("embedding", word.name, place_of(word.key)[0], family) for word in words))
+        for used in models:
+            # LoRAs are known to other programs by what is behind their headers.
+            for is_behind_header in {False, used.role == LORA_ROLE}:
+                self.context.shared(IdleHashing).want(used.path, recorder.hashes, behind_header=is_behind_header)
         return Made(
             index,
             seed.seed,
@@ -193,6 +296,8 @@ class _Job:
             first.negative.text,
             last.positive.text if plan.second and request.hr_prompt else "",
             last.negative.text if plan.second and request.hr_negative else "",
+            tuple(network.weights for network in networks),
+            models,
         )
 
     def _send(self, picture: Image.Image, made: Made, recorder: Recorder) -> None:
@@ -225,7 +330,8 @@ class _Job:
             sizes["image", request.image] = originals.size
             if request.mask:
                 sizes["mask", request.mask] = originals.mask_size
-        return [UsedInput.of(role, blob, self.context.blobs[blob], *size) for (role, blob), size in sizes.items()]
+        given = [UsedInput.of(role, blob, self.context.blobs[blob], *size) for (role, blob), size in sizes.items()]
+        return given + inputs_of_controls(request, self.context.blobs)
 
     def _result(self, model: Model, plan: Plan) -> GenerateResult:
         return GenerateResult(
@@ -237,6 +343,13 @@ class _Job:
             warnings=(*self.warnings, *self.unrecorded),
             seconds={stage: round(spent, 4) for stage, spent in self.tell.seconds.items()},
         )
+
+
+def _upscales(plan: Plan, enlarge: Way | None) -> int:
+    """Units of the stage in the whole job."""
+    if plan.highres is None:
+        return 0
+    return plan.images * (enlarge.count((plan.width, plan.height), plan.highres.enlargement.cover) if enlarge else 1)
 
 
 def _settled(request: Generate, model: Model, plan: Plan) -> Settled:

@@ -41,6 +41,30 @@ Deterministic = Annotated[
     Field(title="Deterministic", description="Make pictures one by one with bit-equal results, at some cost in speed."),
     Ui("operation", advanced=True),
 ]
+VaeTiling = Annotated[
+    Literal["auto", "on", "off"],
+    Field(
+        title="VAE tiling",
+        description="Let the VAE work in overlapping tiles of 512 px, in the memory of one; auto does so where the whole picture would not fit.",
+    ),
+    Ui("operation", advanced=True),
+]
+Offload = Annotated[
+    Literal["auto", "none", "components", "blocks", "sequential"],
+    Field(
+        title="Offloading",
+        description=(
+            "What of the model stays on the graphics card: everything, the network at work, a few of its blocks, or the layer at work; the less, the slower. "
+            "Auto keeps what fits."
+        ),
+    ),
+    Ui("operation", advanced=True),
+]
+MemoryLimit = Annotated[
+    float,
+    Field(ge=0, le=1024, title="Memory limit", description="GPU memory that may be used, in GiB; 0 uses what is free."),
+    Ui("operation", step=0.5, slider=(0, 48), unit="GiB", advanced=True),
+]
 Metadata = Annotated[
     Literal["full", "prompt_free", "none"],
     Field(
