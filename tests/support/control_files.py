@@ -7,7 +7,7 @@ import sfumato.engine.offline  # noqa: F401  before diffusers
 # isort: split
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +42,26 @@ def union_net(unet: UNet2DConditionModel, seed: int = 0, types: int = UNION_TYPE
         **{"addition_time_embed_dim": TIME_WIDTH, **config}, **transformer, conditioning_embedding_out_channels=PICTURE_WIDTHS, num_control_type=types
     )
     return _trained(made, unet)
+
+
+def control_lora(unet: UNet2DConditionModel, rank: int = 4, seed: int = 0) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What a Control LoRA's file holds (original layout), and the dense ControlNet (diffusers' names) that it means."""
+    dense = control_net(unet, seed).state_dict()
+    base = {name: tensor.float() for name, tensor in unet.state_dict().items()}
+    places, stored = names_in_original(dense.keys()), {"lora_controlnet": torch.zeros(0)}
+    for name, tensor in dense.items():
+        key = places[name]
+        if name in base and tensor.dim() > 1 and min(tensor.flatten(1).shape) > rank:
+            up, down = torch.randn(tensor.shape[0], rank) * 0.1, torch.randn(rank, *tensor.shape[1:]) * 0.1
+            stem = key.removesuffix(".weight")
+            stored[f"{stem}.up"] = up if tensor.dim() == 2 else up[:, :, None, None]
+            stored[f"{stem}.down"] = down
+            dense[name] = base[name] + (up @ down.flatten(1)).reshape(tensor.shape)
+        elif name in base and "norm" in name:
+            dense[name] = base[name]  # left out of the file: the checkpoint's own
+        else:
+            stored[key] = tensor
+    return stored, dense
 
 
 def adapter(widths: tuple[int, ...] = (32, 64, 64), kind: str = "full_adapter", channels: int = 3, seed: int = 0) -> T2IAdapter:
@@ -81,23 +101,29 @@ def save(tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype = torch.f
 
 def original_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A ControlNet's weights under the names of the original layout, without prefix."""
+    names = names_in_original(state)
+    return {names[name]: tensor for name, tensor in state.items()}
+
+
+def names_in_original(state: Collection[str]) -> dict[str, str]:
+    """diffusers name -> name in the original layout, without prefix."""
     hints = sorted(
         {name.rpartition(".")[0] for name in state if name.startswith("controlnet_cond_embedding.blocks.")}, key=lambda name: int(name.split(".")[2])
     )
     places = {"controlnet_cond_embedding.conv_in": 0, "controlnet_cond_embedding.conv_out": 2 * (len(hints) + 1)}
     places |= {name: 2 * (number + 1) for number, name in enumerate(hints)}
     encoder = unet_names.to_original([name for name in state if not name.startswith("controlnet_")])
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in state.items():
+    renamed: dict[str, str] = {}
+    for name in state:
         stem, _, leaf = name.rpartition(".")
         if stem in places:
-            renamed[f"input_hint_block.{places[stem]}.{leaf}"] = tensor
+            renamed[name] = f"input_hint_block.{places[stem]}.{leaf}"
         elif stem.startswith("controlnet_down_blocks."):
-            renamed[f"zero_convs.{stem.rpartition('.')[2]}.0.{leaf}"] = tensor
+            renamed[name] = f"zero_convs.{stem.rpartition('.')[2]}.0.{leaf}"
         elif stem == "controlnet_mid_block":
-            renamed[f"middle_block_out.0.{leaf}"] = tensor
+            renamed[name] = f"middle_block_out.0.{leaf}"
         else:
-            renamed[encoder[name]] = tensor
+            renamed[name] = encoder[name]
     return renamed
 
 

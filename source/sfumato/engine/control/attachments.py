@@ -17,6 +17,7 @@ from sfumato.engine.attachments import NetworkCall, Residuals
 from sfumato.engine.control.steering import Acted, Steering, masked
 from sfumato.engine.denoiser import Row
 from sfumato.engine.family import Model
+from sfumato.engine.workplace import PLAIN, Workplace
 
 _NOTHING: AbstractContextManager[Residuals | None] = nullcontext(None)
 
@@ -52,7 +53,8 @@ class ControlNetSteering(Steered):
 
     Args:
         features: of the picture, by the net's own encoder, (B or 1, C, h, w).
-        kinds: for a union model, which of its kinds the picture is; None for others.
+        workplace: where the net is computed.
+        union_type: for a union model, which of its kinds the picture is; None for others.
         is_pooled: only the mean of each of its features acts (shuffled pictures), on the positive side.
     """
 
@@ -61,19 +63,22 @@ class ControlNetSteering(Steered):
         net: ControlNetModel | ControlNetUnionModel,
         features: Tensor,
         steering: Steering,
+        workplace: Workplace = PLAIN,
         union_type: int | None = None,
         is_pooled: bool = False,
     ) -> None:
         super().__init__(steering, features.device)
         self._net = net
         self._features = features
+        self._workplace = workplace
         self._union_type = union_type
         self._is_pooled = is_pooled
 
     def residuals(self, acted: Acted, call: NetworkCall) -> Residuals:
         latents = acted.taken(call.latents)
         added = None if call.added is None else {name: acted.taken(each) for name, each in call.added.items()}
-        down, middle = self._evaluate(latents, call, acted.taken(call.context), acted.of_images(self._features), added)
+        with self._workplace.using(self._net):
+            down, middle = self._evaluate(latents, call, acted.taken(call.context), acted.of_images(self._features), added)
         made = [*down, middle]
         mask = self._mask(acted)
         steered = []

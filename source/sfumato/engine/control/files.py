@@ -35,6 +35,11 @@ class Shape(Protocol):
         ...
 
     @property
+    def reads_text(self) -> bool:
+        """Whether it reads what the network reads, so that it is for one family alone."""
+        ...
+
+    @property
     def construction(self) -> str:
         """In words what it acts on, for a sentence in which the family's name is not enough."""
         ...
@@ -161,7 +166,8 @@ class Base:
 def check_fit(file: ControlFile, base: Base, of_highres: bool = False) -> None:
     """Raises `ModelIncompatible` naming both where a control model cannot act on a checkpoint's network; and what its `shape` raises."""
     shape = file.shape
-    if shape.fits(base.network):
+    # Narrow networks of two families can be alike in all numbers; adapters act on every family whose levels they have.
+    if shape.fits(base.network) and (not shape.reads_text or file.family in ("", base.family)):
         return
     is_for, wanted = file.family or f"a network with {shape.construction}", base.family
     if is_for == wanted:

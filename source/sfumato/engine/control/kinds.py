@@ -31,6 +31,7 @@ from sfumato.engine.control.unions import union_type
 from sfumato.engine.family import Model
 from sfumato.engine.layouts.place import Place
 from sfumato.engine.reading import Reader
+from sfumato.engine.workplace import Workplace
 from sfumato.protocol.requests.control import ControlUnit
 
 _LOW_RANK = "lora_controlnet"
@@ -39,6 +40,15 @@ _DIFFERENCE = "difference"
 _POOLED_NAME = "shuffle"
 # Pixels that one place of the latents stands for, in every network that adapters are made for.
 _LATENT_PX = 8
+
+
+@dataclass(frozen=True)
+class Task:
+    """For whom it acts: the unit, where that stands in the request, and where the steered model's networks work."""
+
+    unit: ControlUnit
+    path: str
+    workplace: Workplace
 
 
 class Loaded(Protocol):
@@ -61,7 +71,12 @@ class Loaded(Protocol):
         """What it makes of a picture (B, 3, H, W), -1..1, before anything else is known."""
         ...
 
-    def steering(self, features: tuple[Tensor, ...], steering: Steering, unit: ControlUnit, path: str) -> Attachment:
+    @property
+    def reader(self) -> nn.Module:
+        """Which of its modules reads the picture."""
+        ...
+
+    def steering(self, features: tuple[Tensor, ...], steering: Steering, task: Task) -> Attachment:
         """Over one pass. Raises `Invalid`."""
         ...
 
@@ -100,11 +115,15 @@ class LoadedControlNet:
     def features(self, picture: Tensor) -> tuple[Tensor, ...]:
         return (self.encoder(_grey(picture, self.shape.picture_channels)),)
 
-    def steering(self, features: tuple[Tensor, ...], steering: Steering, unit: ControlUnit, path: str) -> Attachment:
-        kind = None if self.shape.union is None else union_type(unit, self.shape.union.types, self.name, path)
+    @property
+    def reader(self) -> nn.Module:
+        return self.encoder
+
+    def steering(self, features: tuple[Tensor, ...], steering: Steering, task: Task) -> Attachment:
+        kind = None if self.shape.union is None else union_type(task.unit, self.shape.union.types, self.name, task.path)
         # Without places a map has nothing to keep a negative prompt from.
         steering = replace(steering, guess=True) if self.is_pooled else steering
-        return ControlNetSteering(self.net, features[0], steering, kind, self.is_pooled)
+        return ControlNetSteering(self.net, features[0], steering, task.workplace, kind, self.is_pooled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +145,11 @@ class LoadedAdapter:
         picture = nnf.pad(_grey(picture, self.shape.picture_channels), (0, wide, 0, high), mode="replicate")
         return tuple(self.net(picture))
 
-    def steering(self, features: tuple[Tensor, ...], steering: Steering, unit: ControlUnit, path: str) -> Attachment:
+    @property
+    def reader(self) -> nn.Module:
+        return self.net
+
+    def steering(self, features: tuple[Tensor, ...], steering: Steering, task: Task) -> Attachment:
         return AdapterSteering(features, steering)
 
 

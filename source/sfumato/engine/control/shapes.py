@@ -61,6 +61,10 @@ class ControlNetShape:
     union: UnionShape | None = None
 
     @property
+    def reads_text(self) -> bool:
+        return self.context_width is not None
+
+    @property
     def construction(self) -> str:
         return construction_of(self.widths)
 
@@ -87,6 +91,10 @@ class AdapterShape:
     blocks: int
     is_light: bool
     kernel: int
+
+    @property
+    def reads_text(self) -> bool:
+        return False
 
     @property
     def construction(self) -> str:

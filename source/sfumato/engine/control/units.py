@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from sfumato.engine.attachments import Attachment
 from sfumato.engine.checks import has_highres
 from sfumato.engine.control.files import Base, ControlFile, check_fit, folder_names
 from sfumato.engine.control.kept import ControlModels
-from sfumato.engine.control.kinds import Loaded
+from sfumato.engine.control.kinds import Loaded, Task
 from sfumato.engine.control.maps import UnitPictures, area_of, map_of
 from sfumato.engine.control.steering import Steering
 from sfumato.engine.family import Model
@@ -95,7 +96,7 @@ class JobControl:
         for number, (pictures, file) in enumerate(zip(self._pictures, self._files, strict=True)):
             for model in steered:
                 try:
-                    self._loaded[number, id(model)] = self._kept.load(file, model, check)
+                    self._loaded[number, id(model)] = model.workplace.attempt("load", partial(self._kept.load, file, model, check))
                 except FileTrouble as error:
                     error.path = f"{pictures.path}.model"
                     raise
@@ -119,7 +120,7 @@ class JobControl:
         order = [id(start) for start in starts] if len(distinct) > 1 else [id(distinct[0])]
         features = tuple(torch.cat(each) for each in zip(*(made[key] for key in order), strict=True))
         area = None if pictures.area is None else torch.cat([each for key in order if (each := areas[key]) is not None]).to(model.device.torch)
-        return loaded.steering(features, Steering.of(pictures.unit, area), pictures.unit, pictures.path)
+        return loaded.steering(features, Steering.of(pictures.unit, area), Task(pictures.unit, pictures.path, model.workplace))
 
     def _features_of(self, number: int, loaded: Loaded, size: Size, model: Model, start: Start | None) -> tuple[Tensor, ...]:
         """What a control model makes of a unit's map, (1, C, h, w) each."""
@@ -129,12 +130,17 @@ class JobControl:
         if key not in self._features:
             if picture is None:
                 picture = map_of(pictures, size, start, self._workshop)
-            with torch.inference_mode():
-                self._features[key] = loaded.features(picture.clamp_min(loaded.lowest).to(model.device.torch, model.device.dtype))
+            shown = picture.clamp_min(loaded.lowest)
+            self._features[key] = model.workplace.attempt("other", lambda: _read(loaded, shown, model))
             while len(self._features) > _FEATURES_KEPT:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
+
+
+def _read(loaded: Loaded, picture: Tensor, model: Model) -> tuple[Tensor, ...]:
+    with torch.inference_mode(), model.workplace.using(loaded.reader):
+        return loaded.features(picture.to(model.device.torch, model.device.dtype))
 
 
 def _mask(unit: ControlUnit, path: str, blobs: Mapping[str, bytes]) -> Image.Image | None:
