@@ -49,9 +49,10 @@ class Description(NamedTuple):
     family: str
 
 
-def describe(header: Header) -> Description:
-    """Kinds and family of a network file."""
-    layers = leaves.grouped(key for key in header.tensors if not key.startswith(BUNDLED))
+def describe(header: Header, layers: Mapping[str, Mapping[str, str]] | None = None) -> Description:
+    """Kinds and family of a network file. `layers`: its tensors as `leaves.grouped` sorts them, if that was done."""
+    if layers is None:
+        layers = leaves.grouped(key for key in header.tensors if not key.startswith(BUNDLED))
     kinds = _kinds(layers, header.tensors)
     return Description(kinds, _family(header, layers) if kinds else "")
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -22,10 +24,10 @@ from sfumato.engine.networks.around import Decomposed, Narrow, Third, magnitudes
 from sfumato.engine.networks.delta import Delta, Disjoint, Misfit, Shape, Shapes, Tensors
 from sfumato.engine.networks.description import BUNDLED, Description, describe, told_family
 from sfumato.engine.networks.kinds import Full, Generalised, Hadamard, Kronecker, LowRank, Norm, PeftScaled, Scaled
-from sfumato.engine.networks.names import UNET, Names, Place, Target, parts_of
+from sfumato.engine.networks.names import UNET, Names, Place, Target
 from sfumato.engine.networks.rotations import InputRotation, Rotation, StoredRotation
 from sfumato.engine.reading import DTYPES, Reader
-from sfumato.library.safetensors_header import Header, read_header
+from sfumato.library.safetensors_header import Header, TensorInfo, read_header
 from sfumato.protocol.errors import CorruptFile, ModelIncompatible, ModelNotFound, ModelUnsupported
 
 __all__ = ["NetworkFile", "Target", "open_network"]
@@ -93,7 +95,7 @@ class _Plan(NamedTuple):
     Attributes:
         shape: of the weight as the file knows it.
         keys: leaf -> key of the tensors that make it.
-        factor: a `scale` from elsewhere than the file's tensors, None if there is none.
+        channels: how many of the weight's input channels the file knows, None: all.
     """
 
     kind: Any
@@ -135,20 +137,22 @@ class _Opening:
         self._model = model
         self._check = check
         self._names = Names(model)
-        self._modules = parts_of(model)
-        self._description = describe(header)
+        self._layers = leaves.grouped(key for key in header.tensors if not key.startswith(BUNDLED))
+        self._description = describe(header, self._layers)
         self._factors = _configured_scales(header.metadata)
 
     def opened(self) -> NetworkFile:
         vectors = {key: word for key in self._header.tensors if (word := _bundled(key))}
-        layers = leaves.grouped(key for key in self._header.tensors if key not in vectors and not key.startswith(BUNDLED))
-        found = {layer: places for layer in layers if (places := self._names.find(layer))}
-        unmatched = sum(len(keys) for layer, keys in layers.items() if layer not in found)
+        found = {layer: places for layer in self._layers if (places := self._names.find(layer))}
+        unmatched = sum(len(keys) for layer, keys in self._layers.items() if layer not in found)
         unmatched += sum(key.startswith(BUNDLED) and key not in vectors for key in self._header.tensors)
-        if not found and not vectors:
+        if not vectors and not (found and self._description.kinds):
             raise self._stranger()
-        plans = [plan for layer, places in found.items() for plan in self._plans(layer, layers[layer], places)]
+        plans = [plan for layer, places in found.items() for plan in self._plans(layer, self._layers[layer], places)]
         self._check_family(plans)
+        twice = [target for target, count in Counter(plan.target for plan in plans).items() if count > 1]
+        if twice:
+            raise CorruptFile(self._path.name, f"it changes layer '{twice[0].module}' twice")
         tensors = self._read([*(key for plan in plans for key in plan.keys.values()), *vectors])
         deltas = {plan.target: self._made(plan, tensors) for plan in plans}
         return NetworkFile(
@@ -208,11 +212,21 @@ class _Opening:
 
     def _plan(self, layer: str, place: Place, parameter: str, kind: Any, keys: dict[str, str], shapes: Shapes) -> _Plan | None:
         """One change of one weight; None for a bias that the layer has not. Raises `CorruptFile`, `ModelIncompatible`."""
-        module = self._modules[place.part].get_submodule(place.module)
+        module = self._names.module(place)
         weight = getattr(module, parameter, None)
         if weight is None:
             return None
-        shape, channels = self._known_shape(place, module, tuple(weight.shape), shapes)
+        known = self._known_shapes(place, module, tuple(weight.shape))
+        fitting = next((shape for shape in known if self._fits(layer, place, kind, keys, shapes, shape)), None)
+        if fitting is None:
+            raise self._incompatible(f"a model whose layer '{layer}' has another size")
+        for leaf in (leaves.ALPHA, leaves.SCALE):
+            if leaf in keys and math.prod(shapes[leaf]) != 1:
+                raise CorruptFile(self._path.name, f"tensor '{keys[leaf]}' is no single number")
+        return _Plan(kind, Target(place.part, place.module, parameter), fitting, keys, place, fitting[1] if fitting != known[0] else None)
+
+    def _fits(self, layer: str, place: Place, kind: Any, keys: Mapping[str, str], shapes: Shapes, shape: Shape) -> bool:
+        """Whether tensors of these shapes change a weight of that shape; raises `CorruptFile` if they do not belong together."""
         try:
             if len(shape) < 2 and not issubclass(kind, Full):
                 raise Misfit("a norm")
@@ -224,22 +238,16 @@ class _Opening:
         except Disjoint as breach:
             raise CorruptFile(self._path.name, f"in layer '{layer}' {breach}") from None
         except Misfit:
-            raise self._incompatible(f"a model whose layer '{layer}' has another size") from None
-        for leaf in (leaves.ALPHA, leaves.SCALE):
-            if leaf in keys and math.prod(shapes[leaf]) != 1:
-                raise CorruptFile(self._path.name, f"tensor '{keys[leaf]}' is no single number")
-        return _Plan(kind, Target(place.part, place.module, parameter), shape, keys, place, channels)
+            return False
+        return True
 
-    def _known_shape(self, place: Place, module: nn.Module, shape: Shape, shapes: Shapes) -> tuple[Shape, int | None]:
-        """The shape that a file can know a weight by, and the channels if it may know fewer of them."""
+    def _known_shapes(self, place: Place, module: nn.Module, shape: Shape) -> list[Shape]:
+        """The shapes that a file may know a weight by."""
         if place.third is not None:
-            return (3 * shape[0], *shape[1:]), None
+            return [(3 * shape[0], *shape[1:])]
         channels = self._model.latent.channels
-        if place.part == UNET and isinstance(module, nn.Conv2d) and module is self._model.unet.conv_in and shape[1] > channels and len(shape) == 4:
-            source = next((shapes[leaf] for leaf in ("down", "diff", "hada_w1_b", "b2") if leaf in shapes), ())
-            if math.prod(source[1:]) in (channels, channels * math.prod(shape[2:])):
-                return (shape[0], channels, *shape[2:]), channels
-        return shape, None
+        is_wider = place.part == UNET and module is self._model.unet.conv_in and len(shape) == 4 and shape[1] > channels
+        return [shape, (shape[0], channels, *shape[2:])] if is_wider else [shape]
 
     def _check_family(self, plans: Iterable[_Plan]) -> None:
         """Refuse a file that says it is for another family, unless its own shapes prove the contrary: those of the layers that read the text."""
@@ -250,20 +258,31 @@ class _Opening:
             raise self._incompatible("")
 
     def _read(self, keys: Iterable[str]) -> dict[str, Tensor]:
-        """Tensors by key, in the file's number formats; raises `CorruptFile` for what is no number."""
-        groups: dict[str, dict[str, Stored]] = {}
+        """Tensors by key, in the file's number formats; raises `CorruptFile` for what is no number.
+
+        What lies together in the file is read as one block, of which the tensors are views: they are thousands of small ones.
+        """
+        infos = {key: self._header.tensors[key] for key in keys}
+        for key, info in infos.items():
+            if info.dtype not in DTYPES:
+                raise CorruptFile(self._path.name, f"tensor '{key}' has the number format {info.dtype}, which Sfumato does not read")
+        runs = list(_runs(infos.values()))
         start = self._header.data_start
-        for key in keys:
-            info = self._header.tensors[key]
-            groups.setdefault(info.dtype, {})[key] = Stored(self._path, key, info.dtype, info.shape, start + info.begin, start + info.end)
-        tensors: dict[str, Tensor] = {}
+        stored = {str(index): Stored(self._path, "", "U8", (end - begin,), start + begin, start + end) for index, (begin, end) in enumerate(runs)}
         with Reader(self._path.name, self._check) as reader:
-            for dtype, wanted in groups.items():
-                tensors |= reader.read(wanted, DTYPES.get(dtype, torch.float32), torch.device("cpu"))
-        for key, tensor in tensors.items():
-            if tensor.is_floating_point() and not math.isfinite(tensor.float().sum()):
-                raise CorruptFile(self._path.name, f"tensor '{key}' holds numbers that are none")
+            blocks = reader.read(stored, torch.float32, torch.device("cpu"))
+        begins = [begin for begin, _ in runs]
+        tensors: dict[str, Tensor] = {}
+        for key, info in infos.items():
+            index = bisect_right(begins, info.begin) - 1
+            tensors[key] = _view(blocks[str(index)][info.begin - begins[index] : info.end - begins[index]], info)
+            self._check_numbers(key, tensors[key])
         return tensors
+
+    def _check_numbers(self, key: str, tensor: Tensor) -> None:
+        # A sum is finite unless something in it is not: sixteen bits cannot overflow it, and nothing sensible in more comes near.
+        if tensor.is_floating_point() and not math.isfinite((tensor.float() if tensor.dtype.itemsize == 1 else tensor).sum(dtype=torch.float32)):
+            raise CorruptFile(self._path.name, f"tensor '{key}' holds numbers that are none")
 
     def _made(self, plan: _Plan, tensors: Mapping[str, Tensor]) -> Delta:
         own = {leaf: tensors[key] for leaf, key in plan.keys.items()}
@@ -303,6 +322,25 @@ class _Opening:
             if vectors.dim() in (1, 2) and vectors.numel() and widths.get(part) == vectors.shape[-1]:
                 found.setdefault(word, {})[part] = vectors.reshape(-1, vectors.shape[-1])
         return found
+
+
+def _runs(infos: Iterable[TensorInfo]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of what lies together."""
+    begin = end = -1
+    for info in sorted(set(infos), key=lambda info: info.begin):
+        if info.begin != end:
+            if end > begin:
+                yield begin, end
+            begin = info.begin
+        end = info.end
+    if end > begin:
+        yield begin, end
+
+
+def _view(stored: Tensor, info: TensorInfo) -> Tensor:
+    """Bytes as the tensor that they are; where they begin at an odd place, a copy."""
+    kind = DTYPES[info.dtype]
+    return (stored.clone() if stored.storage_offset() % kind.itemsize else stored).view(kind).view(info.shape)
 
 
 def _core(entries: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:

@@ -59,8 +59,9 @@ _ENDS: Mapping[str, str] = {
     **{f".{name}": name for name in ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2")},
     **{f".{name}": name for name in ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2")},
 }
-# Longest first: ".weight" ends most of them.
-_ORDERED = tuple(sorted(_ENDS, key=len, reverse=True))
+# Words of the longest end, and the half word with which some of diffusers' begin.
+_WORDS = 4
+_INSIDE = "_lora"
 # PEFT puts the name of an adapter ("default") behind the name of the tensor.
 _ADAPTER = re.compile(r"\.(lora_[AB]|lora_magnitude_vector|oft_R|ia3_l)\.(?!weight$|bias$)[^.]+(?=\.|$)")
 
@@ -74,11 +75,18 @@ class Named(NamedTuple):
 
 def split(key: str) -> Named:
     """A key of a network file as layer and leaf."""
-    plain = _ADAPTER.sub(r".\1", key)
-    for end in _ORDERED:
-        if plain.endswith(end) and len(plain) > len(end):
-            return Named(plain[: -len(end)], _ENDS[end])
-    return Named(key.rpartition(".")[0], "")
+    plain = _ADAPTER.sub(r".\1", key) if "lora_" in key or "oft_R" in key or "ia3_l" in key else key
+    joint = len(plain)
+    # The longest end counts: ".weight" ends most of them, "_lora.up.weight" begins within a word.
+    found = Named("", "")
+    for _ in range(_WORDS):
+        joint = plain.rfind(".", 0, joint)
+        if joint <= 0:
+            break
+        for start in (joint, joint - len(_INSIDE)):
+            if start > 0 and (leaf := _ENDS.get(plain[start:])):
+                found = Named(plain[:start], leaf)
+    return found if found.leaf else Named(key.rpartition(".")[0], "")
 
 
 def grouped(keys: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -88,11 +96,3 @@ def grouped(keys: Iterable[str]) -> dict[str, dict[str, str]]:
         layer, leaf = split(key)
         layers.setdefault(layer, {})[leaf or key.rpartition(".")[2]] = key
     return layers
-
-
-def is_leaf(word: str) -> bool:
-    """Whether a word is the name of a known end."""
-    return word in _LEAVES
-
-
-_LEAVES = frozenset(_ENDS.values())

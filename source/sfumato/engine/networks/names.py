@@ -74,13 +74,14 @@ class Names:
     """The layers of one model under all their names."""
 
     def __init__(self, model: Model) -> None:
-        self._tables: dict[str, dict[str, tuple[Place, ...]]] = {}
-        self._blocks: dict[str, str] = {}
-        for part, module in parts_of(model).items():
-            layers = _layers(module)
-            self._tables[part] = _unet_table(layers) if part == UNET else _tower_table(part, layers)
-            if part == UNET:
-                self._blocks = {layer: block_of(spelt) for layer, spelt in _originals(layers).items()}
+        self._layers = {part: _layers(module) for part, module in parts_of(model).items()}
+        originals = _originals(self._layers[UNET])
+        self._blocks = {layer: block_of(spelt) for layer, spelt in originals.items()}
+        self._tables = {part: _unet_table(originals) if part == UNET else _tower_table(part, layers) for part, layers in self._layers.items()}
+
+    def module(self, place: Place) -> nn.Module:
+        """The layer itself."""
+        return self._layers[place.part][place.module]
 
     def find(self, name: str) -> tuple[Place, ...]:
         """The layers that a name in a file means, none if this model has no such layer."""
@@ -103,9 +104,13 @@ def block_of(original_name: str) -> str:
     return "M00" if original_name.startswith("middle_block.") else ""
 
 
-def _layers(module: nn.Module) -> list[str]:
-    """Names of the layers that a network can change: those that have a weight, but for tables of embeddings."""
-    return [name for name, layer in module.named_modules() if not isinstance(layer, nn.Embedding) and "weight" in dict(layer.named_parameters(recurse=False))]
+def _layers(module: nn.Module) -> dict[str, nn.Module]:
+    """The layers that a network can change: those that have a weight, but for tables of embeddings."""
+    return {
+        name: layer
+        for name, layer in module.named_modules()
+        if not isinstance(layer, nn.Embedding) and any(parameter == "weight" for parameter, _ in layer.named_parameters(recurse=False))
+    }
 
 
 def _originals(layers: Iterable[str]) -> dict[str, str]:
@@ -114,9 +119,9 @@ def _originals(layers: Iterable[str]) -> dict[str, str]:
     return {name.removesuffix(_WEIGHT): key.removesuffix(_WEIGHT) for name, key in spelt.items()}
 
 
-def _unet_table(layers: Iterable[str]) -> dict[str, tuple[Place, ...]]:
+def _unet_table(originals: Mapping[str, str]) -> dict[str, tuple[Place, ...]]:
     table: dict[str, tuple[Place, ...]] = {}
-    for layer, spelt in _originals(layers).items():
+    for layer, spelt in originals.items():
         for name in (_plain(layer), _plain(spelt)):
             table[name] = (Place(UNET, layer),)
             table.update({other: (Place(UNET, layer),) for other in _aliases(name, _UNET_ALIASES)})
