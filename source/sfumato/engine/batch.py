@@ -32,6 +32,7 @@ from sfumato.engine.plan import Models, Plan
 from sfumato.engine.sampling import begin, sample
 from sfumato.engine.shortcuts import shortcuts_of
 from sfumato.engine.telling import Telling
+from sfumato.engine.upscalers.ways import Way
 from sfumato.engine.voices import Voices
 from sfumato.protocol.requests.generate import Generate
 
@@ -52,6 +53,7 @@ class Scene:
     voices: Voices
     tell: Telling
     control: JobControl | None = None
+    enlarge: Way | None = None
 
 
 class Batch:
@@ -209,11 +211,11 @@ class Batch:
             factor = self._model.latent.factor
             with scene.tell.one("upscale", len(self.seeds)):
                 return highres.enlargement.cut(upscaler.latents(latents, (cover[1] // factor, cover[0] // factor)), factor)
-        assert upscaler.pixels is not None
+        way = scene.enlarge
+        assert way is not None, "made with the plan"
         pictures = list(self._painted())
-        with scene.tell.one("upscale", len(self.seeds)):
-            enlarge = upscaler.pixels
-            bigger = _once([(id(picture), picture) for picture in pictures], lambda picture: enlarge(picture, cover))
+        with scene.tell.units("upscale", len(self.seeds) * way.count((scene.plan.width, scene.plan.height), cover)) as told:
+            bigger = _once([(id(picture), picture) for picture in pictures], lambda picture: way.enlarge(picture, cover, told))
             if not plan.runs:
                 left, top = (cover[0] - size[0]) // 2, (cover[1] - size[1]) // 2
                 self._plain = [picture.crop((left, top, left + size[0], top + size[1])) for picture in bigger]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sfumato.engine.checks import has_highres, problems_of, unknown
 from sfumato.engine.inversion import SCHEDULE as INVERSION_SCHEDULE
@@ -14,8 +15,8 @@ from sfumato.engine.schedules import AUTOMATIC, SCHEDULES, find_schedule
 from sfumato.engine.script import too_many_areas
 from sfumato.engine.steps import joined_methods
 from sfumato.engine.texts import JobTexts
-from sfumato.engine.upscaling import UPSCALERS, Upscaler, find_upscaler
-from sfumato.protocol.errors import Invalid, Problem
+from sfumato.engine.upscaling import Upscaler, named_upscaler
+from sfumato.protocol.errors import Invalid, ModelNotFound, Problem
 from sfumato.protocol.params.highres import SAME
 from sfumato.protocol.requests import JobWarning
 from sfumato.protocol.requests.generate import Generate
@@ -34,26 +35,34 @@ class Draft:
     warnings: tuple[JobWarning, ...]
 
 
-def draft_of(request: Generate, blobs: Mapping[str, bytes], texts: JobTexts, styles: Sequence[str] = ()) -> Draft:
+def draft_of(request: Generate, blobs: Mapping[str, bytes], texts: JobTexts, styles: Sequence[str] = (), folders: Sequence[Path] = ()) -> Draft:
     """Resolve the names of a request. Raises `Invalid` naming every field that cannot be done, with the closest names there are.
 
     Args:
         styles: names of the styles there are.
+        folders: models folders, where an upscaler may lie.
+
+    Raises `ModelNotFound` where an absent upscaler is all that is wrong.
     """
     problems = problems_of(request, blobs, styles)
     count = request.batch_size * request.batch_count
     seeds = job_seeds(resolve_seed(request.seed), count, resolve_seed(request.variation_seed), request.variation_strength)
     problems += _surplus_areas(request, seeds[0], texts)
     methods = methods_of(request.sampler, request.schedule, "", problems)
-    highres, upscaler = methods, None
+    highres, upscaler, absent = methods, None, None
     if has_highres(request):
         highres = _highres_methods(request, methods, problems)
-        upscaler = find_upscaler(request.hr_upscaler)
-        if upscaler is None:
-            problems.append(unknown("hr_upscaler", "upscaler", request.hr_upscaler, list(UPSCALERS)))
+        try:
+            upscaler = named_upscaler(request.hr_upscaler, folders, "hr_upscaler")
+        except ModelNotFound as error:
+            absent = error
     warnings: list[JobWarning] = []
     if request.alternative and methods is not None:
         methods = _inverted(request, methods, warnings)
+    if absent is not None:
+        if not problems:
+            raise absent
+        problems.append(Problem(absent.path, absent.message))
     if problems or methods is None or highres is None:
         raise Invalid(problems)
     return Draft(tuple(seeds), methods, highres, upscaler, tuple(warnings))

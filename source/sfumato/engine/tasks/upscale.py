@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,13 @@ from sfumato.engine.faces import FaceMender, find_detector, find_restorer, open_
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_pixels
 from sfumato.engine.inputs.resizing import Size, covering
+from sfumato.engine.ladder import is_out_of_memory
 from sfumato.engine.record import UsedModel
-from sfumato.engine.upscalers.enlarging import Enlarger, is_out_of_memory, scaled
-from sfumato.engine.upscalers.kept import KeptNetworks
+from sfumato.engine.upscalers.enlarging import scaled
+from sfumato.engine.upscalers.kept import KeptImageNetworks
 from sfumato.engine.upscalers.record import Recorder, Source
 from sfumato.engine.upscalers.tiles import Tiling
+from sfumato.engine.upscalers.ways import Way, way_of
 from sfumato.engine.upscaling import Upscaler, named_upscaler
 from sfumato.imaging.infotext import Value
 from sfumato.jobs.context import JobContext
@@ -51,16 +53,7 @@ def run(request: Upscale, context: JobContext) -> UpscaleResult:
         if not is_out_of_memory(error):
             raise
         job.kept.clear()
-        raise OutOfMemory("pictures of this size", detail=str(error)) from error
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One upscaler, ready: `enlarge` gives exactly the size asked for, `count` says in how many units."""
-
-    name: str
-    enlarge: Callable[[Image.Image, Size], Image.Image]
-    count: Callable[[Size, Size, bool], int]
+        raise OutOfMemory("enlarging pictures to this size", detail=str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ class _Job:
     def __init__(self, request: Upscale, context: JobContext) -> None:
         self.request = request
         self.context = context
-        self.kept = context.shared(KeptNetworks)
+        self.kept = context.shared(KeptImageNetworks)
         self.device = devices.choose(request.dtype)
         self.warnings: list[JobWarning] = []
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -92,7 +85,8 @@ class _Job:
         upscalers = self._upscalers()
         restorers = [(name, visibility) for name, visibility in self._restorers() if visibility > 0]
         with self._timed("load"):
-            ways = [self._way(field, upscaler) for field, upscaler in upscalers.items()]
+            tiling = Tiling(request.tile, request.overlap)
+            ways = [way_of(row, field, self.kept, self.device, self.context.check, tiling, self._say) for field, row in upscalers.items()]
             faces = self._faces(restorers)
         targets = [self._target(picture.size) for picture in pictures]
         self._totals = {
@@ -170,16 +164,6 @@ class _Job:
         yield from (("face_model", request.face_visibility),) if request.face_model else ()
         yield from (("face_model_2", request.face_visibility_2),) if request.face_model_2 else ()
 
-    def _way(self, field: str, upscaler: Upscaler) -> _Way:
-        if upscaler.pixels is not None:
-            enlarge = upscaler.pixels
-            return _Way(upscaler.name, lambda picture, size: self._at_once(enlarge, picture, size), lambda source, target, alpha: 1)
-        assert upscaler.model is not None
-        with self._path(field):
-            network = self.kept.network(upscaler.model, self.device, self.context.check)
-        enlarger = Enlarger(network, Tiling(self.request.tile, self.request.overlap), lambda: self._tell("upscale"), lambda note: self._say("upscale", note))
-        return _Way(upscaler.model.stem, enlarger, enlarger.count)
-
     def _faces(self, restorers: list[tuple[str, float]]) -> list[_Face]:
         if not restorers:
             return []
@@ -209,9 +193,7 @@ class _Job:
 
     # -- one picture -------------------------------------------------------------------------------
 
-    def _enlarge(
-        self, picture: Image.Image, target: tuple[Size, Size], ways: list[_Way], faces: list[_Face], told: dict[str, Value]
-    ) -> tuple[Image.Image, int]:
+    def _enlarge(self, picture: Image.Image, target: tuple[Size, Size], ways: list[Way], faces: list[_Face], told: dict[str, Value]) -> tuple[Image.Image, int]:
         request, (cover, size) = self.request, target
         if request.width or request.height:
             told["Postprocess upscale to"] = (request.width or cover[0], request.height or cover[1])
@@ -220,7 +202,7 @@ class _Job:
         if size != cover:
             told["Postprocess crop to"] = size
         with self._timed("upscale"):
-            bigger = [way.enlarge(picture, cover) for way in ways]
+            bigger = [way.enlarge(picture, cover, lambda: self._tell("upscale")) for way in ways]
             self.context.check()
             self.context.progress("upscale", min(self._done["upscale"], self._totals["upscale"]), self._totals["upscale"])
         told["Postprocess upscaler"] = ways[0].name
@@ -231,7 +213,7 @@ class _Job:
         left, top = (cover[0] - size[0]) // 2, (cover[1] - size[1]) // 2
         return found.crop((left, top, left + size[0], top + size[1])), 0
 
-    def _mend(self, picture: Image.Image, target: tuple[Size, Size], ways: list[_Way], faces: list[_Face], told: dict[str, Value]) -> tuple[Image.Image, int]:
+    def _mend(self, picture: Image.Image, target: tuple[Size, Size], ways: list[Way], faces: list[_Face], told: dict[str, Value]) -> tuple[Image.Image, int]:
         del target, ways
         count = 0
         for face in faces:
@@ -246,10 +228,6 @@ class _Job:
                 told[f"{face.title} weight"] = round(self.request.face_fidelity, 3)
         return picture, count
 
-    def _at_once(self, enlarge: Callable[[Image.Image, Size], Image.Image], picture: Image.Image, size: Size) -> Image.Image:
-        self._tell("upscale")
-        return enlarge(picture, size)
-
     # -- what is told of it ------------------------------------------------------------------------
 
     def _tell(self, stage: str) -> None:
@@ -260,8 +238,8 @@ class _Job:
         self.context.progress(stage, min(self._done[stage], max(0, total - 1)), total)
         self._done[stage] += 1
 
-    def _say(self, stage: str, note: str) -> None:
-        self.context.progress(stage, min(self._done[stage], self._totals[stage]), self._totals[stage], note=note)
+    def _say(self, note: str) -> None:
+        self.context.progress("upscale", min(self._done["upscale"], self._totals["upscale"]), self._totals["upscale"], note=note)
         self.warnings.append(JobWarning(code="smaller_tiles", message=note, path="tile"))
 
     @contextmanager

@@ -7,18 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from PIL import Image
 
+from sfumato.engine.decoding import Pixels
 from sfumato.engine.device import free_caches
 from sfumato.engine.inputs.resizing import PIXEL_UPSCALERS, Size
+from sfumato.engine.ladder import is_out_of_memory
 from sfumato.engine.upscalers.network import ImageNetwork
 from sfumato.engine.upscalers.tiles import Tiling, enlarge
-from sfumato.protocol.errors import OutOfMemory
 
 _PASSES = 3
-# What torch's CPU allocator says, on Linux and on Windows.
-_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def passes(source: Size, target: Size, scale: int) -> list[Size]:
@@ -41,13 +39,11 @@ class Enlarger:
 
     Attributes:
         tiling: how they are cut; smaller tiles are remembered once memory did not suffice.
-        told: called before each tile; may raise to stop.
         say: told a sentence when tiles get smaller.
     """
 
     network: ImageNetwork
     tiling: Tiling = field(default_factory=Tiling)
-    told: Callable[[], None] = lambda: None
     say: Callable[[str], None] = lambda sentence: None
 
     def __post_init__(self) -> None:
@@ -59,37 +55,33 @@ class Enlarger:
         each = sum(self.tiling.count(*size) for size in passes(source, target, self.network.scale))
         return each * (2 if is_transparent else 1)
 
-    def __call__(self, picture: Image.Image, size: Size) -> Image.Image:
-        """An "RGB" or "RGBA" picture in exactly `size`. Raises `OutOfMemory` if even the smallest tiles are too large."""
+    def __call__(self, picture: Image.Image, size: Size, told: Callable[[], None] = lambda: None) -> Image.Image:
+        """An "RGB" or "RGBA" picture in exactly `size`.
+
+        `told` is called before each tile and may raise to stop. If even the smallest tiles are too large, what the device said of its memory is raised.
+        """
         if picture.mode == "RGBA":
-            colours, alpha = (self(part.convert("RGB"), size) for part in (picture.convert("RGB"), picture.getchannel("A")))
+            colours, alpha = (self(part.convert("RGB"), size, told) for part in (picture.convert("RGB"), picture.getchannel("A")))
             colours.putalpha(alpha.convert("L"))
             return colours
         pixels = np.asarray(picture)
         for _ in passes(picture.size, size, self.network.scale):
-            pixels = self._through(pixels)
+            pixels = self._through(pixels, told)
         return PIXEL_UPSCALERS["Lanczos"](Image.fromarray(pixels), size)
 
-    def _through(self, pixels: np.ndarray) -> np.ndarray:
+    def _through(self, pixels: Pixels, told: Callable[[], None]) -> Pixels:
         height, width, _ = pixels.shape
         while True:
             try:
-                return enlarge(pixels, self.network, self.network.scale, self.tiling, self.told)
+                return enlarge(pixels, self.network, self.network.scale, self.tiling, told)
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                smaller = self.tiling.halved(width, height) if self.network.is_tiled else None
+                smaller = self.tiling.halved(width, height) if self.network.is_tiled and is_out_of_memory(error) else None
                 if smaller is None:
-                    raise OutOfMemory(f"the upscaler '{self.network.name}'", detail=str(error)) from error
+                    raise
             # Outside the handler, so that nothing of the failed try is held by its traceback.
             self.tiling = smaller
             free_caches(self.network.device)
-            self.say(f"Memory did not suffice for the upscaler; it goes on in tiles of {smaller.tile} pixels.")
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory did not suffice, a device's or the machine's."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
+            self.say(f"Memory ran out: the upscaler works in tiles of {smaller.tile} pixels")
 
 
 def scaled(source: Size, factor: float) -> Size:

@@ -1,4 +1,4 @@
-"""Networks for pictures kept between jobs, least recently used out, limited by bytes; one per process, by `context.shared(KeptNetworks)`."""
+"""Networks for pictures kept between jobs, least recently used out, limited by bytes; one per process, by `context.shared(KeptImageNetworks)`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Weighed(Protocol):
 W = TypeVar("W", bound=Weighed)
 
 
-class KeptNetworks:
+class KeptImageNetworks:
     """Networks by file (path, size and time of change), device and number format.
 
     Args:
