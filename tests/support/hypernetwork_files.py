@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from sfumato.library.pickles.tensors import VALUES
+
 # Names as files have them -> torch's modules.
 MODULES: dict[str, type[nn.Module] | None] = {
     "linear": None,

@@ -15,13 +15,14 @@ from sfumato.engine.networks.hypernetworks import ACTIVATIONS, HypernetworkPatch
 from sfumato.engine.patches.negative_values import NegativeValues
 from sfumato.library.pickles.conversion import convert
 from sfumato.library.pickles.tensors import VALUES
+from sfumato.library.safetensors_header import read_header
 from sfumato.protocol.errors import CorruptFile, ModelIncompatible, ModelUnsupported, PickleRefused, SfumatoError, Stopped
 from tests.engine.conftest import TinyModel
-from tests.support.hypernetwork_files import MODULES, Modules, Recipe, hypernetwork_modules, write_pickled_hypernetwork
+from tests.support.hypernetwork_files import MODULES, Modules, Recipe, hypernetwork_modules, write_hypernetwork, write_pickled_hypernetwork
 
 
-def converted(modules: Modules, folder: Path, name: str = "ink") -> Path:
-    return convert(write_pickled_hypernetwork(modules, folder / f"{name}.pt")).path
+def written(modules: Modules, folder: Path, name: str = "ink") -> Path:
+    return write_hypernetwork(modules, folder / f"{name}.safetensors")
 
 
 class _InFront(nn.Module):
@@ -70,7 +71,7 @@ def evaluate(unet: nn.Module, seed: int = 3) -> Tensor:
 def test_it_does_what_plain_modules_in_front_of_the_projections_do(tiny_model: TinyModel, tmp_path: Path, recipe: Recipe) -> None:
     model, _ = tiny_model("sd1")
     modules = hypernetwork_modules((32, 64), recipe)
-    hypernetwork = open_hypernetwork(converted(modules, tmp_path))
+    hypernetwork = open_hypernetwork(written(modules, tmp_path))
     plain = evaluate(model.unet)
     with HypernetworkPatch(model.unet) as patch:
         assert torch.equal(evaluate(model.unet), plain)
@@ -84,7 +85,7 @@ def test_it_does_what_plain_modules_in_front_of_the_projections_do(tiny_model: T
 def test_several_are_chained_in_the_order_given(tiny_model: TinyModel, tmp_path: Path) -> None:
     model, _ = tiny_model("sd1")
     both = [hypernetwork_modules((32, 64), seed=1), hypernetwork_modules((32,), Recipe(activation="elu"), seed=2)]
-    files = [open_hypernetwork(converted(modules, tmp_path, str(number))) for number, modules in enumerate(both)]
+    files = [open_hypernetwork(written(modules, tmp_path, str(number))) for number, modules in enumerate(both)]
     with HypernetworkPatch(model.unet) as patch:
         patch.set([(files[0], 0.5), (files[1], 1.5)])
         there = evaluate(model.unet)
@@ -101,7 +102,7 @@ def test_several_are_chained_in_the_order_given(tiny_model: TinyModel, tmp_path:
 def test_widths_that_a_file_lacks_or_has_besides_are_left_alone(tiny_model: TinyModel, tmp_path: Path) -> None:
     model, _ = tiny_model("sd1")
     modules = hypernetwork_modules((32, 1280))
-    hypernetwork = open_hypernetwork(converted(modules, tmp_path))
+    hypernetwork = open_hypernetwork(written(modules, tmp_path))
     hypernetwork.check_fit(model)
     with HypernetworkPatch(model.unet) as patch:
         patch.set([(hypernetwork, 1.0)])
@@ -112,7 +113,7 @@ def test_widths_that_a_file_lacks_or_has_besides_are_left_alone(tiny_model: Tiny
 @pytest.mark.parametrize("widths", [(48, 128), (48, 64)])
 def test_one_for_another_network_is_refused_naming_both(tiny_model: TinyModel, tmp_path: Path, widths: tuple[int, int]) -> None:
     model, _ = tiny_model("sd1")
-    hypernetwork = open_hypernetwork(converted(hypernetwork_modules(widths), tmp_path))
+    hypernetwork = open_hypernetwork(written(hypernetwork_modules(widths), tmp_path))
     with pytest.raises(ModelIncompatible) as refused:
         hypernetwork.check_fit(model)
     assert refused.value.message == (
@@ -125,7 +126,7 @@ def test_one_for_another_network_is_refused_naming_both(tiny_model: TinyModel, t
 @pytest.mark.parametrize("failing", [False, True])
 def test_R18_nothing_remains(tiny_model: TinyModel, tmp_path: Path, failing: bool) -> None:
     model, _ = tiny_model("sd1")
-    hypernetwork = open_hypernetwork(converted(hypernetwork_modules((32, 64)), tmp_path))
+    hypernetwork = open_hypernetwork(written(hypernetwork_modules((32, 64)), tmp_path))
     before = evaluate(model.unet)
     weights = {name: weight.clone() for name, weight in model.unet.state_dict().items()}
     hooks = {name: dict(module._forward_pre_hooks) for name, module in model.unet.named_modules()}
@@ -145,7 +146,7 @@ def test_R18_nothing_remains(tiny_model: TinyModel, tmp_path: Path, failing: boo
 
 def test_turned_values_turn_what_the_hypernetwork_made(tiny_model: TinyModel, tmp_path: Path) -> None:
     model, _ = tiny_model("sd1")
-    hypernetwork = open_hypernetwork(converted(hypernetwork_modules((32,)), tmp_path))
+    hypernetwork = open_hypernetwork(written(hypernetwork_modules((32,)), tmp_path))
     projection = next(module for name, module in model.unet.named_modules() if name.endswith("attn2.to_v"))
     context = torch.randn(1, 7, 32)
     with HypernetworkPatch(model.unet) as patch, NegativeValues(model.unet) as turning:
@@ -158,7 +159,7 @@ def test_turned_values_turn_what_the_hypernetwork_made(tiny_model: TinyModel, tm
 @pytest.mark.parametrize("name", MODULES)
 def test_every_activation_is_the_module_of_its_name(tmp_path: Path, name: str) -> None:
     modules = hypernetwork_modules((8,), Recipe(activation=name))
-    hypernetwork = open_hypernetwork(converted(modules, tmp_path))
+    hypernetwork = open_hypernetwork(written(modules, tmp_path))
     context = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(1)) * 3
     for side in (0, 1):
         torch.testing.assert_close(through(hypernetwork.chains[8][side], context), modules.sides[8][side](context), atol=1e-6, rtol=1e-6)
@@ -179,13 +180,24 @@ def test_the_first_files_named_their_layers_otherwise_and_told_nothing(tmp_path:
 def test_the_number_format_is_that_of_the_network(tiny_model: TinyModel, tmp_path: Path) -> None:
     model, _ = tiny_model("sd1")
     unet = copy.deepcopy(model.unet).to(torch.bfloat16)
-    path = converted(hypernetwork_modules((32, 64)), tmp_path)
+    path = written(hypernetwork_modules((32, 64)), tmp_path)
     save_file({key: weight.half() for key, weight in load_file(path).items()}, tmp_path / "half.safetensors")
     half = open_hypernetwork(tmp_path / "half.safetensors")
     assert half.nbytes == open_hypernetwork(path).nbytes // 2
     with HypernetworkPatch(unet) as patch, torch.no_grad():
         patch.set([(half, 1.0)])
         assert unet(torch.randn(1, 4, 8, 8).bfloat16(), torch.tensor([5.0]), torch.randn(1, 7, 32).bfloat16(), return_dict=False)[0].dtype == torch.bfloat16
+
+
+@pytest.mark.rule("E90", "E11")
+def test_a_converted_pickle_is_the_same_file(tmp_path: Path) -> None:
+    modules = hypernetwork_modules((8, 16), Recipe((1, 2, 1), "swish", norm=True, activate_output=False, dropout=(0, 0.1, 0)))
+    path = convert(write_pickled_hypernetwork(modules, tmp_path / "ink.pt")).path
+    expected = write_hypernetwork(modules, tmp_path / "expected" / "ink.safetensors")
+    assert json.loads(read_header(path).metadata[VALUES]) == json.loads(read_header(expected).metadata[VALUES])
+    found, wanted = load_file(path), load_file(expected)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[key], wanted[key]) for key in wanted)
 
 
 # -- files ---------------------------------------------------------------------------------------------
@@ -220,7 +232,7 @@ def _rewritten(path: Path, target: Path, values: dict[str, object] | None = None
     ],
 )
 def test_damaged_layers_are_named(tmp_path: Path, changes: dict[str, Tensor | None], reason: str) -> None:
-    path = converted(hypernetwork_modules((8,)), tmp_path)
+    path = written(hypernetwork_modules((8,)), tmp_path)
     with pytest.raises(CorruptFile, match=reason) as refused:
         open_hypernetwork(_rewritten(path, tmp_path / "bad.safetensors", {"activation_func": "relu"}, **changes))
     assert refused.value.message.startswith("'bad.safetensors' is damaged: ")
@@ -228,7 +240,7 @@ def test_damaged_layers_are_named(tmp_path: Path, changes: dict[str, Tensor | No
 
 @pytest.mark.parametrize("values", [{"activation_func": "prelu"}, {"activation_func": ["relu"]}, {"activation_func": 3}])
 def test_unknown_activations_are_said(tmp_path: Path, values: dict[str, object]) -> None:
-    path = converted(hypernetwork_modules((8,)), tmp_path)
+    path = written(hypernetwork_modules((8,)), tmp_path)
     with pytest.raises(ModelUnsupported, match=r"'bad\.safetensors' looks like a hypernetwork whose layers are joined by"):
         open_hypernetwork(_rewritten(path, tmp_path / "bad.safetensors", values))
 
@@ -240,7 +252,7 @@ def test_other_files_are_no_hypernetwork(tmp_path: Path) -> None:
 
 
 def test_nonsense_in_the_header_is_as_if_nothing_were_told(tmp_path: Path) -> None:
-    path = converted(hypernetwork_modules((8,)), tmp_path)
+    path = written(hypernetwork_modules((8,)), tmp_path)
     for number, text in enumerate(("[" * 100_000, "3", "{", '{"activate_output": {}}')):
         target = tmp_path / f"{number}.safetensors"
         save_file(load_file(path), target, {VALUES: text})
@@ -248,7 +260,7 @@ def test_nonsense_in_the_header_is_as_if_nothing_were_told(tmp_path: Path) -> No
 
 
 def test_a_cut_file_is_damaged(tmp_path: Path) -> None:
-    data = converted(hypernetwork_modules((8,)), tmp_path).read_bytes()
+    data = written(hypernetwork_modules((8,)), tmp_path).read_bytes()
     for length in (0, 5, 200, len(data) - 4):
         (tmp_path / "cut.safetensors").write_bytes(data[:length])
         with pytest.raises(SfumatoError):
@@ -257,7 +269,7 @@ def test_a_cut_file_is_damaged(tmp_path: Path) -> None:
 
 def test_files_are_kept_until_they_change(tmp_path: Path) -> None:
     kept = KeptHypernetworks(limit_bytes=1)
-    first, second = (converted(hypernetwork_modules((8,), seed=seed), tmp_path, str(seed)) for seed in (1, 2))
+    first, second = (written(hypernetwork_modules((8,), seed=seed), tmp_path, str(seed)) for seed in (1, 2))
     opened = kept.open(first, lambda: None)
     assert kept.open(first, lambda: None) is opened
     assert kept.nbytes == opened.nbytes > 0

@@ -249,10 +249,11 @@ def _listed(numbers: Sequence[int]) -> str:
 
 def attentions(unet: nn.Module) -> list[Attention]:
     """All attention of a network, to itself and to the text."""
-    return [module for module in unet.modules() if isinstance(module, Attention)]
+    return [module for module in unet.modules() if isinstance(module, Attention) and module.to_k is not None]
 
 
 def _width(attention: Attention) -> int:
+    assert attention.to_k is not None
     return attention.to_k.in_features
 
 
@@ -271,6 +272,7 @@ class HypernetworkPatch:
     def __enter__(self) -> HypernetworkPatch:
         for attention in attentions(self._unet):
             for side, projection in enumerate((attention.to_k, attention.to_v)):
+                assert projection is not None
                 # Before all others: low-rank changes and turned values are meant for what the projection really reads.
                 self._handles.append(projection.register_forward_pre_hook(self._rewriter(side), prepend=True))
         return self
