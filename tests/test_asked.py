@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sfumato.asked import Asked, jobs_of
+from sfumato.asked import Asked, jobs_of, map_of
 from sfumato.cli import build_parser
 from sfumato.protocol.errors import Invalid
+from sfumato.protocol.requests.annotate import Annotate
 
 
 def asked(*words: str) -> list[Asked]:
@@ -68,3 +69,48 @@ def test_what_cannot_be_is_said_before_anything_starts(tmp_path: Path, monkeypat
 def test_a_preset_fills_what_no_flag_gives() -> None:
     (job,) = asked("x", "--preset", "lcm", "--steps", "4")
     assert (job.request.sampler, job.request.steps, job.request.guidance) == ("LCM", 4, 1.5)
+
+
+@pytest.mark.rule("E81")
+def test_controls_are_written_as_words_or_json_and_their_pictures_travel(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "in", "a, b.png", "c.png")
+    (job,) = asked(
+        "x",
+        "--control",
+        f'image="{folder / "a, b.png"}",mask={folder / "c.png"},preprocessor=canny,model=canny,weight=0.8,guess=true',
+        "--control",
+        f'{{"image": "{folder.as_posix()}/c.png", "model": "a, b", "end": 0.5}}',
+    )
+    first, second = job.request.control
+    assert (first.preprocessor, first.model, first.weight, first.guess, first.end) == ("canny", "canny", 0.8, True, 1.0)
+    assert (second.model, second.end, second.preprocessor) == ("a, b", 0.5, "none")
+    assert job.blobs[first.image] == (folder / "a, b.png").read_bytes()
+    assert job.blobs[first.mask] == job.blobs[second.image] == (folder / "c.png").read_bytes()
+    assert first.image == hashlib.sha256(job.blobs[first.image]).hexdigest()
+
+
+@pytest.mark.rule("E81", "R31")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["weight=3"], "^Control 1: weight must be between 0 and 2.$"),
+        (["weight=1", "wieght=1"], "^Control 2: 'wieght' is not a parameter of this job.$"),
+        (["weight=1,weight=2"], "^Control 1: 'weight' is said twice; say it once.$"),
+        (["canny"], "^Control 1: 'canny' is not written as name=value; part fields by commas.$"),
+        (["{weight: 1}"], "^Control 1: .* is not JSON; check its quotation marks and commas.$"),
+        (["image=/nowhere/x.png"], "^Control 1: image: '/nowhere/x.png' cannot be read .*; name a picture.$"),
+        (['model="open'], "is not written as name=value"),
+    ],
+)
+def test_what_is_wrong_with_a_control_is_said_of_that_control(words: list[str], sentence: str) -> None:
+    with pytest.raises(Invalid, match=sentence):
+        asked("x", *(word for each in words for word in ("--control", each)))
+
+
+def test_the_map_of_a_picture_is_asked_for_by_its_preprocessor(tmp_path: Path) -> None:
+    file = pictures(tmp_path / "in", "a.png") / "a.png"
+    options = build_parser().parse_args(["annotate", "canny", str(file), "--threshold-a", "0.2", "--no-hands", "-o", str(tmp_path / "map.png")])
+    job = map_of(options)
+    assert (job.kind, job.count, job.form, job.file) == ("annotate", 1, "png", tmp_path / "map.png")
+    assert isinstance(job.request, Annotate) and (job.request.preprocessor, job.request.threshold_a, job.request.hands) == ("canny", 0.2, False)
+    assert dict(job.blobs) == {job.request.image: file.read_bytes()}
