@@ -318,6 +318,8 @@ class _Job:
         roles |= {"refiner": models.refiner} if models.refiner else {}
         used = [UsedModel.of(role, model.checkpoint, model.family.name) for role, model in roles.items()]
         used += [UsedModel.part(field, getattr(request, field), path, models.first.family.name) for field, path in self.components.items()]
+        if plan.highres and (file := plan.highres.upscaler.model):
+            used.append(UsedModel.part("upscaler", request.hr_upscaler, file, ""))
         for each in used:
             # Read when this job has ended: these pictures do without, later ones carry it.
             self.context.shared(IdleHashing).want(each.path, hashes)
