@@ -14,18 +14,36 @@ end and may raise to stop. `script.warnings` are for the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from torch import Tensor
 
 from sfumato.engine.conditioning import Conditioner, Conditioning, extended, filled
-from sfumato.prompts import Part, PassSpan, Prompt, Wording
+from sfumato.engine.networks.shares import NOTHING, Acting
+from sfumato.prompts import Embedding, Network, Part, PassSpan, Prompt, Wording
+from sfumato.prompts.networks import added
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.requests import JobWarning
 
 Report = Callable[[int, int], None]
-# What is encoded together: the text, and another one for the second encoder.
-_Said = tuple[Wording, Wording | None]
+Networks = tuple[Network, ...]
+
+
+class _Said(NamedTuple):
+    """What is encoded together: the text, another one for the second encoder, the networks with which they are read, and the embeddings these bring along."""
+
+    text: Wording
+    second: Wording | None
+    read_with: Networks
+    bundled: tuple[Embedding, ...] = ()
+
+
+class _Told(NamedTuple):
+    """What a part is at one call: what it says, and which networks act on the denoiser meanwhile."""
+
+    said: _Said
+    networks: Networks
 
 
 @dataclass(frozen=True)
@@ -37,23 +55,36 @@ class ImageTexts:
     positive_2: Prompt | None = None
     negative_2: Prompt | None = None
 
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Those that there are."""
+        return tuple(prompt for prompt in (self.positive, self.negative, self.positive_2, self.negative_2) if prompt is not None)
+
+    @property
+    def bundled(self) -> tuple[Embedding, ...]:
+        """The embeddings that networks named on any side bring along; all sides may name them."""
+        records = dict.fromkeys(tag.record for prompt in self.prompts for tag in prompt.tags if tag.record is not None)
+        return tuple(embedding for record in records for embedding in record.embeddings)
+
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """One part at one state: its weight, what it says, and where it acts, (1, 1, h, w) in 0..1; None is everywhere."""
+    """One part at one state: its weight, what it says, where it acts, (1, 1, h, w) in 0..1, None is everywhere, and the networks by which it is evaluated."""
 
     weight: float
     conditioning: Conditioning
     mask: Tensor | None = None
+    networks: Acting = NOTHING
 
 
 @dataclass(frozen=True, eq=False)
 class ImageState:
-    """What one image is told. `empty` is the empty prompt, if it was asked for."""
+    """What one image is told. `empty` is the empty prompt, if it was asked for; `networks` act on all that is no part of a prompt."""
 
     positive: tuple[Voice, ...]
     negative: tuple[Voice, ...]
     empty: Conditioning | None = None
+    networks: Acting = NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +123,17 @@ class Script:
     @property
     def turns_values(self) -> bool:
         """Whether any text turns values in cross-attention."""
-        voices = (voice for state in self.states for image in state.images for voice in (*image.positive, *image.negative))
-        return any(voice.conditioning.signs is not None for voice in voices)
+        return any(voice.conditioning.signs is not None for voice in self._voices)
+
+    @property
+    def networks(self) -> tuple[Acting, ...]:
+        """All sets of networks by which something is evaluated, each once."""
+        empty = (image.networks for state in self.states for image in state.images if image.empty is not None)
+        return tuple(dict.fromkeys([*(voice.networks for voice in self._voices), *empty]))
+
+    @property
+    def _voices(self) -> list[Voice]:
+        return [voice for state in self.states for image in state.images for voice in (*image.positive, *image.negative)]
 
 
 def constant_script(positive: Conditioning, negative: Conditioning, images: int = 1, calls: int = 1) -> Script:
@@ -142,11 +182,12 @@ def too_many_areas(areas: int, parts: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Track:
-    """One image: what its sides say at each call. `is_blank`: its negative prompt says nothing at any call."""
+    """One image: what its sides say at each call, and the networks that act on all of it. `is_blank`: its negative prompt says nothing at any call."""
 
     texts: ImageTexts
-    positive: tuple[tuple[_Said, ...], ...]
-    negative: tuple[tuple[_Said, ...], ...]
+    positive: tuple[tuple[_Told, ...], ...]
+    negative: tuple[tuple[_Told, ...], ...]
+    networks: tuple[Networks, ...]
     is_blank: bool
 
 
@@ -158,53 +199,66 @@ class _Writer:
         self._span = span
         self._areas = areas
         self._with_empty = with_empty
-        self._sides: dict[tuple[tuple[Part, ...], tuple[Part, ...]], tuple[tuple[_Said, ...], ...]] = {}
+        self._sides: dict[object, tuple[tuple[_Told, ...], ...]] = {}
         self._encoded: dict[_Said, Conditioning] = {}
         self._states: dict[object, ImageState] = {}
         self._unrestored: list[str] = []
-        self._empty: Conditioning | None = None
-        self._unconditional: Conditioning | None = None
+        self._empty: dict[Networks, Conditioning] = {}
+        self._unconditional: dict[Networks, Conditioning] = {}
 
     def track(self, texts: ImageTexts) -> _Track:
-        seconds = [prompt for prompt in (texts.negative, texts.negative_2) if prompt is not None]
+        negatives = [prompt for prompt in (texts.negative, texts.negative_2) if prompt is not None]
+        positives = [prompt for prompt in (texts.positive, texts.positive_2) if prompt is not None]
+        calls = range(self._span.calls + 1)
+        networks = tuple(added(network for prompt in positives for network in prompt.networks_at(call, self._span)) for call in calls)
         return _Track(
             texts,
-            self._side(texts.positive, texts.positive_2),
-            self._side(texts.negative, texts.negative_2),
-            all(prompt.is_empty(self._span) for prompt in seconds),
+            self._side(texts.positive, texts.positive_2, networks, texts.bundled),
+            self._side(texts.negative, texts.negative_2, networks, texts.bundled),
+            networks,
+            all(prompt.is_empty(self._span) for prompt in negatives),
         )
 
-    def _side(self, prompt: Prompt, second: Prompt | None) -> tuple[tuple[_Said, ...], ...]:
-        """For every call what each part says; a part that the second prompt lacks takes that one's last."""
+    def _side(self, prompt: Prompt, second: Prompt | None, networks: Sequence[Networks], bundled: tuple[Embedding, ...]) -> tuple[tuple[_Told, ...], ...]:
+        """For every call what each part says, and with which networks; a part that the second prompt lacks takes that one's last."""
 
         own, others = prompt.parts, second.parts if second else ()
 
-        def at(call: int) -> tuple[_Said, ...]:
+        def told(part: Part, spoken: Wording | None, call: int) -> _Told:
+            said = part.at(call, self._span)
+            acting = added((*networks[call], *said.networks, *(spoken.networks if spoken else ())))
+            return _Told(_Said(said, spoken, reading(acting), bundled), acting)
+
+        def at(call: int) -> tuple[_Told, ...]:
             spoken = [part.at(call, self._span) for part in others]
-            return tuple((part.at(call, self._span), spoken[min(number, len(spoken) - 1)] if spoken else None) for number, part in enumerate(own))
+            return tuple(told(part, spoken[min(number, len(spoken) - 1)] if spoken else None, call) for number, part in enumerate(own))
 
         # Images whose texts are equal share their parts.
-        if (own, others) not in self._sides:
-            self._sides[own, others] = tuple(at(call) for call in range(self._span.calls + 1))
-        return self._sides[own, others]
+        key = own, others, tuple(networks), bundled
+        if key not in self._sides:
+            self._sides[key] = tuple(at(call) for call in range(self._span.calls + 1))
+        return self._sides[key]
 
     def wanted(self, tracks: Sequence[_Track]) -> dict[_Said, str]:
         """Every text once, and the side that says it first."""
         wanted: dict[_Said, str] = {}
         for track in tracks:
             for call in range(self._span.calls + 1):
-                wanted.update(dict.fromkeys(track.positive[call], "prompt"))
+                wanted.update({told.said: "prompt" for told in track.positive[call]})
                 if not self._takes_zeros(track):
-                    for said in track.negative[call]:
-                        wanted.setdefault(said, "negative")
+                    for told in track.negative[call]:
+                        wanted.setdefault(told.said, "negative")
         return wanted
 
     def passes(self, wanted: Iterable[_Said]) -> int:
-        return sum(self._conditioner.passes(*said) for said in wanted)
+        return sum(self._conditioner.passes(said.text, said.second, said.bundled) for said in wanted)
 
     def encode_all(self, tracks: Sequence[_Track], report: Report) -> None:
         """Every text once; `report` before each chunk and at the end."""
         wanted = self.wanted(tracks)
+        # Texts that are read with the same networks one after the other: these are brought into the encoders once.
+        sets = list(dict.fromkeys(said.read_with for said in wanted))
+        wanted = dict(sorted(wanted.items(), key=lambda item: sets.index(item[0].read_with)))
         total = self.passes(wanted)
         done = 0
 
@@ -214,13 +268,20 @@ class _Writer:
             done += 1
 
         for said, path in wanted.items():
-            made = self._conditioner.encode(*said, each)
+            made = self._conditioner.encode(said.text, said.second, each, said.read_with, said.bundled)
             self._encoded[said] = made
             if made.is_unrestored and path not in self._unrestored:
                 self._unrestored.append(path)
-        if self._with_empty or any(map(self._takes_zeros, tracks)):
-            self._unconditional = self._conditioner.unconditional()
+        for networks in dict.fromkeys(reading(each) for track in tracks if self._with_empty or self._takes_zeros(track) for each in track.networks):
+            self._unconditional_with(networks)
         report(total, total)
+
+    def _unconditional_with(self, networks: Networks) -> Conditioning:
+        """The empty negative prompt; where it is zeros, networks do not matter."""
+        key = () if self._conditioner.zeroes_empty_negative else networks
+        if key not in self._unconditional:
+            self._unconditional[key] = self._conditioner.unconditional(key)
+        return self._unconditional[key]
 
     def _takes_zeros(self, track: _Track) -> bool:
         return track.is_blank and self._conditioner.zeroes_empty_negative
@@ -231,29 +292,30 @@ class _Writer:
 
     def image_state(self, track: _Track, call: int) -> ImageState:
         """What an image is told at a call, the same object for the same words."""
-        positive, negative = track.positive[call], track.negative[call]
+        positive, negative, networks = track.positive[call], track.negative[call], track.networks[call]
         weights = tuple(part.weight for prompt in (track.texts.positive, track.texts.negative) for part in prompt.parts)
-        key = positive, negative, weights, track.is_blank
+        key = positive, negative, networks, weights, track.is_blank
         if key not in self._states:
-            self._states[key] = self._make_state(track, positive, negative)
+            self._states[key] = self._make_state(track, positive, negative, networks)
         return self._states[key]
 
-    def _make_state(self, track: _Track, positive: tuple[_Said, ...], negative: tuple[_Said, ...]) -> ImageState:
-        towards = _levelled([self._encoded[said] for said in positive])
+    def _make_state(self, track: _Track, positive: tuple[_Told, ...], negative: tuple[_Told, ...], networks: Networks) -> ImageState:
+        read_with = reading(networks)
+        towards = _levelled([self._encoded[told.said] for told in positive])
         if self._takes_zeros(track):
-            assert self._unconditional is not None
-            away = [self._unconditional] * len(negative)
+            away = [self._unconditional_with(read_with)] * len(negative)
         else:
-            away = _levelled([self._encoded[said] for said in negative])
-        towards, away = self._padded(towards, away)
+            away = _levelled([self._encoded[told.said] for told in negative])
+        towards, away = self._padded(towards, away, read_with)
+        acting = self._conditioner.acting
         voices = [
-            Voice(part.weight, made, self._areas[number - 1] if 0 < number <= len(self._areas) else None)
-            for number, (part, made) in enumerate(zip(track.texts.positive.parts, towards, strict=True))
+            Voice(part.weight, made, self._areas[number - 1] if 0 < number <= len(self._areas) else None, acting(told.networks))
+            for number, (part, made, told) in enumerate(zip(track.texts.positive.parts, towards, positive, strict=True))
         ]
-        others = [Voice(part.weight, made) for part, made in zip(track.texts.negative.parts, away, strict=True)]
-        return ImageState(tuple(voices), tuple(others), self._unconditional if self._with_empty else None)
+        others = [Voice(part.weight, made, networks=acting(told.networks)) for part, made, told in zip(track.texts.negative.parts, away, negative, strict=True)]
+        return ImageState(tuple(voices), tuple(others), self._unconditional_with(read_with) if self._with_empty else None, acting(networks))
 
-    def _padded(self, towards: list[Conditioning], away: list[Conditioning]) -> tuple[list[Conditioning], list[Conditioning]]:
+    def _padded(self, towards: list[Conditioning], away: list[Conditioning], read_with: Networks) -> tuple[list[Conditioning], list[Conditioning]]:
         """Both sides equally long, if the settings ask for it."""
         long, other = towards[0].length, away[0].length
         mode = self._conditioner.settings.pad_conds
@@ -261,10 +323,15 @@ class _Writer:
             return towards, away
         if mode == "v0":
             return towards, [extended(made, long) for made in away]
-        if self._empty is None:
-            self._empty = self._conditioner.empty()
-        length = max(long, other)
-        return [filled(made, length, self._empty) for made in towards], [filled(made, length, self._empty) for made in away]
+        if read_with not in self._empty:
+            self._empty[read_with] = self._conditioner.empty(read_with)
+        length, empty = max(long, other), self._empty[read_with]
+        return [filled(made, length, empty) for made in towards], [filled(made, length, empty) for made in away]
+
+
+def reading(networks: Sequence[Network]) -> Networks:
+    """What of networks matters to the text encoders: a change of anything else needs no encoding."""
+    return added(replace(network, unet=0.0, blocks=None) for network in networks if network.te)
 
 
 def _levelled(parts: list[Conditioning]) -> list[Conditioning]:
