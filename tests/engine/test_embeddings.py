@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -23,7 +26,7 @@ from sfumato.library.words import WordFiles, Words
 from sfumato.prompts import PassSpan, Wording, framed, read_prompt
 from sfumato.protocol.errors import CorruptFile, PickleRefused
 from tests.engine.conftest import TinyModel
-from tests.support.embedding_files import PICKLED, SAFE, pickle_automatic, pickle_original, table, write_kohya, write_two
+from tests.support.embedding_files import PICKLED, SAFE, pickle_automatic, pickle_original, table, write_kohya, write_picture, write_two
 from tests.support.tiny_models import VOCABULARY, TinyModules
 
 ONE = PassSpan(1)
@@ -304,6 +307,33 @@ def test_hostile_files_are_no_words(tmp_path: Path) -> None:
         (tmp_path / "cut.safetensors").write_bytes(half.read_bytes()[:length])
         with pytest.raises(CorruptFile):
             open_embeddings(tmp_path / "cut.safetensors")
+
+
+@pytest.mark.rule("E9")
+def test_a_picture_may_carry_a_word(tiny_model: TinyModel, words: Path) -> None:
+    model, _ = tiny_model("sd1")
+    write_picture(table(2), words / "fog.png", name="mossy-look")
+    write_kohya(table(2), words / "other" / "same.safetensors")
+    Image.new("RGB", (8, 8)).save(words / "preview.png")
+    assert {embedding.name for embedding in library(words).embeddings()} == {"fog", "mossy-look", "same"}
+    expected = encoded(model, words, "a same").context
+    torch.testing.assert_close(encoded(model, words, "a fog").context, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(encoded(model, words, "a mossy-look").context, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.rule("E9", "X13")
+@pytest.mark.parametrize("content", ["[]", "{}", '{"string_to_param": {"*": {"TORCHTENSOR": [[1, NaN]]}}}', "[" * 100_000, "\u00e4"])
+def test_pictures_with_something_else_in_them_are_no_words(words: Path, content: str) -> None:
+    texts = PngInfo()
+    texts.add_text("sd-ti-embedding", base64.b64encode(content.encode()).decode() if content.isascii() else "=?=")
+    Image.new("RGB", (8, 8)).save(words / "fog.png", pnginfo=texts)
+    assert library(words).embeddings() == ()
+    with pytest.raises(CorruptFile, match="the embedding that it carries"):
+        open_embeddings(words / "fog.png")
+    data = write_picture(table(2), words / "cut.png").read_bytes()
+    for length in (0, 9, 40, 200, len(data) - 60):
+        (words / "cut.png").write_bytes(data[:length])
+        library(words).embeddings()
 
 
 # -- networks that bring words along ------------------------------------------------------------------

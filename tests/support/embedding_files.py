@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -52,6 +56,16 @@ def pickle_diffusers(tensor: Tensor, path: Path) -> Path:
     """As `learned_embeds.bin`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({f"<{path.stem}>": tensor[0] if len(tensor) == 1 else tensor}, path)
+    return path
+
+
+def write_picture(tensor: Tensor, path: Path, name: str = "") -> Path:
+    """As AUTOMATIC1111's picture with the embedding in a text of the PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    value = {"string_to_token": {"*": 265}, "string_to_param": {"*": {"TORCHTENSOR": tensor.tolist()}}, "name": name or path.stem, "step": 500}
+    texts = PngInfo()
+    texts.add_text("sd-ti-embedding", base64.b64encode(json.dumps(value).encode()).decode())
+    Image.new("RGB", (64, 64), "navy").save(path, pnginfo=texts)
     return path
 
 

@@ -19,7 +19,8 @@ from sfumato.engine.kept_files import KeptFiles
 from sfumato.engine.layouts.place import Place
 from sfumato.engine.reading import Reader
 from sfumato.library.embedding_files import bundled_words, other_base, place_of, tables_for, words_of
-from sfumato.library.safetensors_header import read_header
+from sfumato.library.embedding_pictures import SUFFIX, picture_header, picture_tables
+from sfumato.library.safetensors_header import Header, read_header
 from sfumato.prompts import Chunk, ClipTokenizer, Piece, Segment, lay_out
 from sfumato.prompts.chunks import CHUNK_LENGTH, Placed
 from sfumato.prompts.embeddings import EmbeddingTable
@@ -28,6 +29,7 @@ from sfumato.protocol.errors import CorruptFile, SfumatoError
 from sfumato.protocol.requests import JobWarning
 
 KEPT_BYTES = 64 << 20
+_NOTHING = Header({}, {}, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,24 +65,34 @@ class KeptEmbeddings(KeptFiles[EmbeddingFile]):
 
 
 def open_embeddings(path: Path) -> EmbeddingFile:
-    """Read the words of a file, or those that a network file bundles.
+    """Read the words of a file, of a picture that carries some, or those that a network file bundles.
 
     Raises:
         PickleRefused: it has to be converted first.
         CorruptFile: its header is damaged, or its vectors hold what is no number.
     """
-    header = read_header(path)
     status = path.stat()
+    is_picture = path.suffix.lower() == SUFFIX
+    header = (picture_header(path) or _NOTHING) if is_picture else read_header(path)
     words = [*words_of(header, path.stem), *bundled_words(header)]
-    places = {key: Place(key) for word in words for keys in word.tables.values() for key in keys}
-    with Reader(path.name) as reader:
-        tensors = reader.read(weights_of(path, header, places), torch.float32, torch.device("cpu"))
+    keys = {key for word in words for keys in word.tables.values() for key in keys}
+    tensors = _pictured(path) if is_picture else _stored(path, header, keys)
     for key, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise CorruptFile(path.name, f"the vectors '{key}' hold what is no number", path="prompt")
     tables = {keys: _table(tensors, keys) for word in words for keys in word.tables.values()}
     vectors = {word.word: {role: tables[keys] for role, keys in word.tables.items()} for word in reversed(words)}
     return EmbeddingFile((str(path), status.st_size, status.st_mtime_ns), vectors)
+
+
+def _stored(path: Path, header: Header, keys: Iterable[str]) -> dict[str, Tensor]:
+    with Reader(path.name) as reader:
+        return reader.read(weights_of(path, header, {key: Place(key) for key in keys}), torch.float32, torch.device("cpu"))
+
+
+def _pictured(path: Path) -> dict[str, Tensor]:
+    found = picture_tables(path)
+    return {key: torch.tensor(rows, dtype=torch.float32) for key, rows in found[0].items()} if found else {}
 
 
 def _table(tensors: Mapping[str, Tensor], keys: tuple[str, ...]) -> Tensor:

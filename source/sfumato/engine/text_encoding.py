@@ -50,8 +50,8 @@ def read_chunk(
         device: on which the tower works, where its weights wait elsewhere; None = where they are.
     """
     body = clip_body(encoder.tower)
-    device = device or body.embeddings.token_embedding.weight.device
-    words = body.embeddings.token_embedding(torch.tensor([list(tokens)], device=device))
+    known: torch.nn.Embedding = body.embeddings.token_embedding
+    words = known(torch.tensor([list(tokens)], device=device or known.weight.device))
     for place, table in vectors:
         words[0, place : place + len(table)] = table.to(words)
     hidden = body.embeddings(inputs_embeds=words)

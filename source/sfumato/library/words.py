@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from sfumato.library.embedding_files import bundled_words, key_of, other_base, words_of
+from sfumato.library.embedding_pictures import SUFFIX, picture_header
 from sfumato.library.hashes import Hashes
 from sfumato.library.models import EMBEDDING, FOLDERS, HYPERNETWORK, LORA, ModelEntry, scan
 from sfumato.library.safetensors_header import Header, read_header
@@ -57,16 +58,22 @@ class WordFiles:
         return Words(data, tuple(models), tuple(widths), wildcards, self.header)
 
     def header(self, entry: ModelEntry) -> Header | None:
-        """The header of a safetensors file; None if it has none that can be read."""
+        """The header of a safetensors file, or what an embedding in a picture would have for one; None if it has none that can be read."""
         version = entry.mtime_ns, entry.size
         known = self._headers.get(entry.path)
         if known is None or known[0] != version:
             try:
-                known = version, read_header(entry.path) if entry.kind == "safetensors" else None
-            except SfumatoError:
+                known = version, _read(entry)
+            except (SfumatoError, OSError):
                 known = version, None
             self._headers[entry.path] = known
         return known[1]
+
+
+def _read(entry: ModelEntry) -> Header | None:
+    if entry.path.suffix.lower() == SUFFIX:
+        return picture_header(entry.path)
+    return read_header(entry.path) if entry.kind == "safetensors" else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +127,8 @@ class Words:
 
     @cached_property
     def _embeddings(self) -> tuple[Embedding, ...]:
-        read = [self._embeddings_of(entry) for entry in scan(self.models, EMBEDDING)]
+        pictures = [entry for entry in scan(self.models, EMBEDDING, {SUFFIX}) if self.header(entry) is not None]
+        read = [self._embeddings_of(entry) for entry in (*scan(self.models, EMBEDDING), *pictures)]
         usable = {words[0].name for words in read if not words[0].unfit}
         read = [words for words in read if not words[0].unfit or words[0].name not in usable]
         # A file's name is taken before what other files call themselves inside.
