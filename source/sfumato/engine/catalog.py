@@ -14,6 +14,7 @@ from sfumato.engine import device as devices
 from sfumato.engine.annotators.table import PREPROCESSORS
 from sfumato.engine.checkpoint import Checkpoint, open_checkpoint
 from sfumato.engine.configuration import input_channels, need
+from sfumato.engine.control.rows import control_row, unread_control_row
 from sfumato.engine.families import recognise
 from sfumato.engine.family import variant_of
 from sfumato.engine.findings import Findings
@@ -24,7 +25,7 @@ from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
 from sfumato.engine.upscalers.rows import network_row, unread_network_row
 from sfumato.engine.upscaling import UPSCALERS
 from sfumato.jobs.places import Places
-from sfumato.library.models import FACE, TEXT_ENCODER, UPSCALER, VAE, ModelEntry, locate, scan
+from sfumato.library.models import CONTROL, FACE, TEXT_ENCODER, UPSCALER, VAE, ModelEntry, locate, scan
 from sfumato.library.presets import preset_for
 from sfumato.library.styles import read_styles
 from sfumato.library.words import style_files
@@ -76,6 +77,7 @@ def describe(places: Places) -> dict[str, Any]:
             "face_restorers": [row for row in faces if row["kind"] != "detector"],
             "face_detectors": [row for row in faces if row["kind"] == "detector"],
             "preprocessors": [row.to_json() for row in PREPROCESSORS.values()],
+            "control_models": rows(scan(places.models, CONTROL), places.data, control_row, unread_control_row, "control_models.json"),
             "styles": [{"value": style.name, "label": style.name} for style in read_styles(style_files(places.data))],
             "devices": [{"value": kind, "label": devices.name_of(kind)}],
         },

@@ -11,7 +11,7 @@ from torch import Tensor
 from sfumato.engine.attachments import Attachment
 from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.control.kept import ControlModels
-from sfumato.engine.control.kinds import Loaded, Task
+from sfumato.engine.control.loading import Loaded, Task
 from sfumato.engine.control.steering import Steering
 from sfumato.engine.denoiser import NetworkInputs, Told
 from sfumato.engine.family import Model

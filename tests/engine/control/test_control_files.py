@@ -10,7 +10,8 @@ from torch import Tensor
 
 from sfumato.engine.control.files import Base, check_fit, open_control
 from sfumato.engine.control.kept import ControlModels
-from sfumato.engine.control.kinds import KINDS, LoadedAdapter, LoadedControlNet
+from sfumato.engine.control.kinds import KINDS
+from sfumato.engine.control.loading import LoadedAdapter, LoadedControlNet
 from sfumato.engine.family import Model
 from sfumato.protocol.errors import CorruptFile, ModelIncompatible, ModelUnsupported, PickleRefused, Stopped
 from tests.engine.conftest import TinyModel

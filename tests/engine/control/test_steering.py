@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sfumato.engine.attachments import Attachment, Moment, NetworkCall, Residuals
 from sfumato.engine.conditioning import Conditioning
-from sfumato.engine.control.kinds import Loaded
+from sfumato.engine.control.loading import Loaded
 from sfumato.engine.control.steering import Steering
 from sfumato.engine.denoiser import NetworkInputs, Row
 from sfumato.engine.family import Model

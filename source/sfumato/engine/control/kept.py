@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sfumato.engine.checkpoint import identity_of
 from sfumato.engine.control.files import ControlFile, open_control
-from sfumato.engine.control.kinds import KINDS, Loaded
+from sfumato.engine.control.kinds import KINDS
+from sfumato.engine.control.loading import Loaded
 from sfumato.engine.family import Model
 from sfumato.engine.kept_parts import half_of_memory
 from sfumato.engine.reading import Reader

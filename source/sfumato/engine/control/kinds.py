@@ -1,156 +1,24 @@
-"""The kinds of control models: how a file of each is recognised, loaded, and made to act. A new kind is a row of `KINDS`."""
+"""The kinds of control models: how a file of each is recognised by its header, and loaded. A new kind is a row of `KINDS`. No torch before loading."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as nnf
-from diffusers import ControlNetModel, ControlNetUnionModel
-from torch import Tensor, nn
-
-from sfumato.engine.attachments import Attachment
-from sfumato.engine.checkpoint import Stored
 from sfumato.engine.control import names, shapes
-from sfumato.engine.control.attachments import AdapterSteering, ControlNetSteering
-from sfumato.engine.control.files import ControlFile, Shape
-from sfumato.engine.control.nets import (
-    Likeness,
-    build_adapter,
-    build_control_net,
-    fill_difference,
-    fill_low_rank,
-    fill_plain,
-    split_picture_encoder,
-)
-from sfumato.engine.control.shapes import AdapterShape, ControlNetShape
-from sfumato.engine.control.steering import Steering
+from sfumato.engine.control.files import ControlFile, Kind, Shape
 from sfumato.engine.control.unions import union_type
-from sfumato.engine.family import Model
 from sfumato.engine.layouts.place import Place
-from sfumato.engine.reading import Reader
-from sfumato.engine.workplace import Workplace
 from sfumato.protocol.requests.control import ControlUnit
+
+if TYPE_CHECKING:
+    from sfumato.engine.control.loading import Loaded
+    from sfumato.engine.family import Model
+    from sfumato.engine.reading import Reader
 
 _LOW_RANK = "lora_controlnet"
 _DIFFERENCE = "difference"
-# Files of models trained on shuffled pictures do not tell that only the mean of their features is meant; AUTOMATIC1111 goes by their name, too.
-_POOLED_NAME = "shuffle"
-# Pixels that one place of the latents stands for, in every network that adapters are made for.
-_LATENT_PX = 8
-
-
-@dataclass(frozen=True)
-class Task:
-    """For whom it acts: the unit, where that stands in the request, and where the steered model's networks work."""
-
-    unit: ControlUnit
-    path: str
-    workplace: Workplace
-
-
-class Loaded(Protocol):
-    """A control model in memory."""
-
-    @property
-    def modules(self) -> tuple[nn.Module, ...]: ...
-
-    @property
-    def picture_px(self) -> int:
-        """Pixels of its picture for each place of the latents."""
-        ...
-
-    @property
-    def lowest(self) -> float:
-        """Of the numbers it reads, the smallest; -1 where masked places are told so."""
-        ...
-
-    def features(self, picture: Tensor) -> tuple[Tensor, ...]:
-        """What it makes of a picture (B, 3, H, W), -1..1, before anything else is known."""
-        ...
-
-    @property
-    def reader(self) -> nn.Module:
-        """Which of its modules reads the picture."""
-        ...
-
-    def steering(self, features: tuple[Tensor, ...], steering: Steering, task: Task) -> Attachment:
-        """Over one pass. Raises `Invalid`."""
-        ...
-
-
-def _grey(picture: Tensor, channels: int) -> Tensor:
-    """The picture with as many channels as are read: three, or its brightness."""
-    if channels == 3:
-        return picture
-    weights = picture.new_tensor((0.299, 0.587, 0.114))[:, None, None]
-    return (picture * weights).sum(1, keepdim=True).expand(-1, channels, -1, -1)
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedControlNet:
-    """A ControlNet, its picture encoder apart."""
-
-    net: ControlNetModel | ControlNetUnionModel
-    encoder: nn.Module
-    shape: ControlNetShape
-    is_pooled: bool
-    name: str
-
-    @property
-    def modules(self) -> tuple[nn.Module, ...]:
-        return self.net, self.encoder
-
-    @property
-    def picture_px(self) -> int:
-        return 2 ** (len(self.shape.picture_widths) - 1)
-
-    @property
-    def lowest(self) -> float:
-        """Union models are told masked places as black, all others by -1."""
-        return -1.0 if self.shape.union is None else 0.0
-
-    def features(self, picture: Tensor) -> tuple[Tensor, ...]:
-        return (self.encoder(_grey(picture, self.shape.picture_channels)),)
-
-    @property
-    def reader(self) -> nn.Module:
-        return self.encoder
-
-    def steering(self, features: tuple[Tensor, ...], steering: Steering, task: Task) -> Attachment:
-        kind = None if self.shape.union is None else union_type(task.unit, self.shape.union.types, self.name, task.path)
-        # Without places a map has nothing to keep a negative prompt from.
-        steering = replace(steering, guess=True) if self.is_pooled else steering
-        return ControlNetSteering(self.net, features[0], steering, task.workplace, kind, self.is_pooled)
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedAdapter:
-    """A T2I-Adapter."""
-
-    net: nn.Module
-    shape: AdapterShape
-    lowest: float = 0.0
-    picture_px: int = _LATENT_PX
-
-    @property
-    def modules(self) -> tuple[nn.Module, ...]:
-        return (self.net,)
-
-    def features(self, picture: Tensor) -> tuple[Tensor, ...]:
-        """Sizes that are no multiple of what it divides by continue with their last row and column."""
-        high, wide = (-side % self.shape.factor for side in picture.shape[2:])
-        picture = nnf.pad(_grey(picture, self.shape.picture_channels), (0, wide, 0, high), mode="replicate")
-        return tuple(self.net(picture))
-
-    @property
-    def reader(self) -> nn.Module:
-        return self.net
-
-    def steering(self, features: tuple[Tensor, ...], steering: Steering, task: Task) -> Attachment:
-        return AdapterSteering(features, steering)
 
 
 def _starts(keys: Collection[str], *starts: str) -> bool:
@@ -162,14 +30,17 @@ class ControlNetKind:
     """ControlNets in all ways they are stored.
 
     Attributes:
-        matches: by a file's keys.
-        needs_base: it is completed with the checkpoint's own weights.
+        is_of: whether a file has these keys.
+        storage: how its weights are stored: "whole", or as what completes the checkpoint's own: "difference", "low rank".
     """
 
     title: str
     is_of: Callable[[Collection[str]], bool]
-    fill: Callable[[nn.Module, ControlFile, Mapping[str, Stored], Reader, torch.dtype, torch.device], None]
-    needs_base: bool = False
+    storage: str = "whole"
+
+    @property
+    def needs_base(self) -> bool:
+        return self.storage != "whole"
 
     def matches(self, keys: Collection[str]) -> bool:
         return self.is_of(keys)
@@ -184,22 +55,19 @@ class ControlNetKind:
         return shapes.family_of_encoder(file)
 
     def check(self, file: ControlFile, unit: ControlUnit, path: str) -> None:
-        """Raises `Invalid` for what a unit leaves open or asks too much, which the header tells."""
         union = shapes.control_net_shape(file).union
         if union is not None:
             union_type(unit, union.types, file.name, path)
 
-    def likeness(self, model: Model) -> Likeness | None:
-        """What of the model's network the loaded one depends on."""
+    def likeness(self, model: Model) -> Hashable:
+        from sfumato.engine.control.nets import Likeness  # late: imports diffusers, which recognising files does not need
+
         return Likeness.of(model.unet)
 
     def load(self, file: ControlFile, model: Model, reader: Reader) -> Loaded:
-        """Read it for a model. Raises `CorruptFile`."""
-        shape = shapes.control_net_shape(file)
-        net = build_control_net(shape, Likeness.of(model.unet))
-        self.fill(net, file, model.checkpoint.parts["unet"], reader, model.device.dtype, model.device.torch)
-        pooled = file.config.get("global_pool_conditions", _POOLED_NAME in file.name.lower())
-        return LoadedControlNet(net, split_picture_encoder(net), shape, bool(pooled), file.name)
+        from sfumato.engine.control.loading import load_control_net
+
+        return load_control_net(file, self.storage, model, reader)
 
 
 @dataclass(frozen=True)
@@ -225,27 +93,22 @@ class AdapterKind:
     def check(self, file: ControlFile, unit: ControlUnit, path: str) -> None:
         """Adapters take any map."""
 
-    def likeness(self, model: Model) -> Likeness | None:
+    def likeness(self, model: Model) -> Hashable:
         return None
 
     def load(self, file: ControlFile, model: Model, reader: Reader) -> Loaded:
-        shape = shapes.adapter_shape(file)
-        net = build_adapter(shape)
-        fill_plain(net, file, reader, model.device.dtype, model.device.torch)
-        return LoadedAdapter(net, shape)
+        from sfumato.engine.control.loading import load_adapter
 
-
-def _plain(module: nn.Module, file: ControlFile, base: Mapping[str, Stored], reader: Reader, dtype: torch.dtype, device: torch.device) -> None:
-    fill_plain(module, file, reader, dtype, device)
+        return load_adapter(file, model, reader)
 
 
 _CONTROL_NET_KEYS = (names.CONTROL_PREFIX, f"{names.PICTURE}.", "input_hint_block.")
 
 # The first that matches counts.
-KINDS: tuple[ControlNetKind | AdapterKind, ...] = (
-    ControlNetKind("Control LoRA", lambda keys: _LOW_RANK in keys, fill_low_rank, needs_base=True),
-    ControlNetKind("ControlNet of differences", lambda keys: _DIFFERENCE in keys and _starts(keys, *_CONTROL_NET_KEYS), fill_difference, needs_base=True),
-    ControlNetKind("union ControlNet", lambda keys: any(key.endswith("task_embedding") for key in keys), _plain),
-    ControlNetKind("ControlNet", lambda keys: _starts(keys, *_CONTROL_NET_KEYS), _plain),
+KINDS: tuple[Kind, ...] = (
+    ControlNetKind("Control LoRA", lambda keys: _LOW_RANK in keys, "low rank"),
+    ControlNetKind("ControlNet of differences", lambda keys: _DIFFERENCE in keys and _starts(keys, *_CONTROL_NET_KEYS), "difference"),
+    ControlNetKind("union ControlNet", lambda keys: any(key.endswith("task_embedding") for key in keys)),
+    ControlNetKind("ControlNet", lambda keys: _starts(keys, *_CONTROL_NET_KEYS)),
     AdapterKind("T2I-Adapter"),
 )

@@ -6,7 +6,6 @@ from the originals. What the preprocessor makes is kept between jobs by `annotat
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +66,7 @@ def map_of(pictures: UnitPictures, size: Size, start: Start | None, workshop: Wo
         hidden = pictures.mask and _placed(pictures.mask, size, unit.resize_mode, start)
         if hidden is None and start.work is not None:
             hidden = resized(start.work.mask, size, "stretch")
-        made = annotate(unit, _png(resized(start.working, size, unit.resize_mode)), size, workshop, hidden, where)
+        made = annotate(unit, resized(start.working, size, unit.resize_mode), size, workshop, hidden, where)
     elif _is_whole(start):
         hidden = pictures.mask if pictures.mask or start is None or start.work is None else resized(start.work.mask, size, "stretch")
         made = annotate(unit, pictures.source, size, workshop, hidden, where)
@@ -81,7 +80,7 @@ def map_of(pictures: UnitPictures, size: Size, start: Start | None, workshop: Wo
         assert start is not None
         cut = _placed(open_pixels(pictures.source), size, unit.resize_mode, start)
         hidden = _placed(pictures.mask, size, unit.resize_mode, start) if pictures.mask else start.work and resized(start.work.mask, size, "stretch")
-        made = annotate(unit, _png(cut), size, workshop, hidden, where)
+        made = annotate(unit, cut, size, workshop, hidden, where)
     return _tensor(made.values())
 
 
@@ -110,12 +109,6 @@ def _part(whole: Image.Image, size: Size, start: Start) -> Image.Image:
     assert start.work is not None
     assert start.work.box is not None
     return fill(whole.crop(start.work.box), size)
-
-
-def _png(picture: Image.Image) -> bytes:
-    written = io.BytesIO()
-    picture.save(written, "PNG", compress_level=1)
-    return written.getvalue()
 
 
 def _tensor(values: np.ndarray) -> Tensor:

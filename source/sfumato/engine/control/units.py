@@ -26,7 +26,7 @@ from sfumato.engine.attachments import Attachment
 from sfumato.engine.checks import has_highres
 from sfumato.engine.control.files import Base, ControlFile, check_fit, folder_names
 from sfumato.engine.control.kept import ControlModels
-from sfumato.engine.control.kinds import Loaded, Task
+from sfumato.engine.control.loading import Loaded, Task
 from sfumato.engine.control.maps import UnitPictures, area_of, map_of
 from sfumato.engine.control.steering import Steering
 from sfumato.engine.family import Model
@@ -36,7 +36,7 @@ from sfumato.engine.originals import Start
 from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models
 from sfumato.library.models import CONTROL, locate
-from sfumato.protocol.errors import FileTrouble, ImageUnreadable, ModelNotFound
+from sfumato.protocol.errors import FileTrouble, ImageUnreadable, ModelNotFound, ModelUnsupported
 from sfumato.protocol.requests.control import ControlUnit
 from sfumato.protocol.requests.generate import Generate
 
@@ -157,7 +157,7 @@ def _located(folders: Sequence[Path], name: str, field: str) -> Path:
     """The file of a name; the name of a diffusers folder means its weights. Raises the errors of `locate`."""
     try:
         return locate(folders, name, CONTROL, field)
-    except ModelNotFound as error:
+    except (ModelNotFound, ModelUnsupported) as error:
         for inside in folder_names(name):
             try:
                 return locate(folders, inside, CONTROL, field)
