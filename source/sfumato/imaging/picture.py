@@ -92,14 +92,16 @@ class Reading:
 
     def repeated(self) -> Generate:
         """The request that makes this very picture: its own seeds, and it alone (M20)."""
-        image = self.own.get("image") if self.own else None
+        painted = _painted(self.own) if self.own else None
+        image = painted.get("image") if painted else None
         seeds = {name: image.get(key) for name, key in (("seed", "seed"), ("variation_seed", "variation_seed"))} if isinstance(image, dict) else {}
         given, _ = judged({name: value for name, value in seeds.items() if type(value) is int})
         return validate(Generate, {**self.fields, **self._chosen(), **given, "batch_size": 1, "batch_count": 1})
 
     def _chosen(self) -> dict[str, Any]:
         """The texts as they were understood, where a picture's place among others decided what they say: alone it would have the first place."""
-        resolved = self.own.get("resolved") if self.own else None
+        painted = _painted(self.own) if self.own else None
+        resolved = painted.get("resolved") if painted else None
         if not self.fields.get("all_combinations") or not isinstance(resolved, dict):
             return {}
         texts, _ = judged({name: resolved[name] for name in _CHOSEN if self.fields.get(name) and isinstance(resolved.get(name), str)})
@@ -134,7 +136,7 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
         lambda: None if seek_hidden else _hidden(data, told),
         lambda: _beside(sidecars, told),
     )
-    claims = next((found for ask in by_trust if (found := ask()) is not None), None) or Claims("none")
+    claims = next((found for ask in by_trust if (found := ask()) is not None), None) or Claims("sfumato" if told.own else "none")
     if (postprocessing := texts.keywords.get(POSTPROCESSING_KEYWORD)) is not None:
         claims.keep({POSTPROCESSING_KEYWORD: postprocessing})
     fields, refused = judged(claims.fields)
@@ -213,17 +215,24 @@ def _own(texts: Texts, sidecars: Mapping[str, str], told: _Told) -> Claims | Non
             told.warnings.append(str(reason))
             continue
         told.warnings += remarks
-        return _claims_of_own(told.own, told.warnings)
+        painted = _painted(told.own)
+        # Of a picture that others painted, and that was enlarged here, their texts tell.
+        return _claims_of_own(painted, told.warnings) if painted is not None else None
     return None
 
 
-def _claims_of_own(own: Document, warnings: list[str]) -> Claims:
-    """What a record claims of how the picture was painted; of one that was enlarged or made a map, that of the picture it was made from."""
-    claims = Claims("sfumato")
+def _painted(own: Document) -> Document | None:
+    """The record of how a picture was painted: of one that was enlarged or made a map, that of the picture it was made from; None if there is none."""
     while own.get("kind", "generate") != "generate":
         if not isinstance(source := own.get("source"), dict) or not isinstance(source.get("request"), dict):
-            return claims
+            return None
         own = source
+    return own
+
+
+def _claims_of_own(own: Document, warnings: list[str]) -> Claims:
+    """What a record claims of how the picture was painted."""
+    claims = Claims("sfumato")
     request = own["request"]
     claims.fields = {key: value for key, value in request.items() if key in rows()}
     if strange := sorted(key[:40] for key in request.keys() - rows().keys()):

@@ -126,10 +126,9 @@ class _Job:
         pictures = []
         for number, name in enumerate(request.images):
             try:
-                pictures.append(open_pixels(blobs[name], "images"))
+                pictures.append(open_pixels(blobs[name], f"picture {number + 1}" if len(request.images) > 1 else "picture"))
             except ImageUnreadable as error:
-                which = f"Picture {number + 1}" if len(request.images) > 1 else "The picture"
-                error.message = error.message.replace("The images", which, 1)
+                error.path = "images"
                 raise
         for picture in pictures:
             cover, _ = self._target(picture.size)
