@@ -20,6 +20,7 @@ _TOLD = ("modelspec.architecture", "ss_base_model_version", "sd_merge_base_model
 # Leaf -> kind, in the order the words are shown.
 _WORDS: Mapping[str, str] = {
     "mid": "LoCon",
+    "up": "LoRA",
     "down": "LoRA",
     "hada_w1_b": "LoHa",
     "lokr_w1": "LoKr",

@@ -199,7 +199,7 @@ class _Opening:
         if core:
             kind = next((kind for kind in KINDS if core and kind.needs <= core <= kind.needs | kind.may_have), None)
             if kind is None:
-                raise ModelUnsupported(self._path.name, f"a network of another kind ('{min(core)}' in '{layer}')", use="use it as a LoRA")
+                raise self._unknown(layer, core)
             changes.append(("weight", kind, {leaf: keys[leaf] for leaf in core} | beside))
         for leaf in (leaves.UP_BIAS, leaves.DIFF_BIAS, leaves.NORM_BIAS):
             if leaf in keys:
@@ -209,6 +209,14 @@ class _Opening:
         if not changes:
             raise CorruptFile(self._path.name, f"layer '{layer}' has nothing but {', '.join(sorted(keys))}")
         return changes
+
+    def _unknown(self, layer: str, core: Iterable[str]) -> Exception:
+        """Why a layer whose tensors are of no kind is refused."""
+        known = frozenset().union(*(kind.needs | kind.may_have for kind in KINDS))
+        strange = sorted(leaf for leaf in core if leaf not in known)
+        if not strange:
+            return CorruptFile(self._path.name, f"layer '{layer}' is not complete, it has only '{"', '".join(sorted(core))}'")
+        return ModelUnsupported(self._path.name, f"a network of another kind ('{strange[0]}' in '{layer}')", use="use it as a LoRA")
 
     def _plan(self, layer: str, place: Place, parameter: str, kind: Any, keys: dict[str, str], shapes: Shapes) -> _Plan | None:
         """One change of one weight; None for a bias that the layer has not. Raises `CorruptFile`, `ModelIncompatible`."""
