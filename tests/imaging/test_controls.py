@@ -73,7 +73,7 @@ def test_what_was_written_is_read_but_for_the_pictures() -> None:
           "start": 0.25, "mode": "prompt"}),
         ("Module: invert (from white bg & black line), Model: None, Processor Res: -1, Threshold A: -1, Threshold B: -1, Pixel Perfect: True",
          {"preprocessor": "invert"}),
-        ("Module: openpose_hand, Model: b, Low Vram: True, Hr Option: Both", {"preprocessor": "openpose", "model": "b"}),
+        ("Module: openpose_hand, Model: b, Low Vram: True, Hr Option: Both", {"preprocessor": "openpose", "model": "b", "face": False}),
         ("Module: something_new, Model: c, Processor Res: 4096", {"preprocessor": "something_new", "model": "c", "resolution": 2048}),
         (("preprocessor: canny, model: d [0123abcd], weight: 1, starting/ending: (0.1, 0.5), resize mode: Envelope (Outer Fit), pixel perfect: False, "
          "control mode: ControlNet is more important, preprocessor params: (640, 51, 153)"),

@@ -32,15 +32,21 @@ _MODULES = {
     "color_grid": "t2ia_color_grid",
     "inpaint": "inpaint_global_harmonious",
     "depth_dpt": "depth_midas",
+    "normal_dpt": "normal_midas",
     "openpose": "openpose_full",
-    "segmentation": "seg_ufade20k",
+}
+# What the extension calls a pose without some of its parts (body, hands, face).
+_POSES = {
+    (True, False, False): "openpose",
+    (True, True, False): "openpose_hand",
+    (True, False, True): "openpose_face",
+    (False, False, True): "openpose_faceonly",
 }
 # What else the extension's names mean here.
 _ALSO = {
-    "invert": "invert", "color": "color_grid", "t2ia_sketch_pidi": "softedge", "openpose": "openpose", "openpose_hand": "openpose", "openpose_face": "openpose",
+    "invert": "invert", "color": "color_grid", "openpose": "openpose", "openpose_hand": "openpose", "openpose_face": "openpose",
     "openpose_faceonly": "openpose", "dw_openpose_full": "openpose", "depth": "depth_dpt", "depth_anything_v2": "depth_anything", "hed": "softedge_hed",
-    "softedge_hedsafe": "softedge_hed", "softedge_pidinet": "softedge", "inpaint": "inpaint", "inpaint_only": "inpaint", "tile_colorfix": "tile",
-    "seg_ofade20k": "segmentation", "lineart": "lineart_realistic",
+    "inpaint": "inpaint", "inpaint_only": "inpaint", "tile_colorfix": "tile", "lineart": "lineart_realistic",
 }  # fmt: skip
 # Preprocessors whose thresholds the extension counts in bytes, and we as shares.
 _IN_BYTES = frozenset({"canny"})
@@ -118,9 +124,14 @@ def _model(told: _Told) -> Value:
     return f"{name} [{told.digits}]" if told.digits else name
 
 
+def _module_of(unit: ControlUnit) -> str:
+    name = _MODULES.get(unit.preprocessor, unit.preprocessor)
+    return _POSES.get((unit.body, unit.hands, unit.face), name) if unit.preprocessor == "openpose" else name
+
+
 # In the extension's order; ours at the end.
 _KEYS: Mapping[str, Callable[[_Told], Value]] = {
-    "Module": lambda told: _without_signs(_MODULES.get(told.unit.preprocessor, told.unit.preprocessor)),
+    "Module": lambda told: _without_signs(_module_of(told.unit)),
     "Model": _model,
     "Weight": _plain("weight"),
     "Resize Mode": lambda told: _RESIZE[told.unit.resize_mode],
@@ -160,6 +171,8 @@ def _read(said: Said) -> Fields:
         pairs |= dict(zip(("Processor Res", "Threshold A", "Threshold B"), settings.groups(), strict=True))
     module = _module(pairs.get("Module", "none"))
     unit: dict[str, Any] = {"preprocessor": module, "model": _model_name(pairs.get("Model", ""))}
+    parts = next((parts for parts, theirs in _POSES.items() if theirs == pairs.get("Module", "").strip()), (True, True, True))
+    unit |= {name: False for name, is_there in zip(("body", "hands", "face"), parts, strict=True) if not is_there}
     unit |= _choices(pairs)
     own = {spec.label: spec.name for spec in _fields().values()}
     for label in ("Weight", "Guidance Start", "Guidance End", *(_fields()[name].label for name in ("guess", "union_type", "body", "hands", "face", "seed"))):

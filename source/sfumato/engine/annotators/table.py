@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from sfumato.engine.annotators import edges, surfaces, tones
+from sfumato.engine.annotators.networks import depth, hed, line_art, pidinet, pose, straight_lines
 from sfumato.engine.annotators.pose.drawing import draw_people
 from sfumato.engine.annotators.pose.keypoints import Pose
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Setting
@@ -24,6 +26,10 @@ def _hidden(seen: Seen) -> Map:
 def _pose(seen: Seen) -> Map:
     height, width = seen.pixels.shape[:2]
     return Map(draw_people(seen.people, width, height, seen.parts), pose=Pose(seen.people, width, height))
+
+
+def _found_pose(seen: Seen) -> Map:
+    return _pose(replace(seen, people=pose.people_of(seen)))
 
 
 _FILTERS = (
@@ -131,4 +137,61 @@ _FILTERS = (
     Preprocessor("pose", "Pose of keypoints", "A skeleton of joints given as OpenPose's JSON.", _pose, kind="pose", reads="pose", parts=True),
 )
 
-PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType({row.name: row for row in _FILTERS})
+_FOUND_LIKELY = Setting("threshold_a", "Likelihood", 0.1, 0.01, 2, 0.01)
+_FOUND_LENGTH = Setting("threshold_b", "Length", 0.1, 0.01, 20, 0.01)
+
+# Those that are networks, by files of their own; what they need is imported with them.
+_NETWORKS = (
+    Preprocessor("softedge_hed", "Soft edge, HED", "Soft outlines of what matters.", hed.soft_edges, kind="softedge", file=hed.FILE.name),
+    Preprocessor(
+        "softedge_pidinet", "Soft edge, PiDiNet", "Soft outlines of what matters, thinner.", pidinet.soft_edges, kind="softedge", file=pidinet.FILE.name
+    ),
+    Preprocessor("scribble_hed", "Scribble, HED", "Broad strokes along what matters.", hed.scribble, kind="softedge", file=hed.FILE.name),
+    Preprocessor("lineart_realistic", "Line art, realistic", "Lines as a person would draw them.", line_art.line_art, kind="canny", file=line_art.FILE.name),
+    Preprocessor(
+        "lineart_coarse",
+        "Line art, coarse",
+        "Few lines, as a person would draw them quickly.",
+        lambda seen: line_art.line_art(seen, line_art.COARSE_FILE),
+        kind="canny",
+        file=line_art.COARSE_FILE.name,
+    ),
+    Preprocessor("lineart_anime", "Line art, anime", "Lines of a coloured drawing.", line_art.anime_line_art, kind="canny", file=line_art.ANIME_FILE.name),
+    Preprocessor(
+        "mlsd",
+        "M-LSD",
+        "Straight lines, of rooms and buildings.",
+        lambda seen: straight_lines.straight_lines(seen, seen.settings["threshold_a"], seen.settings["threshold_b"]),
+        (_FOUND_LIKELY, _FOUND_LENGTH),
+        kind="canny",
+        file=straight_lines.FILE.name,
+    ),
+    Preprocessor("openpose", "Pose", "The people of the picture as skeletons.", _found_pose, kind="pose", parts=True, file=pose.BODY_FILE.name),
+    Preprocessor(
+        "depth_dpt",
+        "Depth, DPT",
+        "How near everything is, by MiDaS.",
+        lambda seen: surfaces.as_bytes(depth.depth_of(seen, depth.DPT)),
+        kind="depth",
+        file=depth.DPT.example,
+    ),
+    Preprocessor(
+        "depth_anything",
+        "Depth Anything",
+        "How near everything is, by Depth Anything.",
+        lambda seen: surfaces.as_bytes(depth.depth_of(seen, depth.DEPTH_ANYTHING)),
+        kind="depth",
+        file=depth.DEPTH_ANYTHING.example,
+    ),
+    Preprocessor(
+        "normal_dpt",
+        "Normals, DPT",
+        "Directions of surfaces as colours, of the depth by MiDaS.",
+        lambda seen: surfaces.normals(depth.depth_of(seen, depth.DPT), seen.settings["threshold_a"]),
+        (Setting("threshold_a", "Background", 0.4, 0, 1, 0.01),),
+        kind="normal",
+        file=depth.DPT.example,
+    ),
+)
+
+PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType({row.name: row for row in (*_FILTERS, *_NETWORKS)})

@@ -1,0 +1,112 @@
+"""Depth by the networks that transformers knows (DPT of MiDaS: Ranftl et al. 2021; Depth Anything: Yang et al. 2024), each a folder in models/annotators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor, nn
+
+import sfumato.engine.offline  # noqa: F401  before transformers
+from sfumato.engine.annotators.networks.files import FOLDER, Networks
+from sfumato.engine.annotators.networks.seeing import as_tensor
+from sfumato.engine.annotators.row import Seen
+from sfumato.engine.annotators.surfaces import Floats, spread
+from sfumato.library.models import ANNOTATOR, FOLDERS
+from sfumato.library.safetensors_header import read_header
+from sfumato.protocol.errors import CorruptFile, ModelNotFound
+
+_CONFIG, _WEIGHTS, _PREPARATION = "config.json", "model.safetensors", "preprocessor_config.json"
+_LIMIT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class DepthKind:
+    """A kind of depth network.
+
+    Attributes:
+        architecture: as config.json names it.
+        example: a folder of this kind as it was published, and by whom.
+        shorter_px: side at which it looks, and the multiple its sides must be of; the picture's preparation may say otherwise.
+    """
+
+    architecture: str
+    example: str
+    publisher: str
+    shorter_px: int
+    multiple: int
+
+
+DPT = DepthKind("DPTForDepthEstimation", "dpt-large", "the project Intel/dpt-large", 384, 32)
+DEPTH_ANYTHING = DepthKind("DepthAnythingForDepthEstimation", "Depth-Anything-V2-Small-hf", "the project depth-anything", 518, 14)
+
+
+def depth_of(seen: Seen, kind: DepthKind) -> Floats:
+    """(H, W) in 0..1, near 1."""
+    path = _find(seen.networks, kind)
+    network = seen.networks.kept.get(path, seen.networks.device, lambda path: _read(path, seen.networks))
+    seen.check()
+    height, width, _ = seen.pixels.shape
+    said = _json(path / _PREPARATION) if (path / _PREPARATION).is_file() else {}
+    factor = kind.shorter_px / min(height, width)
+    size = tuple(max(kind.multiple, round(side * factor / kind.multiple) * kind.multiple) for side in (height, width))
+    with torch.inference_mode():
+        shown = nnf.interpolate(as_tensor(seen.pixels, seen.device) / 255, size, mode="bicubic", align_corners=False)
+        mean, deviation = (_three(said.get(name), default).to(seen.device) for name, default in (("image_mean", 0.5), ("image_std", 0.5)))
+        depth = network(pixel_values=(shown - mean) / deviation).predicted_depth
+        whole = nnf.interpolate(depth[:, None].float(), (height, width), mode="bicubic", align_corners=False)[0, 0]
+    return spread(np.nan_to_num(whole.cpu().double().numpy()))
+
+
+def _three(values: Any, default: float) -> Tensor:
+    """Three numbers of a preparation as (1, 3, 1, 1)."""
+    is_sound = isinstance(values, list) and len(values) == 3 and all(isinstance(value, int | float) and 0 < value < 10 for value in values)
+    return torch.tensor(values if is_sound else [default] * 3).view(1, 3, 1, 1)
+
+
+def _find(networks: Networks, kind: DepthKind) -> Path:
+    """The first folder of this kind, by name."""
+    for path in _folders(networks.folders):
+        if kind.architecture in (_json(path / _CONFIG).get("architectures") or ()):
+            return path
+    remedy = f"Put such a folder with {_CONFIG} and {_WEIGHTS} into {FOLDER}; it is published in {kind.publisher}."
+    raise ModelNotFound("folder", kind.example, path=networks.field, remedy=remedy)
+
+
+def _folders(models: Sequence[Path]) -> Iterator[Path]:
+    for root in models:
+        for name in FOLDERS[ANNOTATOR]:
+            if (root / name).is_dir():
+                yield from sorted(path for path in (root / name).iterdir() if (path / _CONFIG).is_file())
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LIMIT_BYTES:
+            raise ValueError(path)
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _read(path: Path, networks: Networks) -> nn.Module:
+    """The network of a folder, whose weights must be safetensors; nothing is looked up anywhere."""
+    from transformers import AutoModelForDepthEstimation  # half a second, for the few who need it
+
+    networks.check()
+    if not (path / _WEIGHTS).is_file():
+        raise ModelNotFound("file", f"{path.name}/{_WEIGHTS}", path=networks.field, remedy=f"Put it into {FOLDER}/{path.name}.")
+    read_header(path / _WEIGHTS)
+    try:
+        network = AutoModelForDepthEstimation.from_pretrained(path, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise CorruptFile(path.name, "its configuration and its weights do not fit", path=networks.field, detail=str(error)) from error
+    networks.check()
+    return network.to(networks.device).eval().requires_grad_(False)
