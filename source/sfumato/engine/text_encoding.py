@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ def read_chunk(
         device: on which the tower works, where its weights wait elsewhere; None = where they are.
     """
     body = clip_body(encoder.tower)
-    known: torch.nn.Embedding = body.embeddings.token_embedding
+    known: Any = body.embeddings.token_embedding
     words = known(torch.tensor([list(tokens)], device=device or known.weight.device))
     for place, table in vectors:
         words[0, place : place + len(table)] = table.to(words)
