@@ -215,7 +215,7 @@ class _Opening:
         known = frozenset().union(*(kind.needs | kind.may_have for kind in KINDS))
         strange = sorted(leaf for leaf in core if leaf not in known)
         if not strange:
-            return CorruptFile(self._path.name, f"layer '{layer}' is not complete, it has only '{"', '".join(sorted(core))}'")
+            return CorruptFile(self._path.name, f"layer '{layer}' is not complete, it has only {' and '.join(map(repr, sorted(core)))}")
         return ModelUnsupported(self._path.name, f"a network of another kind ('{strange[0]}' in '{layer}')", use="use it as a LoRA")
 
     def _plan(self, layer: str, place: Place, parameter: str, kind: Any, keys: dict[str, str], shapes: Shapes) -> _Plan | None:
