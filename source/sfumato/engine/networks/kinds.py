@@ -39,14 +39,14 @@ class LowRank(Delta):
     @classmethod
     def check(cls, shapes: Shapes, shape: Shape) -> None:
         up, down, mid = shapes["up"], shapes["down"], shapes.get("mid")
-        need(len(up) >= 2 and len(down) >= 2, "its factors are no matrices")
+        need(_are_matrices(up, down), "its factors are no matrices")
         need(columns(up) == up[1] and up[1] == (mid[0] if mid else down[0]), "its factors have different ranks")
         if mid is None:
             need_fit((up[0], columns(down)), (shape[0], columns(shape)))
             if len(down) == 4 and len(shape) == 4 and down[2:] != shape[2:]:
                 raise Misfit("another kernel")
             return
-        need(len(mid) == 4 and mid[1] == down[0] and columns(down) == down[1], "its core and its factors have different ranks")
+        need(_is_core(mid) and mid[1] == down[0] and columns(down) == down[1], "its core and its factors have different ranks")
         need_fit((up[0], down[1], *mid[2:]), shape)
 
     @classmethod
@@ -109,12 +109,12 @@ class Hadamard(Delta):
         need(("hada_t1" in shapes) == ("hada_t2" in shapes), "one of its two cores is missing")
         for half in "12":
             a, b, t = shapes[f"hada_w{half}_a"], shapes[f"hada_w{half}_b"], shapes.get(f"hada_t{half}")
-            need(len(a) == 2 and len(b) >= 2, "its factors are no matrices")
+            need(_are_matrices(a, b) and columns(a) == a[1], "its factors are no matrices")
             if t is None:
                 need(a[1] == b[0], "its factors have different ranks")
                 need_fit((a[0], columns(b)), (shape[0], columns(shape)))
             else:
-                need(len(t) == 4 and len(b) == 2 and t[:2] == (a[0], b[0]), "its cores and its factors have different ranks")
+                need(_is_core(t) and columns(b) == b[1] and t[:2] == (a[0], b[0]), "its cores and its factors have different ranks")
                 need_fit((a[1], b[1], *t[2:]), shape)
 
     @classmethod
@@ -124,7 +124,7 @@ class Hadamard(Delta):
     @classmethod
     def made(cls, tensors: Tensors, shape: Shape, scale: float) -> Self:
         a1, b1, a2, b2 = (tensors[leaf] for leaf in ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"))
-        return cls(a1, b1.flatten(1), a2, b2.flatten(1), tensors.get("hada_t1"), tensors.get("hada_t2"), scale)
+        return cls(a1.flatten(1), b1.flatten(1), a2.flatten(1), b2.flatten(1), tensors.get("hada_t1"), tensors.get("hada_t2"), scale)
 
     def change(self, weight: Tensor, rank: int | None = None) -> Tensor:
         first, second = self._half(self.a1, self.b1, self.t1, weight, rank), self._half(self.a2, self.b2, self.t2, weight, rank)
@@ -167,20 +167,20 @@ class Kronecker(Delta):
             core = shapes.get("lokr_t2") if half == "2" else None
             need((whole is None) == (a is not None) == (b is not None), f"its factor {half} is not complete")
             if whole is not None:
-                need(len(whole) >= 2 and core is None, "its factors are no matrices")
+                need(_are_matrices(whole) and core is None, "its factors are no matrices")
                 rows, row = rows * whole[0], row * columns(whole)
             elif a is not None and b is not None:
-                need(len(a) == 2 and len(b) >= 2, "its factors are no matrices")
+                need(_are_matrices(a, b) and columns(a) == a[1], "its factors are no matrices")
                 if core is None:
                     need(a[1] == b[0], "its factors have different ranks")
                     rows, row = rows * a[0], row * columns(b)
                 else:
-                    need(len(core) == 4 and len(b) == 2 and core[:2] == (a[0], b[0]), "its core and its factors have different ranks")
+                    need(_is_core(core) and columns(b) == b[1] and core[:2] == (a[0], b[0]), "its core and its factors have different ranks")
                     rows, row = rows * a[1], row * b[1] * math.prod(core[2:])
                     if core[2:] != shape[2:]:
                         raise Misfit("another kernel")
         first = shapes.get("lokr_w1") or shapes["lokr_w1_b"]
-        need(len(first) == 2, "its first factor is no matrix")
+        need(_are_matrices(first) and columns(first) == first[1], "its first factor is no matrix")
         need_fit((rows, row), (shape[0], columns(shape)))
         if len(shape) == 4 and shape[1] % first[1]:
             raise Misfit("another kernel")
@@ -192,8 +192,8 @@ class Kronecker(Delta):
 
     @classmethod
     def made(cls, tensors: Tensors, shape: Shape, scale: float) -> Self:
-        w1, w1_a, w1_b, w2, w2_a, w2_b, t2 = (tensors.get(f"lokr_{name}") for name in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2"))
-        return cls(w1, w1_a, w1_b, None if w2 is None else w2.flatten(1), w2_a, None if w2_b is None else w2_b.flatten(1), t2, scale)
+        flat = (None if (tensor := tensors.get(f"lokr_{name}")) is None else tensor.flatten(1) for name in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b"))
+        return cls(*flat, tensors.get("lokr_t2"), scale)
 
     def change(self, weight: Tensor, rank: int | None = None) -> Tensor:
         first = self._product(self.w1, self.w1_a, self.w1_b, weight, rank)
@@ -247,7 +247,7 @@ class Generalised(Delta):
     @classmethod
     def _order(cls, shapes: Shapes) -> tuple[str, str, str, str]:
         """LyCORIS writes the pair that is multiplied first as 1, the older layout as 2: told by which of a pair has the rank where."""
-        need(all(len(shapes[leaf]) >= 2 for leaf in cls.needs), "its factors are no matrices")
+        need(_are_matrices(*(shapes[leaf] for leaf in cls.needs)), "its factors are no matrices")
         a1, a2, b1, b2 = (shapes[leaf] for leaf in ("a1", "a2", "b1", "b2"))
         if columns(a1) == a2[0] == columns(b1) == b2[0]:
             return "a1", "a2", "b1", "b2"
@@ -361,6 +361,14 @@ class PeftScaled(Scaled):
     def made(cls, tensors: Tensors, shape: Shape, scale: float) -> Self:
         factors = tensors["ia3_l"]
         return cls(factors.reshape(_along(cls._side(tuple(factors.shape)), len(shape))), 1.0, scale)
+
+
+def _are_matrices(*shapes: Shape) -> bool:
+    return all(len(shape) >= 2 for shape in shapes)
+
+
+def _is_core(shape: Shape) -> bool:
+    return len(shape) == 4
 
 
 def _along(side: int, dimensions: int) -> Shape:
