@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from diffusers import ControlNetModel, ControlNetUnionModel, T2IAdapter
+from torch import Tensor, nn
 
+from sfumato.engine.configuration import UNetConfiguration
 from sfumato.engine.control.files import Base, check_fit, open_control
 from sfumato.engine.control.kept import ControlModels
 from sfumato.engine.control.kinds import KINDS
 from sfumato.engine.control.loading import LoadedAdapter, LoadedControlNet
+from sfumato.engine.control.nets import Likeness, build_adapter, build_control_net
+from sfumato.engine.control.shapes import AdapterShape, ControlNetShape
 from sfumato.engine.family import Model
 from sfumato.protocol.errors import CorruptFile, ModelIncompatible, ModelUnsupported, PickleRefused, Stopped
 from tests.engine.conftest import TinyModel
@@ -162,26 +168,58 @@ def test_a_control_net_sees_the_plain_latents_of_an_inpainting_model(tiny_model:
     assert file.weights["conv_in.weight"].shape[1] == BASE
 
 
-def published(kind: str) -> dict[str, tuple[int, ...]]:
-    """The decisive tensors of published files."""
-    hint = {"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3), "controlnet_cond_embedding.blocks.0.weight": (16, 16, 3, 3)}
-    sdxl = {**hint, "conv_in.weight": (320, 4, 3, 3), "add_embedding.linear_1.weight": (1280, 2816)}
-    for level, width in enumerate((320, 640, 1280)):
-        sdxl[f"down_blocks.{level}.resnets.0.conv1.weight"] = (width, width, 3, 3)
-    match kind:
-        case "sdxl-small":  # without any attention
-            return sdxl
-        case "sdxl-mid":
-            return {**sdxl, "down_blocks.2.attentions.0.transformer_blocks.0.attn2.to_k.weight": (1280, 2048)}
-        case _:
-            raise AssertionError(kind)
+SDXL: dict[str, Any] = {
+    "block_out_channels": (320, 640, 1280),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "transformer_layers_per_block": (1, 2, 10),
+    "attention_head_dim": (5, 10, 20),
+    "cross_attention_dim": 2048,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+    "use_linear_projection": True,
+}
+_LAST_ONLY = ("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D")
+_PLAIN = {"down_block_types": ("DownBlock2D",) * 3, "mid_block_type": "UNetMidBlock2D", "cross_attention_dim": 1}
+# What published files hold, by their own configurations: (family, kind, the modules they are of).
+PUBLISHED: dict[str, tuple[str, str, Callable[[], nn.Module]]] = {
+    "sd1": ("sd1", "ControlNet", lambda: ControlNetModel(cross_attention_dim=768)),
+    "sd2": ("sd2", "ControlNet", lambda: ControlNetModel(cross_attention_dim=1024, attention_head_dim=(5, 10, 20, 20), use_linear_projection=True)),
+    "sdxl": ("sdxl", "ControlNet", lambda: ControlNetModel(**SDXL)),
+    "sdxl-mid": ("sdxl", "ControlNet", lambda: ControlNetModel(**{**SDXL, "down_block_types": _LAST_ONLY, "transformer_layers_per_block": (1, 1, 1)})),
+    "sdxl-small": ("sdxl", "ControlNet", lambda: ControlNetModel(**{**SDXL, **_PLAIN})),
+    "union": ("sdxl", "union ControlNet", lambda: ControlNetUnionModel(**SDXL, num_control_type=6)),
+    "promax": ("sdxl", "union ControlNet", lambda: ControlNetUnionModel(**SDXL, num_control_type=8)),
+    "t2i": ("sd1", "T2I-Adapter", lambda: T2IAdapter()),
+    "t2i-light": ("sd1", "T2I-Adapter", lambda: T2IAdapter(channels=[320, 640, 1280], num_res_blocks=4, adapter_type="light_adapter")),
+    "t2i-sdxl": ("sdxl", "T2I-Adapter", lambda: T2IAdapter(downscale_factor=16, adapter_type="full_adapter_xl")),
+}
 
 
-@pytest.mark.rule("R10")
-@pytest.mark.parametrize("kind", ["sdxl-small", "sdxl-mid"])
-def test_small_control_nets_of_sdxl_are_known(tmp_path: Path, kind: str) -> None:
-    file = open_control(write_headers_only(tmp_path / f"{kind}.safetensors", published(kind)), KINDS)
-    assert file.family == "Stable Diffusion XL"
+@pytest.mark.rule("E82", "E83", "R10")
+@pytest.mark.parametrize("name", list(PUBLISHED))
+@pytest.mark.parametrize("layout", ["diffusers", "original"])
+def test_published_files_are_known_and_built_at_their_size(tmp_path: Path, name: str, layout: str) -> None:
+    """The names and shapes of published files; the modules built for them want exactly those."""
+    family, kind, make = PUBLISHED[name]
+    with torch.device("meta"):
+        state = make().state_dict()
+    is_adapter = kind == "T2I-Adapter"
+    spelt = state if layout == "diffusers" else (original_adapter_names if is_adapter else original_names)(state)
+    file = open_control(write_headers_only(tmp_path / f"{name}.safetensors", {key: tuple(tensor.shape) for key, tensor in spelt.items()}), KINDS)
+    assert (file.kind.title, file.family) == (kind, FAMILIES[family])
+    shape = file.shape
+    if isinstance(shape, AdapterShape):
+        built = {f"adapter.{key}": tensor for key, tensor in build_adapter(shape).state_dict().items()}
+        assert shape.picture_channels == 3
+    else:
+        assert isinstance(shape, ControlNetShape)
+        built = build_control_net(shape, Likeness((5, 10, 20, 20)[: len(shape.widths)], 32)).state_dict()
+    assert {key: tensor.shape for key, tensor in built.items()} == {key: tensor.shape for key, tensor in state.items()}
+    # And they fit a network of the size that the family is published in
+    widths, depths = ((320, 640, 1280), (0, 2, 10)) if family == "sdxl" else ((320, 640, 1280, 1280), (1, 1, 1, 0))
+    context, vector = {"sd1": (768, 0), "sd2": (1024, 0), "sdxl": (2048, 2816)}[family]
+    assert shape.fits(UNetConfiguration.regular(widths, depths, context, vector_width=vector, linear_projection=family != "sd1"))
 
 
 @pytest.mark.rule("E82")

@@ -106,6 +106,11 @@ class ControlFile:
     identity: tuple[tuple[str, int, int], ...]
 
     @property
+    def title(self) -> str:
+        """As other programs name it: without ending; a diffusers folder by the folder."""
+        return self.path.stem if self.name == self.path.name else self.name
+
+    @property
     def shape(self) -> Shape:
         return self.kind.shape(self)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from sfumato.engine.annotators import Workshop
 from sfumato.engine.attachments import Attachment
@@ -61,9 +61,14 @@ class JobControl:
         self._features: OrderedDict[Hashable, tuple[Tensor, ...]] = OrderedDict()
 
     @property
-    def files(self) -> Sequence[ControlFile]:
-        """Of each unit that acts, in order."""
-        return self._files
+    def files(self) -> Mapping[str, ControlFile]:
+        """Path of each unit that acts -> its model."""
+        return dict(zip((pictures.path for pictures in self._pictures), self._files, strict=False))
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """All that is computed beside the networks of the models."""
+        return [module for loaded in self._loaded.values() for module in loaded.modules]
 
     def find(self, folders: Sequence[Path]) -> None:
         """Look for the files and read their headers. Raises the errors of `locate` and `open_control`, with the unit's field as path."""

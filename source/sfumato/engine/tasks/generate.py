@@ -137,10 +137,10 @@ class _Job:
         soft = [softened(picture, request.area_feather, plan.width) for picture in areas]
         networks = self._networks(models, plan, JobTexts(request, library))
         voices = Voices(request, plan, models, JobTexts(request, library), self.loaded.encodings, soft, tell, networks, self.context.shared(KeptEmbeddings))
-        recorder = self._recorder(models, plan, self._inputs(originals, areas))
+        recorder = self._recorder(models, plan, self._inputs(originals, areas), control)
         enlarge = self._enlarger(draft.upscaler)
         tell.expect(Totals(plan.calls, plan.decodes, _upscales(plan, enlarge), plan.images))
-        modules = [module for model in models.all for module in (model.unet, model.vae)]
+        modules = [module for model in models.all for module in (model.unet, model.vae)] + control.networks
         alike = deterministic(models.first.device.torch, request.deterministic)
         self._stack.callback(self.context.shared(NetworkWeights).rest)
         with self._stack, alike, attending(modules, kernel), tiled(modules, request.tiling):
@@ -311,13 +311,14 @@ class _Job:
 
     # -- what is told of it ------------------------------------------------------------------------
 
-    def _recorder(self, models: Models, plan: Plan, inputs: Sequence[UsedInput]) -> Recorder:
+    def _recorder(self, models: Models, plan: Plan, inputs: Sequence[UsedInput], control: JobControl) -> Recorder:
         request, hashes = self.request, Hashes(self.context.places.data)
         roles = {"checkpoint": models.first}
         roles |= {"hr_model": models.highres} if request.hr_model else {}
         roles |= {"refiner": models.refiner} if models.refiner else {}
         used = [UsedModel.of(role, model.checkpoint, model.family.name) for role, model in roles.items()]
         used += [UsedModel.part(field, getattr(request, field), path, models.first.family.name) for field, path in self.components.items()]
+        used += [replace(UsedModel.part(role, file.title, file.path, models.first.family.name), title=file.title) for role, file in control.files.items()]
         if plan.highres and (file := plan.highres.upscaler.model):
             used.append(UsedModel.part("upscaler", request.hr_upscaler, file, ""))
         for each in used:
