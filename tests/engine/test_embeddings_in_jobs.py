@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.tasks.convert import run as convert
+from sfumato.protocol.errors import Stopped
 from sfumato.protocol.requests.convert import Convert
 from tests.support.embedding_files import pickle_automatic, table, write_kohya, write_two
-from tests.support.hypernetwork_files import hypernetwork_modules, write_pickled_hypernetwork
+from tests.support.hypernetwork_files import hypernetwork_modules, write_hypernetwork, write_pickled_hypernetwork
 from tests.support.studio import SmallFiles, Studio
 
 
@@ -85,6 +86,15 @@ def test_R18_a_hypernetwork_named_in_the_prompt_changes_the_picture_and_leaves_n
     whole, half = own.one(prompt="a hill <hypernet:ink:1>"), own.one(prompt="a hill <hypernet:ink:0.5>")
     assert sentences(own) == []
     assert len({picture.tobytes() for picture in (plain, whole, half)}) == 3
+    assert np.array_equal(own.one(prompt="a hill"), plain)
+
+
+@pytest.mark.rule("E105")
+def test_after_a_cancelled_job_nothing_is_left_of_what_its_prompt_named(own: Studio) -> None:
+    write_hypernetwork(hypernetwork_modules((32,), seed=3), own.files.root / "hypernetworks" / "wash.safetensors")
+    plain = own.one(prompt="a hill")
+    with pytest.raises(Stopped):
+        own.paint(prompt="a fog-style hill <hypernet:wash:1>", cancel_at=("denoise", 2))
     assert np.array_equal(own.one(prompt="a hill"), plain)
 
 

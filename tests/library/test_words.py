@@ -124,7 +124,7 @@ def test_words_are_named_by_the_file_and_by_what_is_inside(models: Path) -> None
     found = {embedding.name: embedding.vectors for embedding in reversed(words(models, 768).embeddings()) if not embedding.unfit}
     assert found == {"fog-style": 3, "learned": 1, "<cat-toy>": 1, "pair": 3, "<s0>": 1, "<s1>": 2, "v2": 2, "mossy-look": 1}
     library = words(models, 768)
-    assert [placed.embedding.name for placed in _placed(library, "a <cat-toy> and (<S0> <s1>:1.2), learned")] == ["<cat-toy>", "<s0>", "<s1>", "learned"]
+    assert [placed.embedding.name for placed in _placed(library, "a <cat-toy> and (<S0><s1>:1.2), learned")] == ["<cat-toy>", "<s0>", "<s1>", "learned"]
 
 
 @pytest.mark.rule("P47")

@@ -187,7 +187,7 @@ class Vocabulary:
 
     def _named(self, pieces: Iterable[Piece], table: EmbeddingTable) -> list[Embedding]:
         texts = [piece.text for piece in pieces if isinstance(piece, Segment)]
-        return [item for text in texts for item in table.cut(self._tokenizer.encode(text)) if isinstance(item, Embedding)]
+        return [item for text in texts for item in table.read(text, self._tokenizer) if isinstance(item, Embedding)]
 
     def _warn(self, sentence: str) -> None:
         if all(warning.message != sentence for warning in self.warnings):

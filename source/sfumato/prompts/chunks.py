@@ -121,7 +121,7 @@ def lay_out(pieces: Iterable[Piece], tokenizer: ClipTokenizer, *, backtrack: int
             case SpecialToken():
                 filling.add(START if piece.name == "START" else END, piece.weight)
             case _:
-                for token in embeddings.cut(tokenizer.encode(piece.text)):
+                for token in embeddings.read(piece.text, tokenizer):
                     if isinstance(token, int):
                         filling.add(token, piece.weight)
                     else:

@@ -3,10 +3,14 @@
 Matching tokens instead of letters folds case and blanks as the tokenizer does, and needs no sign around the name.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from sfumato.prompts.names import Embedding
 from sfumato.prompts.tokenizer import ClipTokenizer
+
+# How diffusers has words marked that are none of the language.
+_MARKED = re.compile("<[^<>]+>")
 
 
 class EmbeddingTable:
@@ -23,9 +27,18 @@ class EmbeddingTable:
                 self._by_first.setdefault(tokens[0], []).append((tokens, embedding))
         for candidates in self._by_first.values():
             candidates.sort(key=lambda candidate: -len(candidate[0]))
+        marked = {re.escape(name) for candidates in self._by_first.values() for name in (each.name for _, each in candidates) if _MARKED.fullmatch(name)}
+        self._marked = re.compile("|".join(sorted(marked, key=len, reverse=True)), re.IGNORECASE) if marked else None
+
+    def read(self, text: str, tokenizer: ClipTokenizer) -> Iterator[int | Embedding]:
+        """The tokens of a text, each name replaced by its embedding, longest names first."""
+        if self._marked is not None:
+            # The tokenizer joins signs that touch: of <one><two> it would make one token of the two in the middle.
+            text = self._marked.sub(lambda word: f" {word[0]} ", text)
+        return self.cut(tokenizer.encode(text))
 
     def cut(self, tokens: Sequence[int]) -> Iterator[int | Embedding]:
-        """The tokens of a text, each name replaced by its embedding, longest names first."""
+        """Tokens, those of each name replaced by its embedding, longest names first."""
         if not self._by_first:
             yield from tokens
             return
