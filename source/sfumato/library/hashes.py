@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,20 @@ def short_hash(digest: str) -> str:
 def network_hash(path: Path, hashes: Hashes) -> str | None:
     """The twelve digits by which other programs know a LoRA: the checksum its trainer wrote, else that of its weights if it is known; never reads these."""
     try:
-        written = read_header(path).metadata.get("sshs_model_hash", "")
-    except SfumatoError:
-        written = ""
-    digest = written.lower() if _DIGEST.fullmatch(written.lower()) else hashes.known(path, behind_header=True)
+        written = _written_hash(path, _stamp(path.stat()))
+    except OSError:
+        return None
+    digest = written if _DIGEST.fullmatch(written) else hashes.known(path, behind_header=True)
     return digest[:NETWORK_DIGITS] if digest else None
+
+
+@lru_cache(maxsize=1024)
+def _written_hash(path: Path, stamp: tuple[int, int]) -> str:
+    """What the trainer wrote into the header of the file of this size and time; empty if nothing."""
+    try:
+        return read_header(path).metadata.get("sshs_model_hash", "").lower()
+    except SfumatoError:
+        return ""
 
 
 def embedding_hash(path: Path, hashes: Hashes) -> str | None:

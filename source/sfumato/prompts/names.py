@@ -146,12 +146,13 @@ class NetworkIndex:
     def find(self, name: str) -> Found | None:
         """The file a tag means: by stem, path, trainer's name, the first 8 or more digits of the hash, or the stem without regard to case; None if none is.
 
-        Where several files answer equally well the first by path is taken.
+        Where several files answer equally well the one in no folder is meant, else the first by path is taken.
         """
         wanted = name.replace("\\", "/")
         for stage in self._stages:
             if hits := stage.get(wanted):
-                return _found(hits)
+                # A file in no folder has its stem for a path, and could not be named if others of that stem were meant as well.
+                return _found([record for record in hits if record.path == wanted] or hits)
         if _HASH.fullmatch(wanted) and (hits := [record for record in self.records if record.sha256.lower().startswith(wanted.lower())]):
             return _found(hits)
         hits = self._folded.get(wanted.casefold())

@@ -11,12 +11,16 @@ from torch import nn
 
 def bits(module: nn.Module) -> dict[str, str]:
     """Name -> checksum of each weight and buffer."""
-    return {name: hashlib.sha256(tensor.detach().contiguous().view(torch.uint8).numpy().tobytes()).hexdigest() for name, tensor in module.state_dict().items()}
+    return {name: hashlib.sha256(_flat(tensor).numpy().tobytes()).hexdigest() for name, tensor in module.state_dict().items()}
 
 
-def addresses(module: nn.Module) -> dict[str, int]:
-    """Name -> where the numbers of each weight lie."""
-    return {name: parameter.data_ptr() for name, parameter in module.named_parameters()}
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().clone(memory_format=torch.contiguous_format).flatten().view(torch.uint8)
+
+
+def addresses(module: nn.Module) -> dict[str, tuple[object, ...]]:
+    """Name -> where and how the numbers of each weight lie."""
+    return {name: (parameter.data_ptr(), parameter.stride(), parameter.dtype) for name, parameter in module.named_parameters()}
 
 
 def traces(modules: Iterable[nn.Module]) -> list[tuple[int, int, bool]]:

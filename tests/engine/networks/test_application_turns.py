@@ -24,7 +24,7 @@ from sfumato.prompts import PassSpan, read_prompt
 from sfumato.protocol.errors import Stopped
 from tests.engine.conftest import TinyModel
 from tests.engine.networks.fingerprints import addresses, bits, traces
-from tests.support.hypernetwork_files import write_hypernetwork
+from tests.support.hypernetwork_files import hypernetwork_modules, write_hypernetwork
 from tests.support.network_files import NetworkKind, write_network
 
 # All that fits into copies, and nothing.
@@ -205,7 +205,7 @@ def test_sets_beyond_the_limit_are_computed_again(model: Model, said: list[Condi
 def test_hypernetworks_act_on_their_own_rows_alone(model: Model, said: list[Conditioning], tmp_path: Path) -> None:
     x = latents()
     width = model.unet.config["cross_attention_dim"]
-    hypernetwork = open_hypernetwork(write_hypernetwork(tmp_path / "h.safetensors", (width,)), no_check)
+    hypernetwork = open_hypernetwork(write_hypernetwork(hypernetwork_modules((width,)), tmp_path / "h.safetensors"), no_check)
     acting = Acting((), ((hypernetwork, 1.0),))
     plain = merged(model, NO_SHARES, x, Row(0, said[0]))
     network = UNetNetwork(model, attachments=[ActingHypernetworks()])

@@ -41,11 +41,11 @@ def check_named(request: Generate, seeds: Sequence[ImageSeed], texts: JobTexts, 
         return
     for index, seed in enumerate(seeds):
         check()
-        told = [texts.first(seed, index, loop) for loop in range(request.loops)]
-        told += [texts.highres(seed, index)] if has_highres(request) else []
-        told += [texts.inverted(seed, index)] if request.alternative else []
-        for each in told:
-            for field, prompt in fields_of(request, each):
+        told = [(texts.first(seed, index, loop), False) for loop in range(request.loops)]
+        told += [(texts.highres(seed, index), True)] if has_highres(request) else []
+        told += [(texts.inverted(seed, index), False)] if request.alternative else []
+        for each, is_highres in told:
+            for field, prompt in fields_of(request, each, is_highres):
                 for tag in prompt.missing:
                     raise _missing(tag, field, library, folders)
 
