@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from sfumato.engine.inputs.resizing import Box, extended
+
 Points = npt.NDArray[np.float64]
 
 SIDE_PX = 512
 # Where FFHQ, the faces that restorers learnt from, has its landmarks at 512 pixels; these are facts of that data set.
 TEMPLATE: Points = np.array([[192.98138, 239.94708], [318.90277, 240.1936], [256.63416, 314.01935], [201.26117, 371.41043], [313.08905, 371.15118]])
-# Beyond the picture; the grey that restorers have seen there.
-_OUTSIDE = (132, 133, 135)
+# As far as a sample reaches to its neighbours.
+_BESIDE_PX = 3
 # From the edge of an aligned face inwards, how far until it is seen alone.
 _FADE_PX = 51
 
@@ -48,41 +50,53 @@ class Similarity:
         moved = self.turn * (points[:, 0] + 1j * points[:, 1]) + self.shift
         return np.stack([moved.real, moved.imag], axis=1)
 
-    def drawn(self, picture: Image.Image, size: tuple[int, int], fill: tuple[int, ...] | int, offset: tuple[int, int] = (0, 0)) -> Image.Image:
-        """What a picture becomes under this map: its part of `size` pixels from `offset` on."""
+    def drawn(self, picture: Image.Image, size: tuple[int, int], offset: tuple[int, int] = (0, 0)) -> Image.Image:
+        """What a picture becomes under this map: its part of `size` pixels from `offset` on, black beyond it."""
         back = self.inverse
         # Pillow counts from the corners of pixels, half a pixel before their centres.
         start = back.turn * (complex(*offset) - (0.5 + 0.5j)) + back.shift + (0.5 + 0.5j)
         rows = (back.turn.real, -back.turn.imag, start.real, back.turn.imag, back.turn.real, start.imag)
-        return picture.transform(size, Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC, fillcolor=fill)
+        bands = [
+            # In bytes Pillow cuts fractions off, and a face brought back would be darker by one.
+            np.rint(np.asarray(band.convert("F").transform(size, Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC))).clip(0, 255).astype(np.uint8)
+            for band in picture.split()
+        ]
+        return Image.fromarray(np.stack(bands, axis=-1) if len(bands) > 1 else bands[0])
 
 
 def aligned(picture: Image.Image, landmarks: Points) -> tuple[Image.Image, Similarity]:
-    """A face of an "RGB" picture as (512, 512) pixels, upright, and the map that took it there."""
+    """A face of an "RGB" picture as (512, 512) pixels, upright, and the map that took it there; beyond the picture its edges go on."""
     found = Similarity.between(landmarks, TEMPLATE)
+    left, top, right, bottom = _reach(found)
+    part = extended(picture, Box(left, top, right, bottom))
     # A large face is made smaller by averaging first: sampled as it is, its pores would become a pattern.
-    shrunk = max(1, int(1 / abs(found.turn))) if found.turn else 1
-    if shrunk == 1:
-        return found.drawn(picture, (SIDE_PX, SIDE_PX), _OUTSIDE), found
-    small = picture.reduce(shrunk)
-    # Pixel centres of the smaller picture lie between those of the larger one.
-    enlarged = Similarity(complex(shrunk), complex((shrunk - 1) / 2, (shrunk - 1) / 2))
-    joined = Similarity(found.turn * enlarged.turn, found.turn * enlarged.shift + found.shift)
-    return joined.drawn(small, (SIDE_PX, SIDE_PX), _OUTSIDE), found
+    shrunk = max(1, int(1 / abs(found.turn)))
+    if shrunk > 1:
+        part = part.reduce(shrunk)
+    # From the part to the picture; pixel centres of one made smaller lie between those it was made of.
+    placed = Similarity(complex(shrunk), complex(left, top) + (shrunk - 1) / 2 * (1 + 1j))
+    return Similarity(found.turn * placed.turn, found.turn * placed.shift + found.shift).drawn(part, (SIDE_PX, SIDE_PX)), found
+
+
+def _reach(similarity: Similarity) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of where an aligned face lies in its picture, and what is sampled beside it."""
+    corners = similarity.inverse(np.array([[0.0, 0.0], [SIDE_PX, 0.0], [0.0, SIDE_PX], [SIDE_PX, SIDE_PX]]))
+    (left, top), (right, bottom) = np.floor(corners.min(0)).astype(int) - _BESIDE_PX, np.ceil(corners.max(0)).astype(int) + _BESIDE_PX
+    return int(left), int(top), int(right), int(bottom)
 
 
 def laid_back(picture: Image.Image, face: Image.Image, similarity: Similarity) -> Image.Image:
     """The picture with an aligned face laid over the place it came from, faded at its edges."""
     back = similarity.inverse
-    corners = back(np.array([[0.0, 0.0], [SIDE_PX, 0.0], [0.0, SIDE_PX], [SIDE_PX, SIDE_PX]]))
-    left, top = (max(0, int(np.floor(corners[:, axis].min()))) for axis in (0, 1))
-    right, bottom = (min(picture.size[axis], int(np.ceil(corners[:, axis].max())) + 1) for axis in (0, 1))
+    reach = _reach(similarity)
+    left, top = max(0, reach[0]), max(0, reach[1])
+    right, bottom = min(picture.width, reach[2]), min(picture.height, reach[3])
     if right <= left or bottom <= top:
         return picture
     size, offset = (right - left, bottom - top), (left, top)
-    layer = back.drawn(face, size, _OUTSIDE, offset)
+    layer = back.drawn(face, size, offset)
     done = picture.copy()
-    done.paste(layer, offset, back.drawn(_mask(), size, 0, offset))
+    done.paste(layer, offset, back.drawn(_mask(), size, offset))
     return done
 
 
