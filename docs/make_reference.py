@@ -1,4 +1,4 @@
-"""Writes docs/parameters.md from the parameters' own rows: `.venv/bin/python docs/make_reference.py`. A test fails when the page is out of date."""
+"""Writes docs/parameters.md from the rows of parameters and preprocessors: `.venv/bin/python docs/make_reference.py`. A test fails when it is out of date."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "source"))
 
+from sfumato.engine.annotators import PREPROCESSORS, Preprocessor, Setting
 from sfumato.jobs.builtin import REGISTRAR
 from sfumato.jobs.registry import filled
 from sfumato.protocol.params import GROUPS
@@ -43,6 +44,27 @@ def _row(spec: ParamSpec) -> str:
     return f"| {spec.title} | `{spec.name}` | {_range(spec)} | {_default(spec)} | {spec.description} |"
 
 
+def _setting(setting: Setting) -> str:
+    unit = f" {setting.unit}" if setting.unit else ""
+    return f"`{setting.field}`: {setting.title.lower()}, {setting.minimum:g} to {setting.maximum:g}{unit}, {setting.default:g} unless set"
+
+
+def _settings(row: Preprocessor) -> str:
+    told = [*map(_setting, row.settings), *(["`body`, `hands`, `face`"] if row.parts else []), *(["`seed`"] if row.is_seeded else [])]
+    return "; ".join(told)
+
+
+def _preprocessors() -> list[str]:
+    """The table of preprocessors."""
+    lines = ["## Preprocessors", "", "What `preprocessor` may be, in a control or for `sfumato annotate`. Those with files need them in `models/annotators`,"]
+    lines += ["as safetensors (`sfumato convert` makes one of a .pth); nothing is ever downloaded.", ""]
+    lines += ["| preprocessor | name | map | settings | files |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row.title} | `{row.name}` | {row.makes} | {_settings(row)} | {', '.join(f'`{file}`' for file in row.files)} |" for row in PREPROCESSORS.values()
+    ]
+    return [*lines, ""]
+
+
 def page() -> str:
     """The whole page."""
     lines = ["# Parameters", "", "Made by `docs/make_reference.py` from the rows in `protocol/params/`; do not edit by hand.", ""]
@@ -56,7 +78,7 @@ def page() -> str:
             for spec in rows:
                 if spec.fields:
                     lines += [f"Fields of each object in `{spec.name}`:", "", *_HEAD, *map(_row, spec.fields), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_preprocessors()])
 
 
 if __name__ == "__main__":

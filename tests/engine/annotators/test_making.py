@@ -17,7 +17,7 @@ from sfumato.protocol.requests.control import ControlUnit
 from sfumato.protocol.requests.generate import Generate
 from tests.engine.annotators.conftest import png
 
-FILTERS = [name for name, row in PREPROCESSORS.items() if not row.file and row.reads != "pose"]
+FILTERS = [name for name, row in PREPROCESSORS.items() if not row.files and row.reads != "pose"]
 
 
 @pytest.mark.rule("E84")

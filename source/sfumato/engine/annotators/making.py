@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from sfumato.engine import device as devices
-from sfumato.engine.annotators.networks.files import KeptNetworks, Networks
+from sfumato.engine.annotators.networks.files import FIELD, KeptNetworks, Networks
 from sfumato.engine.annotators.pose.keypoints import read_pose
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Size
 from sfumato.engine.annotators.table import PREPROCESSORS
@@ -151,6 +151,7 @@ def annotate(asked: Asked, source: bytes | Image.Image, size: Size | None, works
         size,
     )
     mask = mask if row.reads == "mask" else None
+    workshop = replace(workshop, networks=replace(workshop.networks, field=f"{path}{FIELD}"))
     key = (*wish.key, _digest(source), mask and _digest(mask))
     return workshop.maps.get(key, lambda: _Making(wish, source, mask, workshop, path).run())
 

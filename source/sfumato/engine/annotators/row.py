@@ -110,7 +110,7 @@ class Preprocessor:
         reads: "picture", "mask" (a picture and what of it is hidden), or "pose" (keypoints).
         parts: it reads which parts of a pose are wanted.
         is_seeded: it draws at random.
-        file: what a network's file is called in models/annotators; "" for those that need none.
+        files: what its networks' files are called in models/annotators; none for most.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Preprocessor:
     reads: str = "picture"
     parts: bool = False
     is_seeded: bool = False
-    file: str = ""
+    files: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a choice of the catalog; `settings` say what controls it has, and `fields` which further ones of a unit it reads."""
@@ -135,5 +135,5 @@ class Preprocessor:
             "fields": fields,
             "kind": self.kind,
             "reads": self.reads,
-            "file": self.file,
+            "files": list(self.files),
         }

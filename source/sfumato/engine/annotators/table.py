@@ -142,21 +142,23 @@ _FOUND_LENGTH = Setting("threshold_b", "Length", 0.1, 0.01, 20, 0.01)
 
 # Those that are networks, by files of their own; what they need is imported with them.
 _NETWORKS = (
-    Preprocessor("softedge_hed", "Soft edge, HED", "Soft outlines of what matters.", hed.soft_edges, kind="softedge", file=hed.FILE.name),
+    Preprocessor("softedge_hed", "Soft edge, HED", "Soft outlines of what matters.", hed.soft_edges, kind="softedge", files=(hed.FILE.name,)),
     Preprocessor(
-        "softedge_pidinet", "Soft edge, PiDiNet", "Soft outlines of what matters, thinner.", pidinet.soft_edges, kind="softedge", file=pidinet.FILE.name
+        "softedge_pidinet", "Soft edge, PiDiNet", "Soft outlines of what matters, thinner.", pidinet.soft_edges, kind="softedge", files=(pidinet.FILE.name,)
     ),
-    Preprocessor("scribble_hed", "Scribble, HED", "Broad strokes along what matters.", hed.scribble, kind="softedge", file=hed.FILE.name),
-    Preprocessor("lineart_realistic", "Line art, realistic", "Lines as a person would draw them.", line_art.line_art, kind="canny", file=line_art.FILE.name),
+    Preprocessor("scribble_hed", "Scribble, HED", "Broad strokes along what matters.", hed.scribble, kind="softedge", files=(hed.FILE.name,)),
+    Preprocessor(
+        "lineart_realistic", "Line art, realistic", "Lines as a person would draw them.", line_art.line_art, kind="canny", files=(line_art.FILE.name,)
+    ),
     Preprocessor(
         "lineart_coarse",
         "Line art, coarse",
         "Few lines, as a person would draw them quickly.",
         lambda seen: line_art.line_art(seen, line_art.COARSE_FILE),
         kind="canny",
-        file=line_art.COARSE_FILE.name,
+        files=(line_art.COARSE_FILE.name,),
     ),
-    Preprocessor("lineart_anime", "Line art, anime", "Lines of a coloured drawing.", line_art.anime_line_art, kind="canny", file=line_art.ANIME_FILE.name),
+    Preprocessor("lineart_anime", "Line art, anime", "Lines of a coloured drawing.", line_art.anime_line_art, kind="canny", files=(line_art.ANIME_FILE.name,)),
     Preprocessor(
         "mlsd",
         "M-LSD",
@@ -164,16 +166,24 @@ _NETWORKS = (
         lambda seen: straight_lines.straight_lines(seen, seen.settings["threshold_a"], seen.settings["threshold_b"]),
         (_FOUND_LIKELY, _FOUND_LENGTH),
         kind="canny",
-        file=straight_lines.FILE.name,
+        files=(straight_lines.FILE.name,),
     ),
-    Preprocessor("openpose", "Pose", "The people of the picture as skeletons.", _found_pose, kind="pose", parts=True, file=pose.BODY_FILE.name),
+    Preprocessor(
+        "openpose",
+        "Pose",
+        "The people of the picture as skeletons.",
+        _found_pose,
+        kind="pose",
+        parts=True,
+        files=(pose.BODY_FILE.name, pose.HAND_FILE.name, pose.FACE_FILE.name),
+    ),
     Preprocessor(
         "depth_dpt",
         "Depth, DPT",
         "How near everything is, by MiDaS.",
         lambda seen: surfaces.as_bytes(depth.depth_of(seen, depth.DPT)),
         kind="depth",
-        file=depth.DPT.example,
+        files=(depth.DPT.example,),
     ),
     Preprocessor(
         "depth_anything",
@@ -181,7 +191,7 @@ _NETWORKS = (
         "How near everything is, by Depth Anything.",
         lambda seen: surfaces.as_bytes(depth.depth_of(seen, depth.DEPTH_ANYTHING)),
         kind="depth",
-        file=depth.DEPTH_ANYTHING.example,
+        files=(depth.DEPTH_ANYTHING.example,),
     ),
     Preprocessor(
         "normal_dpt",
@@ -190,7 +200,7 @@ _NETWORKS = (
         lambda seen: surfaces.normals(depth.depth_of(seen, depth.DPT), seen.settings["threshold_a"]),
         (Setting("threshold_a", "Background", 0.4, 0, 1, 0.01),),
         kind="normal",
-        file=depth.DPT.example,
+        files=(depth.DPT.example,),
     ),
 )
 

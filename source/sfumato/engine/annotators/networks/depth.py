@@ -20,7 +20,7 @@ from sfumato.engine.annotators.row import Seen
 from sfumato.engine.annotators.surfaces import Floats, spread
 from sfumato.library.models import ANNOTATOR, FOLDERS
 from sfumato.library.safetensors_header import read_header
-from sfumato.protocol.errors import CorruptFile, ModelNotFound
+from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelNotFound
 
 _CONFIG, _WEIGHTS, _PREPARATION = "config.json", "model.safetensors", "preprocessor_config.json"
 _LIMIT_BYTES = 1 << 20
@@ -33,7 +33,8 @@ class DepthKind:
     Attributes:
         architecture: as config.json names it.
         example: a folder of this kind as it was published, and by whom.
-        shorter_px: side at which it looks, and the multiple its sides must be of; the picture's preparation may say otherwise.
+        shorter_px, multiple: the shorter side at which it looks, and what both sides must be multiples of.
+        is_square: it sees every picture as a square, whatever its aspect.
     """
 
     architecture: str
@@ -41,9 +42,10 @@ class DepthKind:
     publisher: str
     shorter_px: int
     multiple: int
+    is_square: bool = False
 
 
-DPT = DepthKind("DPTForDepthEstimation", "dpt-large", "the project Intel/dpt-large", 384, 32)
+DPT = DepthKind("DPTForDepthEstimation", "dpt-large", "the project Intel/dpt-large", 384, 32, is_square=True)
 DEPTH_ANYTHING = DepthKind("DepthAnythingForDepthEstimation", "Depth-Anything-V2-Small-hf", "the project depth-anything", 518, 14)
 
 
@@ -54,14 +56,22 @@ def depth_of(seen: Seen, kind: DepthKind) -> Floats:
     seen.check()
     height, width, _ = seen.pixels.shape
     said = _json(path / _PREPARATION) if (path / _PREPARATION).is_file() else {}
-    factor = kind.shorter_px / min(height, width)
-    size = tuple(max(kind.multiple, round(side * factor / kind.multiple) * kind.multiple) for side in (height, width))
+    size = _size(kind, height, width)
     with torch.inference_mode():
         shown = nnf.interpolate(as_tensor(seen.pixels, seen.device) / 255, size, mode="bicubic", align_corners=False)
         mean, deviation = (_three(said.get(name), default).to(seen.device) for name, default in (("image_mean", 0.5), ("image_std", 0.5)))
         depth = network(pixel_values=(shown - mean) / deviation).predicted_depth
         whole = nnf.interpolate(depth[:, None].float(), (height, width), mode="bicubic", align_corners=False)[0, 0]
     return spread(np.nan_to_num(whole.cpu().double().numpy()))
+
+
+def _size(kind: DepthKind, height: int, width: int) -> tuple[int, int]:
+    """(h, w) at which the network looks at a picture."""
+    if kind.is_square:
+        return kind.shorter_px, kind.shorter_px
+    factor = kind.shorter_px / min(height, width)
+    sides = [max(kind.multiple, round(side * factor / kind.multiple) * kind.multiple) for side in (height, width)]
+    return sides[0], sides[1]
 
 
 def _three(values: Any, default: float) -> Tensor:
@@ -105,8 +115,13 @@ def _read(path: Path, networks: Networks) -> nn.Module:
         raise ModelNotFound("file", f"{path.name}/{_WEIGHTS}", path=networks.field, remedy=f"Put it into {FOLDER}/{path.name}.")
     read_header(path / _WEIGHTS)
     try:
-        network = AutoModelForDepthEstimation.from_pretrained(path, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        network, told = AutoModelForDepthEstimation.from_pretrained(
+            path, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise CorruptFile(path.name, "its configuration and its weights do not fit", path=networks.field, detail=str(error)) from error
+    if lacking := [*told["missing_keys"], *told["mismatched_keys"]]:
+        # They would hold random numbers.
+        raise ModelIncomplete(f"{path.name}/{_WEIGHTS}", "depth network", [str(name) for name in lacking], path=networks.field)
     networks.check()
     return network.to(networks.device).eval().requires_grad_(False)

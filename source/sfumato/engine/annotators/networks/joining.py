@@ -54,7 +54,9 @@ def peaks_of(maps: Floats) -> list[list[Peak]]:
     for values in maps:
         smooth = np.pad(blurred(values, 3.0), 1)
         middle = smooth[1:-1, 1:-1]
-        is_peak = (middle >= smooth[:-2, 1:-1]) & (middle >= smooth[2:, 1:-1]) & (middle >= smooth[1:-1, :-2]) & (middle >= smooth[1:-1, 2:]) & (middle > _PEAK)
+        # Of equal neighbours the last is the peak: two would tear a body apart.
+        is_top = (middle >= smooth[:-2, 1:-1]) & (middle > smooth[2:, 1:-1]) & (middle >= smooth[1:-1, :-2]) & (middle > smooth[1:-1, 2:])
+        is_peak = is_top & (middle > _PEAK)
         peaks = [Peak(int(x), int(y), float(values[y, x])) for y, x in zip(*np.nonzero(is_peak), strict=True)]
         found.append(sorted(peaks, key=lambda peak: -peak.score)[:_PEAKS_AT_MOST])
     return found
@@ -73,22 +75,26 @@ def joined(found: Found) -> list[Joints]:
 def _links(found: Found, number: int) -> list[tuple[int, int, float]]:
     """Peaks of a pair of joints that the fields join, each peak at most once, the surest first."""
     first, second = _PAIRS[number]
-    across, down = (found.fields[place] for place in _FIELDS[number])
-    candidates = []
-    for begin, start in enumerate(found.peaks[first]):
-        for end, goal in enumerate(found.peaks[second]):
-            wide, high = goal.x - start.x, goal.y - start.y
-            length = max(0.001, float(np.hypot(wide, high)))
-            columns = np.linspace(start.x, goal.x, _SAMPLES).round().astype(int)
-            rows = np.linspace(start.y, goal.y, _SAMPLES).round().astype(int)
-            along = (across[rows, columns] * wide + down[rows, columns] * high) / length
-            score = float(along.mean()) + min(0.5 * found.fields.shape[1] / length - 1, 0)
-            if (along > _ALONG).sum() > _ALONG_SHARE * _SAMPLES and score > 0:
-                candidates.append((begin, end, score))
+    if not found.peaks[first] or not found.peaks[second]:
+        return []
+    starts = np.array([peak[:2] for peak in found.peaks[first]], np.float64)[:, None]  # (n, 1, 2) of x, y
+    goals = np.array([peak[:2] for peak in found.peaks[second]], np.float64)[None]  # (1, m, 2)
+    reach = goals - starts
+    length = np.maximum(np.hypot(reach[..., 0], reach[..., 1]), 0.001)
+    samples = starts[:, :, None] + reach[:, :, None] * np.linspace(0, 1, _SAMPLES)[:, None]  # (n, m, samples, 2)
+    columns, rows = (samples[..., axis].round().astype(np.intp) for axis in (0, 1))
+    across, down = (found.fields[place][rows, columns] for place in _FIELDS[number])
+    along = (across * reach[..., :1] + down * reach[..., 1:]) / length[..., None]
+    scores = along.mean(axis=2) + np.minimum(0.5 * found.fields.shape[1] / length - 1, 0)
+    is_likely = ((along > _ALONG).sum(axis=2) > _ALONG_SHARE * _SAMPLES) & (scores > 0)
+    candidates = [(int(begin), int(end), float(scores[begin, end])) for begin, end in zip(*np.nonzero(is_likely), strict=True)]
     links: list[tuple[int, int, float]] = []
+    taken: tuple[set[int], set[int]] = set(), set()
     for begin, end, score in sorted(candidates, key=lambda each: -each[2]):
-        if all(begin != other[0] and end != other[1] for other in links):
+        if begin not in taken[0] and end not in taken[1]:
             links.append((begin, end, score))
+            taken[0].add(begin)
+            taken[1].add(end)
     return links
 
 

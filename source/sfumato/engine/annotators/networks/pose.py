@@ -151,8 +151,9 @@ def _shown(pixels: Bytes, size: tuple[int, int], device: torch.device) -> Tensor
 
 def _maps(values: Tensor, shown: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """What a network says, at the size (h, w) of the picture, what was added at its sides cut off; on the CPU."""
-    whole = scaled(values, (values.shape[-2] * _STRIDE, values.shape[-1] * _STRIDE), "bicubic")
-    return scaled(whole[..., : shown[0], : shown[1]], size, "bicubic")[0].cpu()
+    grey = values.shape[-2] * _STRIDE, values.shape[-1] * _STRIDE
+    whole = scaled(values, (round(size[0] * grey[0] / shown[0]), round(size[1] * grey[1] / shown[1])), "bicubic")
+    return whole[0, :, : size[0], : size[1]].cpu()
 
 
 def _bodies(seen: Seen, network: nn.Module) -> list[Joints]:
