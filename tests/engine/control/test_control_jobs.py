@@ -20,6 +20,7 @@ from sfumato.engine.memory import Loaded
 from sfumato.protocol.errors import ImageUnreadable, Invalid, ModelIncompatible, ModelNotFound, SfumatoError, Stopped
 from sfumato.protocol.requests.control import ControlUnit
 from tests.support.control_files import adapter, control_lora, control_net, save, union_net
+from tests.support.network_files import write_network
 from tests.support.painting import encoded
 from tests.support.studio import Pixels, SmallFiles, Studio, box_mask, gradient
 from tests.support.tiny_models import INPAINTING
@@ -37,6 +38,7 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     save(union_net(files.modules("sdxl").unet).state_dict(), folder / "xl-union.safetensors")
     save(adapter((32, 32)).state_dict(), files.root / "t2i_adapter" / "t2i.safetensors")
     save(control_lora(files.modules("sd1").unet)[0], folder / "lora.safetensors")
+    write_network(files.modules("sd1"), files.root / "loras" / "moss.safetensors", rank=4, strength=1.0)
     save(control_net(files.modules("sd1").unet, 3).state_dict(), folder / "folder" / "diffusion_pytorch_model.safetensors", config={"norm_num_groups": 8})
     return Studio(files, tmp_path_factory.mktemp("data"))
 
@@ -299,6 +301,41 @@ def test_a_cancelled_steered_job_leaves_the_model_as_it_was(steered: Studio, sta
     assert all(np.array_equal(*each) for each in zip(paint(steered, **fields), expected, strict=True))
     after = weights(steered)
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+@pytest.mark.rule("E81", "E105")
+def test_control_and_a_network_act_together_over_a_batch_and_a_highres_pass(steered: Studio) -> None:
+    """Whole and cancelled in the highres pass; each adds what it adds, and nothing remains of either."""
+    fields: dict[str, Any] = {"batch_size": 2, "hr_scale": 1.5, "hr_steps": 3}
+    plain, prompt = paint(steered, **fields), "a red circle <lora:moss:[0.5:1:0.5]>"
+    before = weights(steered)
+    controlled, networked = paint(steered, unit(), **fields), paint(steered, prompt=prompt, **fields)
+    both = paint(steered, unit(), prompt=prompt, **fields)
+    for number in range(2):
+        for other in (plain, controlled, networked):
+            assert not np.array_equal(both[number], other[number])
+    with pytest.raises(Stopped):
+        paint(steered, unit(), unit("t2i"), prompt=prompt, cancel_at=("denoise", 4), **fields)
+    assert all(np.array_equal(*each) for each in zip(paint(steered, **fields), plain, strict=True))
+    after = weights(steered)
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    assert all(np.array_equal(*each) for each in zip(paint(steered, unit(), prompt=prompt, **fields), both, strict=True))
+
+
+@pytest.mark.rule("E82")
+def test_a_control_lora_is_completed_by_the_file_whatever_a_network_does_in_memory(steered: Studio) -> None:
+    def held() -> dict[str, Tensor]:
+        (loaded,) = steered.kept.get(ControlModels)._held.values()
+        return {name: tensor.clone() for name, tensor in loaded.modules[0].state_dict().items()}
+
+    steered.kept.get(ControlModels).clear()
+    one(steered, unit("lora"), steps=1)
+    alone = held()
+    one(steered, prompt="a red circle <lora:moss:1>", steps=1)
+    steered.kept.get(ControlModels).clear()
+    one(steered, unit("lora"), prompt="a red circle <lora:moss:1>", steps=1)
+    beside = held()
+    assert all(torch.equal(tensor, beside[name]) for name, tensor in alone.items())
 
 
 @pytest.mark.rule("E82")
