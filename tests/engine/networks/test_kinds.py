@@ -169,6 +169,12 @@ def test_factors_act_on_rows_or_on_columns() -> None:
     assert isinstance(whole, PeftScaled) and isinstance(whole, Scaled)
     assert_equal(whole.change(weight), weight.double() * (columns.double() - 1))
     assert_equal(delta_of({"ia3_l": rows[:, None]}, (32, 24)).change(weight), weight.double() * (rows.double() - 1)[:, None])
+    kernel = layer_of("convolution").weight
+    outputs, inputs = torch.randn(16), torch.randn(12)
+    assert_equal(
+        delta_of({"ia3_l": outputs.reshape(1, 16, 1, 1)}, (16, 12, 3, 3)).change(kernel), kernel.double() * (outputs.double() - 1).reshape(16, 1, 1, 1)
+    )
+    assert_equal(delta_of({"ia3_l": inputs.reshape(1, 12, 1, 1)}, (16, 12, 3, 3)).change(kernel), kernel.double() * (inputs.double() - 1).reshape(1, 12, 1, 1))
 
 
 @pytest.mark.rule("E86")

@@ -65,6 +65,13 @@ class LowRank(Delta):
         product = up @ down if mid is None else tucker(exact(mid, weight), up.T, down)
         return (product * self.scale).reshape(weight.shape)
 
+    def added(self, total: Tensor, weight: Tensor, factor: float, rank: int | None = None) -> Tensor:
+        if total.dim() != 2 or self.mid is not None:
+            return super().added(total, weight, factor, rank)
+        # One pass over the weight instead of four.
+        up, down, _ = self._kept(rank)
+        return torch.addmm(total, exact(up, weight), exact(down, weight), alpha=self.scale * factor)
+
     def adds(self, module: nn.Module, inputs: Tensor, rank: int | None = None) -> Tensor | None:
         up, down, mid = (None if tensor is None else tensor.to(inputs) for tensor in self._kept(rank))
         assert up is not None and down is not None
@@ -341,26 +348,25 @@ class Scaled(Delta):
 
 @dataclass(frozen=True, eq=False)
 class PeftScaled(Scaled):
-    """IA3 as PEFT stores it: (out, 1, ..) or (1, in, ..)."""
+    """IA3 as PEFT stores it: (out, 1) or (1, in); for convolutions (1, n, 1, 1), where n is the rows if it can be."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"ia3_l"})
 
     @classmethod
     def check(cls, shapes: Shapes, shape: Shape) -> None:
-        factors = shapes["ia3_l"]
-        if math.prod(factors) not in shape[:2] or not (math.prod(factors[:1]) == math.prod(factors) or math.prod(factors[1:2]) == math.prod(factors)):
+        if math.prod(shapes["ia3_l"]) != shape[cls._side(shapes["ia3_l"], shape)]:
             raise Misfit("other factors")
-        if math.prod(factors) != shape[cls._side(factors)]:
-            raise Misfit("factors of the other side")
 
     @staticmethod
-    def _side(factors: Shape) -> int:
+    def _side(factors: Shape, shape: Shape) -> int:
+        if len(factors) == 4:
+            return 0 if math.prod(factors) == shape[0] else 1
         return 1 if len(factors) > 1 and factors[0] == 1 else 0
 
     @classmethod
     def made(cls, tensors: Tensors, shape: Shape, scale: float) -> Self:
         factors = tensors["ia3_l"]
-        return cls(factors.reshape(_along(cls._side(tuple(factors.shape)), len(shape))), 1.0, scale)
+        return cls(factors.reshape(_along(cls._side(tuple(factors.shape), shape), len(shape))), 1.0, scale)
 
 
 def _are_matrices(*shapes: Shape) -> bool:
