@@ -151,7 +151,8 @@ def test_distilled_networks_load_and_run(
     assert_equal(model, modules.parts())
     latent, context = torch.randn(1, 4, 8, 8), torch.randn(1, 77, WIDTH)
     with torch.inference_mode():
-        assert torch.equal(model.unet(latent, 5, context).sample, unet.eval()(latent, 5, context).sample)
+        # not bit for bit: the weights lie in memory in another order
+        torch.testing.assert_close(model.unet(latent, 5, context).sample, unet.eval()(latent, 5, context).sample, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.rule("E9")

@@ -1,8 +1,8 @@
 """Reads weights from safetensors files straight into the memory they stay in.
 
 A network's weights share one block of memory, which is filled by a few threads (a single one does not reach what memory allows); a weight that is stored
-in another number format passes through a small buffer of its own. Files are read, not mapped: a mapped file would count twice while a cast copy is made,
-and a file overwritten in place would change or kill a loaded model.
+in another number format passes through a small buffer of its own, convolutions change their order in place. Files are read, not mapped: a mapped file would
+count twice while a cast copy is made, and a file overwritten in place would change or kill a loaded model.
 """
 
 from __future__ import annotations
@@ -45,11 +45,16 @@ _PORTION_BYTES = 8 << 20
 _PORTIONS_AHEAD = 6
 _BUFFER_BYTES = 2 * _PORTION_BYTES
 _CALL_BYTES = 1 << 30
+_ROWS_BYTES = 1 << 20
+# Dimensions of a convolution's weight, which lies as its kernels want it: all channels of a place beside each other. On the processor that makes a UNet's
+# call up to 1.7 times as fast (benchmarks/engine_loop.py against bare calls of the other layout); the values are the same.
+_CONVOLUTION = 4
+_CHANNELS_LAST = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One weight on its way: `buffer` receives the file's bytes; `target` is where it stays, which is the buffer itself if `is_in_place`."""
+    """One weight on its way: `buffer` receives the file's bytes; `target` is where it stays, the same bytes as the buffer if `is_in_place`."""
 
     name: str
     stored: Stored
@@ -155,7 +160,7 @@ class Reader:
                 shape = stored.shape[::-1] if stored.is_transposed else stored.shape
                 buffer = block[place : place + size].view(kinds[name]).view(shape)
                 place += _aligned(size)
-            readings.append(_Reading(name, stored, buffer, arena.place(name) if arena else None, name in straight))
+            readings.append(_Reading(name, stored, buffer, arena.final(name) if arena else None, name in straight))
         return _Portion(readings, block)
 
     def _fill(self, portion: _Portion) -> _Portion:
@@ -169,7 +174,8 @@ class Reader:
         for reading in portion.readings:
             weight = reading.buffer
             if reading.is_in_place:
-                loaded[reading.name] = weight
+                assert reading.target is not None
+                loaded[reading.name] = _reordered(weight, reading.target)
                 continue
             final = dtype if weight.is_floating_point() else weight.dtype
             weight = weight.to(device)
@@ -178,7 +184,7 @@ class Reader:
             if reading.stored.scale is not None:
                 weight = weight.to(torch.float32) * self._scale(reading.stored.scale, weight.dim()).to(device)
             if reading.target is None:
-                loaded[reading.name] = weight.to(final).contiguous()
+                loaded[reading.name] = weight.to(final).contiguous(memory_format=_layout(weight))
             else:
                 loaded[reading.name] = reading.target.copy_(weight)
         self._buffers.give(portion.block)
@@ -214,6 +220,19 @@ def _read_at(file: BinaryIO, target: memoryview, offset: int, lock: threading.Lo
         return file.readinto(target) or 0  # type: ignore[attr-defined]  a raw file has it
 
 
+def _reordered(weight: Tensor, target: Tensor) -> Tensor:
+    """The target, filled from the weight in whose bytes it lies; some rows at a time, since a row stays at its place."""
+    if not target.is_contiguous():
+        step = max(1, _ROWS_BYTES // weight[0].nbytes)
+        for start in range(0, len(weight), step):
+            target[start : start + step].copy_(weight[start : start + step].clone())
+    return target
+
+
+def _layout(weight: Tensor) -> torch.memory_format:
+    return torch.channels_last if weight.dim() == _CONVOLUTION and weight.device.type in _CHANNELS_LAST else torch.contiguous_format
+
+
 def _aligned(size: int) -> int:
     return -(-size // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
 
@@ -237,8 +256,18 @@ class _Arena:
         self._block = _block(size)
 
     def place(self, name: str) -> Tensor:
+        """A weight in the order of files."""
         begin, length, dtype, shape = self._places[name]
         return self._block[begin : begin + length].view(dtype).view(shape)
+
+    def final(self, name: str) -> Tensor:
+        """The same bytes in the order of kernels."""
+        begin, length, dtype, shape = self._places[name]
+        weight = self._block[begin : begin + length].view(dtype)
+        if len(shape) != _CONVOLUTION:
+            return weight.view(shape)
+        outwards, inwards, height, width = shape
+        return weight.view(outwards, height, width, inwards).permute(0, 3, 1, 2)
 
 
 def _portions(wanted: Mapping[str, Stored]) -> Iterator[list[str]]:
