@@ -1,4 +1,4 @@
-"""What a network file says of itself by its header alone: kinds and family, for lists of models and for sentences. Reads no tensor, loads no torch."""
+"""What a network file says of itself by its header alone: kinds and family, for lists of models and for sentences. Reads no tensor."""
 
 from __future__ import annotations
 
