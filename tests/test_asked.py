@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sfumato.asked import Asked, jobs_of, map_of
+from sfumato.asked import Asked, jobs_of, larger_of, map_of
 from sfumato.cli import build_parser
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.requests.annotate import Annotate
+from sfumato.protocol.requests.upscale import Upscale
 
 
 def asked(*words: str) -> list[Asked]:
@@ -114,3 +115,46 @@ def test_the_map_of_a_picture_is_asked_for_by_its_preprocessor(tmp_path: Path) -
     assert (job.kind, job.count, job.form, job.file) == ("annotate", 1, "png", tmp_path / "map.png")
     assert isinstance(job.request, Annotate) and (job.request.preprocessor, job.request.threshold_a, job.request.hands) == ("canny", 0.2, False)
     assert dict(job.blobs) == {job.request.image: file.read_bytes()}
+
+
+def larger(*words: str) -> list[Asked]:
+    return list(larger_of(build_parser().parse_args(["upscale", *words])))
+
+
+@pytest.mark.rule("E79")
+def test_pictures_and_folders_of_them_are_enlarged_one_by_one_and_keep_their_names(tmp_path: Path) -> None:
+    inputs = pictures(tmp_path / "in", "b.png", "a.jpg", "note.txt.png")
+    (inputs / "note.txt.png").rename(inputs / "note.txt")
+    single = pictures(tmp_path / "other", "c.webp") / "c.webp"
+    (tmp_path / "out").mkdir()
+    jobs = larger(str(inputs), str(single), "--upscaler", "4x", "--scale", "4", "--format", "jpeg", "-o", str(tmp_path / "out"))
+    assert [job.file for job in jobs] == [tmp_path / "out" / name for name in ("a.jpg", "b.jpg", "c.jpg")]
+    assert [(job.kind, job.count, job.form) for job in jobs] == [("upscale", 1, "jpeg")] * 3
+    for job, file in zip(jobs, (inputs / "a.jpg", inputs / "b.png", single), strict=True):
+        assert isinstance(job.request, Upscale)
+        assert (job.request.upscaler, job.request.scale) == ("4x", 4.0)
+        assert job.blobs[job.request.images[0]] == file.read_bytes()
+    # Without a place of their own they go to the folder of outputs
+    assert [job.file for job in larger(str(inputs))] == [None, None]
+    # One picture may be named, and its ending is its format
+    (job,) = larger(str(single), "-o", str(tmp_path / "big.avif"))
+    assert (job.file, job.form) == (tmp_path / "big.avif", "avif")
+
+
+@pytest.mark.rule("E79")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["empty"], "^There are no pictures in the folder 'empty'.$"),
+        (["in", "-o", "big.png"], "^'big.png' is no folder; with several pictures"),
+        (["in/a.png", "in/b.png", "-o", "big.png"], "is no folder"),
+        (["nowhere.png"], "^Pictures: 'nowhere.png' cannot be read"),
+        (["in", "--scale", "17"], "^Scale must be between 0.05 and 16.$"),
+    ],
+)
+def test_what_cannot_be_enlarged_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str) -> None:
+    pictures(tmp_path / "in", "a.png", "b.png")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Invalid, match=sentence):
+        larger(*words)

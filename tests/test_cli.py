@@ -157,6 +157,30 @@ def test_generate_writes_the_picture_it_was_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.rule("E79", "E77")
+def test_upscale_enlarges_a_folder_into_a_folder_with_a_model(tmp_path: Path) -> None:
+    from tests.support.tiny_upscalers import rrdb, write
+
+    write(rrdb(4).state_dict(), tmp_path / "data" / "models" / "ESRGAN" / "4x-tiny.safetensors")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    for name, size in (("a.png", (20, 30)), ("b.jpg", (40, 10))):
+        Image.new("RGB", size, (200, 30, 40)).save(tmp_path / "in" / name)
+    words = ("upscale", str(tmp_path / "in"), "--upscaler", "4x-tiny", "--scale", "3", "-o", str(tmp_path / "out"))
+    done = run(*words, data=tmp_path / "data")
+    assert (done.returncode, done.stdout.split()) == (0, [str(tmp_path / "out" / name) for name in ("a.png", "b.png")]), done.stderr
+    sizes = []
+    for name in ("a.png", "b.png"):
+        with Image.open(tmp_path / "out" / name) as picture:
+            sizes.append(picture.size)
+            assert picture.text["postprocessing"] == "Postprocess upscale by: 3, Postprocess upscaler: 4x-tiny"  # type: ignore[attr-defined]  # a PNG
+    assert sizes == [(60, 90), (120, 30)]
+    again = run(*words, data=tmp_path / "data")
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+
+
+@pytest.mark.slow
 def test_a_model_that_is_not_there_is_one_sentence_with_the_closest_name(tmp_path: Path) -> None:
     done = run("generate", "x", "--model", "sfumato-startr", data=tmp_path)
     assert done.returncode == 1
@@ -202,3 +226,24 @@ def test_a_pickled_model_is_converted_beside_itself(tmp_path: Path) -> None:
     assert "left out: epoch" in done.stderr
     again = run("convert", str(tmp_path / "old.ckpt"), data=tmp_path)
     assert again.returncode == 2 and "exists already" in again.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.rule("E85")
+def test_annotate_writes_the_map_of_a_picture(tmp_path: Path) -> None:
+    from PIL import ImageDraw
+
+    picture = Image.new("RGB", (96, 64), "white")
+    ImageDraw.Draw(picture).ellipse((20, 10, 70, 50), fill="black")
+    picture.save(tmp_path / "in.png")
+    target = tmp_path / "map.png"
+    done = run("annotate", "canny", str(tmp_path / "in.png"), "-o", str(target), data=tmp_path / "data")
+    assert (done.returncode, done.stdout.strip()) == (0, str(target)), done.stderr
+    with Image.open(target) as made:
+        assert made.size == (96, 64) and made.convert("L").getextrema() == (0, 255)
+    numbered = run("annotate", "invert", str(tmp_path / "in.png"), "--width", "48", data=tmp_path / "data")
+    assert numbered.returncode == 0 and Path(numbered.stdout.strip()).parent.name == "annotate"
+    lacking = run("annotate", "softedge_hed", str(tmp_path / "in.png"), data=tmp_path / "data")
+    assert lacking.returncode == 1 and "ControlNetHED.safetensors" in lacking.stderr and "models/annotators" in lacking.stderr
+    wrong = run("annotate", "cany", str(tmp_path / "in.png"), "--width", "5", data=tmp_path / "data")
+    assert (wrong.returncode, wrong.stderr) == (2, "sfumato: Width must be between 8 and 16384.\n")
