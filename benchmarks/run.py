@@ -45,6 +45,18 @@ def _first_picture() -> list[Row]:
     return [child_process.first_picture_row()]
 
 
+def _networks() -> list[Row]:
+    import networks
+
+    return networks.rows()
+
+
+def _memory() -> list[Row]:
+    import memory
+
+    return memory.rows()
+
+
 def _previews() -> list[Row]:
     import previews
 
@@ -75,6 +87,12 @@ def _samplers() -> list[Row]:
     return samplers.rows()
 
 
+def _shortcuts() -> list[Row]:
+    import shortcuts
+
+    return shortcuts.rows()
+
+
 def _window() -> list[Row]:
     import window
 
@@ -86,10 +104,13 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "child": _child,
     "first-picture": _first_picture,
     "loading": _loading,
+    "memory": _memory,
+    "networks": _networks,
     "previews": _previews,
     "prompt-cache": _prompt_cache,
     "prompts": _prompts,
     "samplers": _samplers,
+    "shortcuts": _shortcuts,
     "window": _window,
 }
 
