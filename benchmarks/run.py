@@ -93,6 +93,12 @@ def _shortcuts() -> list[Row]:
     return shortcuts.rows()
 
 
+def _upscaling() -> list[Row]:
+    import upscaling
+
+    return upscaling.rows()
+
+
 def _window() -> list[Row]:
     import window
 
@@ -111,6 +117,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "prompts": _prompts,
     "samplers": _samplers,
     "shortcuts": _shortcuts,
+    "upscaling": _upscaling,
     "window": _window,
 }
 

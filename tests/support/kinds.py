@@ -12,7 +12,7 @@ from pydantic import Field
 
 from sfumato.jobs.context import JobContext
 from sfumato.jobs.registry import JobKind, Registry
-from sfumato.protocol.errors import ModelNotFound
+from sfumato.protocol.errors import DeviceLost, ModelNotFound
 from sfumato.protocol.params import Ui
 from sfumato.protocol.requests import Request, Result
 
@@ -70,6 +70,8 @@ def run(request: Count, context: JobContext) -> Counted:
         raise ModelNotFound("checkpoint", "x", ["y"])
     if request.act == "raise":
         raise RuntimeError("a mistake of ours")
+    if request.act == "lose":
+        raise DeviceLost(detail="CUDA error: an illegal memory access was encountered")
     if request.act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if request.act == "exit":

@@ -16,6 +16,7 @@ class Said:
     total: int
     rate: float | None
     preview: tuple[bytes, ...]
+    note: str = ""
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Recording:
     on_progress: Callable[[Said], None] = lambda said: None
 
     def progress(self, *, stage: str, done: int, total: int, rate: float | None, preview: tuple[bytes, ...], note: str) -> None:
-        said = Said(stage, done, total, rate, preview)
+        said = Said(stage, done, total, rate, preview, note)
         self.progress_made.append(said)
         self.on_progress(said)
 

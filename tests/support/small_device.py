@@ -1,8 +1,8 @@
 """A device with little memory, made of ordinary memory: it counts what lives on it, refuses what is too much, and refuses operations across places.
 
 A tensor on it is a `SmallTensor` around one on the CPU. As on a graphics card, an operation on tensors of two places fails, so a weight that was not brought
-where it is needed cannot go unnoticed; memory is what all storages that are alive take, and running out raises `torch.OutOfMemoryError`. Weights can be without
-numbers (`torch.device("meta")` inside): then real sizes are counted without computing anything.
+where it is needed cannot go unnoticed; memory is what all storages that are alive take, and running out raises `torch.OutOfMemoryError`. With `sizes_only` its
+tensors have no numbers: networks of real sizes are counted without computing anything.
 
 Used so:
 
@@ -75,14 +75,16 @@ class SmallDevice:
         limit_bytes: more cannot live on it; None = no limit.
         fail_at: the number of the allocation, from 0, that fails whatever its size, once; None = none.
         allocations: so many were made.
-        live_bytes, peak_bytes: now, and the most at once.
+        live_bytes: now; `highest_bytes`: the most at once; `peak_bytes`: since `begin_peak`.
     """
 
-    def __init__(self, limit_bytes: int | None = None) -> None:
+    def __init__(self, limit_bytes: int | None = None, sizes_only: bool = False) -> None:
+        self.sizes_only = sizes_only
         self.limit_bytes = limit_bytes
         self.fail_at: int | None = None
         self.allocations = 0
         self.live_bytes = 0
+        self.highest_bytes = 0
         self.peak_bytes = 0
         self.failures = 0
         self._storages: dict[int, list[int]] = {}  # address -> [tensors, bytes]
@@ -107,6 +109,7 @@ class SmallDevice:
             self._storages[key] = [0, size]
             self.live_bytes += size
             self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+            self.highest_bytes = max(self.highest_bytes, self.live_bytes)
         self._storages[key][0] += 1
         weakref.finalize(tensor, self._let_go, key)
 
@@ -160,18 +163,44 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     is_small = bool(small) if asked is None else torch.device(asked).type == KIND
     if func is torch.ops.aten.copy_.default:
         is_small = isinstance(args[0], SmallTensor)
+    if _current.sizes_only and (small or is_small):
+        return _sized(func, name, args, kwargs, is_small, small)
     inner_args, inner_kwargs = tree_map(lambda each: each.inner if isinstance(each, SmallTensor) else each, (args, kwargs))
     if is_small and asked is not None:
-        inner_kwargs["device"] = tensors[0].device if tensors and tensors[0].device.type == "meta" else torch.device("cpu")
+        inner_kwargs["device"] = torch.device("cpu")
     inner_kwargs.pop("pin_memory", None)
-    if name in ("_local_scalar_dense", "equal") and any(each.inner.is_meta for each in small):
-        return True  # numbers that are none are taken for good ones
     made = func(*inner_args, **inner_kwargs)
-    if not is_small:
-        return made
     if func._schema.is_mutable and name.endswith("_"):
         return args[0]
-    return tree_map(lambda each: SmallTensor(each) if isinstance(each, Tensor) else each, made)
+    if not is_small:
+        return made
+    return tree_map(lambda each: _wrapped(each) if isinstance(each, Tensor) else each, made)
+
+
+def _sized(func: Any, name: str, args: Any, kwargs: dict[str, Any], is_small: bool, small: list[SmallTensor]) -> Any:
+    """An operation of which only the sizes are wanted."""
+    if name in ("_local_scalar_dense", "equal"):
+        return True  # numbers that are none are taken for good ones
+    if func is torch.ops.aten._to_copy.default and not is_small:
+        return torch.zeros((), dtype=kwargs.get("dtype") or args[0].dtype).expand(args[0].shape)
+    if name.endswith("_") and func._schema.is_mutable:
+        return args[0]
+    inner_args, inner_kwargs = tree_map(lambda each: _sizes(each) if isinstance(each, Tensor) else each, (args, kwargs))
+    if "device" in inner_kwargs or not small:
+        inner_kwargs["device"] = torch.device("meta")
+    inner_kwargs.pop("pin_memory", None)
+    made = func(*inner_args, **inner_kwargs)
+    return tree_map(lambda each: _wrapped(each) if isinstance(each, Tensor) else each, made) if is_small else made
+
+
+def _sizes(tensor: Tensor) -> Tensor:
+    inner = tensor.inner if isinstance(tensor, SmallTensor) else tensor
+    return inner if inner.is_meta else torch.empty_strided(inner.shape, inner.stride(), dtype=inner.dtype, device="meta")
+
+
+def _wrapped(inner: Tensor) -> SmallTensor:
+    with torch.inference_mode(inner.is_inference()):  # a view of a tensor from outside is none of inference mode
+        return SmallTensor(inner)
 
 
 class _Mode(TorchDispatchMode):
@@ -200,19 +229,20 @@ _is_set_up = False
 
 
 @contextmanager
-def small_device(limit_bytes: int | None = None, has_bfloat16: bool = True) -> Iterator[SmallDevice]:
+def small_device(limit_bytes: int | None = None, has_bfloat16: bool = True, sizes_only: bool = False) -> Iterator[SmallDevice]:
     """While inside, jobs of this thread compute on such a device, whose type is `KIND`."""
     global _current, _is_set_up
     if not _is_set_up:
         _setup_privateuseone_for_python_backend(backend_module=_Module(), hook=_Hook(), device_guard=None)
         _is_set_up = True
-    before, _current = _current, SmallDevice(limit_bytes)
+    before, _current = _current, SmallDevice(limit_bytes, sizes_only)
     own = _current
     row = devices.DeviceKind(
         name=lambda: "Small device",
         is_present=lambda: True,
         free_bytes=lambda: own.free_bytes,
         release=lambda: None,
+        reserve_bytes=0,
         has_bfloat16=lambda: has_bfloat16,
         used_bytes=lambda: own.live_bytes,
         begin_peak=own.begin_peak,

@@ -104,6 +104,34 @@ def test_a_child_that_ends_itself_is_replaced_each_time(local: LocalInference, c
     assert isinstance(client.ending("c"), Finished)
 
 
+@pytest.mark.rule("E119")
+def test_a_lost_device_ends_the_process_on_purpose_and_the_next_job_runs_in_another(local: LocalInference, client: Listening, states: States) -> None:
+    # Given a job whose device is gone, and one that waits
+    first = local.pid
+    local.send(Submit(job="a", kind="count", params={"act": "lose"}))
+    local.send(Submit(job="b", kind="count"))
+    # Then it ends once, in its own words; the engine says why it starts again, and the next job runs in another process
+    failed = client.wait_for(Failed, "a")
+    assert isinstance(failed, Failed)
+    assert (failed.code, "driver" in failed.message, "illegal" in failed.message) == ("device_lost", True, False)
+    finished = client.wait_for(Finished, "b")
+    assert isinstance(finished, Finished)
+    assert "driver stopped answering" in states.wait("restarting").sentence
+    assert local.pid != first
+    assert [type(event) for event in client.of("a")].count(Failed) == 1
+
+
+@pytest.mark.rule("E119")
+@pytest.mark.parametrize("act", ["fail", "raise"])
+def test_an_exception_in_a_job_leaves_the_process_as_it_was(local: LocalInference, client: Listening, act: str) -> None:
+    first = local.pid
+    local.send(Submit(job="a", kind="count", params={"act": act}))
+    client.wait_for(Failed, "a")
+    local.send(Submit(job="b", kind="count"))
+    client.wait_for(Finished, "b")
+    assert local.pid == first
+
+
 def test_after_three_deaths_it_waits_to_be_asked_and_keeps_waiting_jobs(local: LocalInference, client: Listening, states: States) -> None:
     for job in ("a", "b", "c"):
         local.send(Submit(job=job, kind="count", params={"act": "exit"}))

@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 
 from sfumato.engine.device import Device
 from sfumato.engine.family import Model
-from sfumato.engine.offload import Offload, nbytes
+from sfumato.engine.offload import Offload, largest_piece, nbytes
 from sfumato.engine.vae_tiling import TILE_PX
+from sfumato.engine.workplace import Work
 
-# Left free on a graphics card for the display and what other programs draw (0.8 GiB), and on the host for everything else.
-RESERVE_BYTES = int(0.8 * 2**30)
-# What a stage computes at once, in tensors of the widest level at full resolution: from simulated runs of SD1.5 and SDXL.
-_UNET_TENSORS = 11.0
-_VAE_TENSORS = {"decode": 3.1, "encode": 2.6}
-# Pieces of a network that are on the device together while it is taken there piece by piece: the one that works and the next, and what stays.
-_BLOCKS_SHARE, _SEQUENTIAL_SHARE = 1 / 5, 1 / 20
+# What a unit of work computes in at once, in tensors of the widest level at full resolution: found by simulated runs of SD1.5 and SDXL in their real sizes,
+# with attention that holds no scores.
+_TENSORS = {"denoise": 26.0, "decode": 3.9, "encode": 2.6}
 
 Size = tuple[int, int]
 
@@ -52,40 +49,37 @@ class Budget:
         Args:
             limit_bytes: of everything this process keeps on the device; 0 = none.
         """
-        free = device.kind.free_bytes() - (0 if device.kind.is_host else RESERVE_BYTES)
+        free = device.kind.free_bytes() - device.kind.reserve_bytes
         if limit_bytes and device.kind.used_bytes is not None:
             free = min(free, limit_bytes - device.kind.used_bytes())
         return max(0, free)
 
-    def denoising(self, model: Model, size: Size, rows: int) -> int:
-        """What the network computes in beside its weights, for pictures of this size (width, height), so many rows at once."""
-        key = shape_key(model, "denoise", size, rows)
-        if key in self.measured:
-            return self.measured[key]
-        width, height = size[0] // model.latent.factor, size[1] // model.latent.factor
-        channels = int(model.unet.config["block_out_channels"][0])
-        return int(rows * width * height * channels * model.device.dtype.itemsize * _UNET_TENSORS)
-
-    def decoding(self, model: Model, size: Size, direction: str = "decode") -> int:
-        """What the VAE computes in beside its weights, for one picture or tile."""
-        key = shape_key(model, direction, size, 1)
-        if key in self.measured:
-            return self.measured[key]
-        channels = int(model.vae.config["block_out_channels"][min(1, len(model.vae.config["block_out_channels"]) - 1)])
-        return int(size[0] * size[1] * channels * model.device.dtype_of("vae").itemsize * _VAE_TENSORS[direction])
+    def work(self, model: Model, work: Work) -> int:
+        """What a unit of work computes in beside the weights: as measured, else as estimated."""
+        found = self.measured.get(shape_key(model, work))
+        if found is not None:
+            return found
+        if work.name == "denoise":
+            pixels, widths, dtype = model.latent.factor**2, model.unet.config["block_out_channels"], model.device.dtype
+            return int(work.rows * work.size[0] * work.size[1] / pixels * widths[0] * dtype.itemsize * _TENSORS[work.name])
+        widths, dtype = model.vae.config["block_out_channels"], model.device.dtype_of("vae")
+        # At full resolution the decoder still has the channels of the level below.
+        return int(work.size[0] * work.size[1] * widths[min(1, len(widths) - 1)] * dtype.itemsize * _TENSORS[work.name])
 
     def needs(self, model: Model, size: Size, rows: int) -> Needs:
         """Of a job with one model. The VAE may work in tiles, the network on one row."""
         tile = (min(size[0], TILE_PX), min(size[1], TILE_PX))
         unet, vae, texts = nbytes(model.unet), nbytes(model.vae), [nbytes(encoder.tower) for encoder in model.encoders]
-        painting, showing = self.denoising(model, size, rows), self.decoding(model, tile)
-        least = min(painting, self.denoising(model, size, 1))
+        painting, showing = self.work(model, Work("denoise", size, rows)), self.work(model, Work("decode", tile))
+        least = min(painting, self.work(model, Work("denoise", size, 1)))
+        leaves = [largest_piece(network, 0) for network in (model.unet, model.vae, *(encoder.tower for encoder in model.encoders))]
         return Needs(
             {
                 "none": unet + vae + sum(texts) + max(painting, showing),
                 "components": max(unet + painting, vae + showing, *texts),
-                "blocks": max(int(unet * _BLOCKS_SHARE) + least, int(vae * _BLOCKS_SHARE) + showing, *texts),
-                "sequential": max(int(unet * _SEQUENTIAL_SHARE) + least, int(vae * _SEQUENTIAL_SHARE) + showing, int(max(texts) * _SEQUENTIAL_SHARE)),
+                # The piece at work, and the next on its way.
+                "blocks": max(2 * largest_piece(model.unet) + least, 2 * largest_piece(model.vae) + showing, *texts),
+                "sequential": max(leaves[0] + least, leaves[1] + showing, *leaves[2:]),
             }
         )
 
@@ -99,9 +93,9 @@ class Budget:
         return None
 
 
-def shape_key(model: Model, stage: str, size: Size, rows: int) -> Hashable:
-    """Under which a measurement of a stage is kept: what decides how much is computed at once."""
-    network, dtype = (model.unet, model.device.dtype) if stage == "denoise" else (model.vae, model.device.dtype_of("vae"))
+def shape_key(model: Model, work: Work) -> Hashable:
+    """Under which a measurement is kept: what decides how much is computed at once."""
+    network, dtype = (model.unet, model.device.dtype) if work.name == "denoise" else (model.vae, model.device.dtype_of("vae"))
     config = network.config
     shape = (tuple(config["block_out_channels"]), config["layers_per_block"], str(config.get("transformer_layers_per_block")))
-    return (stage, shape, dtype, str(model.device.torch), size, rows)
+    return (work, shape, dtype, str(model.device.torch))

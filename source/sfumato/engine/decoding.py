@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sfumato.engine.family import Model
 from sfumato.engine.offload import weights_below
 from sfumato.engine.vae_tiling import OVERLAP_PX, tiled
+from sfumato.engine.workplace import Work
 from sfumato.protocol.errors import NumbersInvalid
 
 Pixels = NDArray[np.uint8]
@@ -39,12 +40,14 @@ def decode(model: Model, latent: Tensor) -> Pixels:
 def decoded(model: Model, latent: Tensor) -> Tensor:
     """Latents (1, C, h, w) -> (1, 3, H, W) float32, about -1..1; tile by tile where the workplace says so. What overflows is not finite."""
     factor = model.latent.factor
-    tile_px = model.workplace.tile_px((latent.shape[-1] * factor, latent.shape[-2] * factor), is_decoding=True)
+    size = latent.shape[-1] * factor, latent.shape[-2] * factor
+    tile_px = model.workplace.tile_px(size, is_decoding=True)
+    work = Work("decode", (min(tile_px or size[0], size[0]), min(tile_px or size[1], size[1])))
 
     def whole(part: Tensor) -> Tensor:
         return model.vae.decode((part / model.latent.scale).to(model.vae.dtype), return_dict=False)[0].float()
 
-    with torch.inference_mode(), model.workplace.using(model.vae):
+    with torch.inference_mode(), model.workplace.using(model.vae, work):
         if tile_px:
             return tiled(latent, whole, tile_px // factor, OVERLAP_PX // factor, factor, model.workplace.check)
         return whole(latent)

@@ -25,6 +25,7 @@ from sfumato.engine.patches.negative_values import NegativeValues
 from sfumato.engine.patches.pag import own_values
 from sfumato.engine.patches.seg import blurred_queries
 from sfumato.engine.patches.self_attention import Answer, SelfAttentionPatch
+from sfumato.engine.workplace import Work
 from sfumato.protocol.requests.generate import Generate
 
 # (x, output, sigma) -> denoised
@@ -277,6 +278,10 @@ class UNetNetwork:
         assert denoised is not None
         return denoised
 
+    def _pixels(self, x: Tensor) -> tuple[int, int]:
+        """(width, height) of the picture."""
+        return x.shape[-1] * self._model.latent.factor, x.shape[-2] * self._model.latent.factor
+
     @contextmanager
     def _armed(self, group: Group) -> Iterator[None]:
         """Let the patches act on this group's evaluation, and on no other of the same network."""
@@ -306,7 +311,7 @@ class UNetNetwork:
         if group.extra is not None:
             batched = torch.cat([batched, group.extra], dim=1)
         with self._armed(group), ExitStack() as stack:
-            stack.enter_context(self._model.workplace.using(self._unet))
+            stack.enter_context(self._model.workplace.using(self._unet, Work("denoise", self._pixels(x), len(batched))))
             told = [stack.enter_context(each.around(ready, call)) for each, ready in zip(self._attachments, group.attached, strict=True)]
             output = self._unet(batched, t, encoder_hidden_states=group.context, added_cond_kwargs=group.added, **summed(told), return_dict=False)[0]
             output = output.to(x.dtype)

@@ -33,6 +33,7 @@ class DeviceKind:
         free_bytes: what can still be had, with what torch holds back for itself.
         release: gives memory that torch holds back to the system.
         memory: what its memory is called in sentences.
+        reserve_bytes: left free for the display and for other programs.
         is_host: its memory is the machine's own, so nothing is gained by taking networks off it.
         has_bfloat16: whether it computes in bfloat16 at least as well as in float32.
         copies_beside: copies to it can run beside its work.
@@ -44,6 +45,7 @@ class DeviceKind:
     free_bytes: Callable[[], int]
     release: Callable[[], None]
     memory: str = "GPU memory"
+    reserve_bytes: int = int(0.8 * 2**30)
     is_host: bool = False
     has_bfloat16: Callable[[], bool] = lambda: False
     copies_beside: bool = False
@@ -80,6 +82,7 @@ KINDS: dict[str, DeviceKind] = {
         free_bytes=_mps_free,
         release=lambda: torch.mps.empty_cache(),
         memory="memory",
+        reserve_bytes=0,
         is_host=True,
     ),
     "cpu": DeviceKind(
@@ -88,6 +91,7 @@ KINDS: dict[str, DeviceKind] = {
         free_bytes=free_host_bytes,
         release=lambda: None,
         memory="memory",
+        reserve_bytes=0,
         is_host=True,
         has_bfloat16=lambda: True,
     ),

@@ -13,6 +13,7 @@ from torch.nn import functional
 from sfumato.engine.decoding import in_range
 from sfumato.engine.family import Model
 from sfumato.engine.vae_tiling import OVERLAP_PX, tiled
+from sfumato.engine.workplace import Work
 
 _STREAM = "sfumato-encode"
 _STREAM_BYTES = 8
@@ -72,7 +73,8 @@ def _encoded(model: Model, pixels: Tensor, tile_px: int) -> tuple[Tensor, Tensor
         found = model.vae.encode(part.to(model.vae.dtype), return_dict=False)[0]
         return torch.cat([found.mean.float(), found.std.float()], dim=1)
 
-    with torch.inference_mode(), model.workplace.using(model.vae):
+    work = Work("encode", (min(tile_px or pixels.shape[-1], pixels.shape[-1]), min(tile_px or pixels.shape[-2], pixels.shape[-2])))
+    with torch.inference_mode(), model.workplace.using(model.vae, work):
         if tile_px:
             height, width = (side // factor * factor for side in pixels.shape[-2:])
             made = tiled(pixels[..., :height, :width], whole, tile_px, OVERLAP_PX, 1 / factor, model.workplace.check).to(pixels.device)

@@ -6,27 +6,30 @@ import gc
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from sfumato.engine.budget import Budget, Size
+from sfumato.engine.budget import Budget, Size, shape_key
 from sfumato.engine.device import Device, free_caches
 from sfumato.engine.family import Model
 from sfumato.engine.host_memory import free_host_bytes
 from sfumato.engine.kept_parts import KeptTensors
 from sfumato.engine.ladder import RUNGS, Measures, is_out_of_memory
 from sfumato.engine.offload import HOST, Offload, Pieces, bring, nbytes, place_of
-from sfumato.engine.plan import Plan
 from sfumato.engine.vae_tiling import TILE_PX
-from sfumato.engine.workplace import Stage, Workplace
+from sfumato.engine.workplace import Stage, Work, Workplace
 from sfumato.protocol.errors import OutOfMemory
+
+if TYPE_CHECKING:
+    from sfumato.engine.plan import Plan
 
 T = TypeVar("T")
 
 # From tightest to loosest demands on the device.
 _ORDER: tuple[Offload, ...] = ("none", "components", "blocks", "sequential")
+_PIECEWISE: tuple[Offload, ...] = ("blocks", "sequential")
 # Pinned copies are made where the machine has so many times their size left.
 _PIN_ROOM = 3
 
@@ -177,21 +180,39 @@ class JobMemory(Workplace):
             self._remember()
 
     @contextmanager
-    def using(self, network: nn.Module) -> Iterator[None]:
+    def using(self, network: nn.Module, work: Work | None = None) -> Iterator[None]:
         self._known.setdefault(id(network), network)
         self._in_use.append(network)
         try:
             self._make_ready(network)
-            yield
+            with self._measured(network, work):
+                yield
         finally:
             self._in_use.pop()
+
+    @contextmanager
+    def _measured(self, network: nn.Module, work: Work | None) -> Iterator[None]:
+        """Keep what a network took beside its weights, which are all on the device; where the device tells."""
+        kind, measured = self.device.kind, self._learned.budget.measured
+        model = next((model for model in self._models if network in (model.unet, model.vae)), None)
+        if work is None or model is None or id(network) in self._pieces or (key := shape_key(model, work)) in measured:
+            yield
+            return
+        if kind.begin_peak is None or kind.peak_bytes is None or kind.used_bytes is None:
+            yield
+            return
+        kind.begin_peak()
+        before = kind.used_bytes()
+        yield
+        measured[key] = kind.peak_bytes() - before
 
     def tile_px(self, size: Size, is_decoding: bool) -> int:
         wanted = self._wishes.vae_tiling
         side = self._measures.tile_px or (TILE_PX if wanted == "on" else 0)
         if not side and wanted == "auto" and self._models:
-            needed = self._learned.budget.decoding(self._models[0], size, "decode" if is_decoding else "encode")
-            side = TILE_PX if needed > self._free_now() else 0
+            needed = self._learned.budget.work(self._models[0], Work("decode" if is_decoding else "encode", size))
+            # Where networks come piece by piece memory is dear: a whole picture would undo what that saves.
+            side = TILE_PX if self._measures.offload in _PIECEWISE or needed > self._free_now() else 0
         return side if side and max(size) > side else 0
 
     def wider(self, vae: nn.Module) -> torch.dtype | None:

@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from sfumato.engine.budget import RESERVE_BYTES
 from sfumato.engine.checkpoint import Checkpoint, identity_of, open_checkpoint
 from sfumato.engine.components import complete
 from sfumato.engine.conditioning import EncodingCache
@@ -36,8 +35,8 @@ from sfumato.engine.reading import DTYPES
 Report = Callable[[int, int], None]
 
 NO_COMPONENTS: Mapping[str, Path] = MappingProxyType({})
-# Left free on a graphics card for what is computed.
-_RESERVE_BYTES = 2 << 30
+# Left free of a device for what is computed, as a multiple of what is left free on it anyway.
+_ROOM = 2.5
 # Of what the VAE made of pictures that jobs started from.
 _INPUTS_BYTES = 256 << 20
 # In the names of VAE files whose numbers were brought into the range of float16.
@@ -210,7 +209,7 @@ class Loaded:
 
     def _clear_device(self, needed_bytes: int, spared: set[Hashable], device: Device) -> None:
         for part in self._parts.on(device.torch):
-            if device.kind.free_bytes() >= needed_bytes + _RESERVE_BYTES:
+            if device.kind.free_bytes() >= needed_bytes + _ROOM * device.kind.reserve_bytes:
                 break
             if part not in spared:
                 self._parts.move(part, HOST)
@@ -220,7 +219,7 @@ class Loaded:
         """Whether all of a checkpoint fits on a device with memory of its own, once others made room."""
         needed = sum(_size(checkpoint, part, device) for part in checkpoint.parts if part != OTHER)
         self._clear_device(needed, spared, device)
-        return device.kind.free_bytes() >= needed + RESERVE_BYTES
+        return device.kind.free_bytes() >= needed + _ROOM * device.kind.reserve_bytes
 
     def _bring(self, parts: Sequence[Hashable], device: Device, beside: Sequence[Model]) -> None:
         for part in parts:

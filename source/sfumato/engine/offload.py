@@ -7,7 +7,7 @@ a weight between calls (networks of the prompt) changes the one that waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -133,6 +133,11 @@ def _pieces(module: nn.Module, limit: int) -> Iterator[_Piece]:
         yield from _pieces(child, limit)
 
 
+def largest_piece(network: nn.Module, block_share: float = _BLOCK_SHARE) -> int:
+    """Bytes of the largest of a network's pieces."""
+    return max((piece.nbytes for piece in _pieces(network, int(nbytes(network) * block_share))), default=0)
+
+
 class Pieces:
     """A network whose pieces are on the device while they are called. Entered for a job; afterwards all is in ordinary memory, without a hook.
 
@@ -243,14 +248,3 @@ class Pieces:
                 copy.record_stream(torch.cuda.current_stream(self._device))
         piece.copies.clear()
         piece.ready = None
-
-
-@contextmanager
-def piecewise(network: nn.Module, device: torch.device, block_share: float = _BLOCK_SHARE, beside: bool = False) -> Iterator[None]:
-    """A network in ordinary memory can be called with tensors of the device while inside."""
-    pieces = Pieces(network, device, block_share, beside)
-    pieces.install()
-    try:
-        yield
-    finally:
-        pieces.remove()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -18,12 +18,20 @@ T = TypeVar("T")
 Stage = Literal["load", "text", "vae", "denoise", "other"]
 
 
+class Work(NamedTuple):
+    """A unit of a network's work: what it is, pictures of which size (width, height) in pixels, so many at once."""
+
+    name: Literal["denoise", "decode", "encode"]
+    size: tuple[int, int]
+    rows: int = 1
+
+
 class Workplace:
     """The plain one."""
 
     # Rows that the network evaluates at once; 0 = all.
     rows_at_once: int = 0
-    # Whether every network stays where it was loaded.
+    # Whether networks stay on the device between calls, so that another thread may use them.
     is_settled: bool = True
 
     def attempt(self, stage: Stage, act: Callable[[], T], rows: int = 0, batch: int = 1) -> T:
@@ -34,8 +42,12 @@ class Workplace:
         """
         return act()
 
-    def using(self, network: nn.Module) -> AbstractContextManager[object]:
-        """While inside, the network can be called with tensors of the job's device."""
+    def using(self, network: nn.Module, work: Work | None = None) -> AbstractContextManager[object]:
+        """While inside, the network can be called with tensors of the job's device.
+
+        Args:
+            work: what it will do, from which is learned what memory it takes.
+        """
         return nullcontext()
 
     def tile_px(self, size: tuple[int, int], is_decoding: bool) -> int:

@@ -45,6 +45,7 @@ class SfumatoError(Exception):
     """A failure with a code for programs and a sentence for people.
 
     Attributes:
+        ends_engine: after it the process that worked can do nothing more, and ends itself on purpose.
         message: the sentence.
         path: the request field it is about, "" if none.
         detail: numbers and traces, never the headline.
@@ -52,6 +53,7 @@ class SfumatoError(Exception):
 
     code: str = "internal"
     http_status: ClassVar[int] = 500
+    ends_engine: ClassVar[bool] = False
 
     def __init__(self, message: str, *, path: str = "", detail: str = "") -> None:
         super().__init__(message)
@@ -274,6 +276,7 @@ class UnsafeName(SfumatoError):
 class DeviceLost(SfumatoError):
     code = "device_lost"
     http_status = 503
+    ends_engine = True
 
     def __init__(self, *, detail: str = "") -> None:
         super().__init__("The graphics driver stopped answering. The engine was restarted; run the job again.", detail=detail)

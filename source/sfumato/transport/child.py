@@ -28,6 +28,8 @@ from sfumato.transport.endpoint import describe
 
 NAME = "LocalInference"
 READ_BYTES = 1 << 18
+# Exit status of a child whose device cannot be reached any more.
+DEVICE_LOST = 75
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +55,12 @@ class _Mouth:
         self.say(wire.FinishedWord(job=job, result=result))
 
     def failed(self, job: str, error: SfumatoError) -> None:
-        self.say(wire.FailedWord(job=job, code=error.code, message=error.message, path=error.path, detail=error.detail))
+        ends = error.ends_engine
+        self.say(wire.FailedWord(job=job, code=error.code, message=error.message, path=error.path, detail=error.detail, ends=ends))
+        if ends:
+            # Every further call of the device would fail; the parent starts another process, which finds it anew.
+            log.error("ending this process: %s", error.detail or error.message)
+            os._exit(DEVICE_LOST)
 
     def cancelled(self, job: str) -> None:
         self.say(wire.CancelledWord(job=job))

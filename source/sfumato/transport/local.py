@@ -29,7 +29,7 @@ from sfumato.protocol.codec import FrameReader
 from sfumato.protocol.errors import BadFrame, EngineUnavailable, retold
 from sfumato.protocol.messages import Command, Event, Hello, Submit
 from sfumato.transport import wire
-from sfumato.transport.child import NAME, READ_BYTES
+from sfumato.transport.child import DEVICE_LOST, NAME, READ_BYTES
 from sfumato.transport.endpoint import OnEvent, new_session
 
 log = logging.getLogger(__name__)
@@ -302,6 +302,8 @@ class LocalInference:
         elif isinstance(word, wire.FinishedWord):
             listener.finished(word.job, word.result)
         elif isinstance(word, wire.FailedWord):
+            if word.ends:
+                listener.attach(None)
             listener.failed(word.job, retold(word.code, word.message, word.path, word.detail))
         elif isinstance(word, wire.CancelledWord):
             listener.cancelled(word.job)
@@ -315,6 +317,8 @@ class LocalInference:
 
 def _cause(code: int) -> str:
     """An exit status in words."""
+    if code == DEVICE_LOST:
+        return "the graphics driver stopped answering"
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         hint = ", perhaps because memory ran out" if name == "SIGKILL" else ""

@@ -93,12 +93,15 @@ class FinishedWord(Word):
 
 
 class FailedWord(Word):
+    """`ends`: the child ends itself now, and takes no further job."""
+
     type: Literal["failed"] = "failed"
     job: str
     code: str
     message: str
     path: str = ""
     detail: str = ""
+    ends: bool = False
 
 
 class CancelledWord(Word):

@@ -30,7 +30,7 @@ def fit_factors(model: Model) -> PreviewFactors:
     generator = torch.Generator("cpu").manual_seed(0)
     coarse = torch.randn((_SAMPLES, model.latent.channels, 2, 2), generator=generator) * 1.2
     latents = functional.interpolate(coarse, size=(8, 8), mode="bilinear").to(device)
-    with torch.inference_mode():
+    with torch.inference_mode(), model.workplace.using(model.vae):
         pictures = model.vae.decode((latents / model.latent.scale).to(model.vae.dtype), return_dict=False)[0].float()
         colours = functional.adaptive_avg_pool2d(pictures.clamp(-1, 1), (8, 8))
     inputs = latents.permute(0, 2, 3, 1).reshape(-1, model.latent.channels).double().cpu()

@@ -83,6 +83,8 @@ def vae_colours(model: Model, otherwise: Colours) -> Colours:
         return [picture(latent) for latent in latents.split(1)]
 
     def picture(latent: Tensor) -> Image.Image:
+        if not model.workplace.is_settled:  # the VAE is elsewhere, and would push out what works
+            return otherwise(latent)[0]
         decoded = model.vae.decode((latent / model.latent.scale).to(model.vae.dtype), return_dict=False)[0].float()
         return Image.fromarray(to_pixels(decoded[0])) if bool(decoded.isfinite().all()) else otherwise(latent)[0]
 
