@@ -22,6 +22,7 @@ from sfumato.protocol.requests.control import ControlUnit
 from tests.support.control_files import adapter, control_lora, control_net, save, union_net
 from tests.support.network_files import write_network
 from tests.support.painting import encoded
+from tests.support.small_device import small_device
 from tests.support.studio import Pixels, SmallFiles, Studio, box_mask, gradient
 from tests.support.tiny_models import INPAINTING
 
@@ -320,6 +321,17 @@ def test_control_and_a_network_act_together_over_a_batch_and_a_highres_pass(stee
     after = weights(steered)
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     assert all(np.array_equal(*each) for each in zip(paint(steered, unit(), prompt=prompt, **fields), both, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.rule("E110")
+@pytest.mark.parametrize("offload", ["none", "components", "blocks", "sequential"])
+def test_control_models_are_where_they_are_needed_in_every_way_to_offload(steered: Studio, tmp_path: Path, offload: str) -> None:
+    units = unit(), unit("t2i", start=0.5), unit("lora", mask="half")
+    expected = one(steered, *units, steps=2, dtype="fp32")
+    with small_device():
+        found = one(Studio(steered.files, tmp_path), *units, steps=2, dtype="fp32", offload=offload)
+    assert float(np.abs(found.astype(int) - expected).max()) <= 1
 
 
 @pytest.mark.rule("E82")

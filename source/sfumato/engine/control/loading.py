@@ -28,6 +28,7 @@ from sfumato.engine.control.shapes import AdapterShape, ControlNetShape, adapter
 from sfumato.engine.control.steering import Steering
 from sfumato.engine.control.unions import union_type
 from sfumato.engine.family import Model
+from sfumato.engine.offload import HOST
 from sfumato.engine.reading import Reader
 from sfumato.engine.workplace import Workplace
 from sfumato.protocol.requests.control import ControlUnit
@@ -160,11 +161,16 @@ def _plain(module: nn.Module, file: ControlFile, base: Mapping[str, Stored], rea
 FILLS: Mapping[str, Fill] = {"whole": _plain, "difference": fill_difference, "low rank": fill_low_rank}
 
 
+def _place(model: Model) -> torch.device:
+    """Where it is read to: where the model's networks stay, or wait."""
+    return model.device.torch if model.workplace.is_settled else HOST
+
+
 def load_control_net(file: ControlFile, storage: str, model: Model, reader: Reader) -> LoadedControlNet:
     """Read one for a model. `storage`: of `FILLS`. Raises `CorruptFile`."""
     shape = control_net_shape(file)
     net = build_control_net(shape, Likeness.of(model.unet))
-    FILLS[storage](net, file, model.checkpoint.parts["unet"], reader, model.device.dtype, model.device.torch)
+    FILLS[storage](net, file, model.checkpoint.parts["unet"], reader, model.device.dtype, _place(model))
     pooled = file.config.get("global_pool_conditions", _POOLED_NAME in file.name.lower())
     return LoadedControlNet(net, split_picture_encoder(net), shape, bool(pooled), file.name)
 
@@ -173,5 +179,5 @@ def load_adapter(file: ControlFile, model: Model, reader: Reader) -> LoadedAdapt
     """Read one for a model. Raises `CorruptFile`."""
     shape = adapter_shape(file)
     net = build_adapter(shape)
-    fill_plain(net, file, reader, model.device.dtype, model.device.torch)
+    fill_plain(net, file, reader, model.device.dtype, _place(model))
     return LoadedAdapter(net, shape)
