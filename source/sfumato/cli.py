@@ -277,14 +277,17 @@ def _metadata(options: argparse.Namespace, places: Places) -> int:
 
 def _models_here(reading: Reading, places: Places) -> dict[str, Match | None]:
     """What each model that a picture names is on this machine; None where there is none like it."""
-    from sfumato.library.hashes import Hashes  # as above
+    from sfumato.imaging.controls import role_of  # as above
+    from sfumato.library.hashes import Hashes
     from sfumato.library.matching import match_model
-    from sfumato.library.models import CHECKPOINT, VAE, scan
+    from sfumato.library.models import CHECKPOINT, CONTROL, VAE, scan
 
     hashes = Hashes(places.data)
     named = {field: reading.fields.get(field, "") for field in _MODEL_FIELDS if reading.fields.get(field) or field in reading.hashes}
-    lists = {category: [(entry.name, entry.path) for entry in scan(places.models, category)] for category in ((CHECKPOINT, VAE) if named else ())}
-    return {field: match_model(name, reading.hashes.get(field, ""), lists[VAE if field == "vae" else CHECKPOINT], hashes) for field, name in named.items()}
+    controls = {role_of(number): unit["model"] for number, unit in enumerate(reading.fields.get("control", ())) if unit["model"]}
+    categories = dict.fromkeys(named, CHECKPOINT) | ({"vae": VAE} if "vae" in named else {}) | dict.fromkeys(controls, CONTROL)
+    lists = {category: [(entry.name, entry.path) for entry in scan(places.models, category)] for category in set(categories.values())}
+    return {field: match_model(name, reading.hashes.get(field, ""), lists[categories[field]], hashes) for field, name in (named | controls).items()}
 
 
 def _prompt(options: argparse.Namespace, places: Places) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.engine.annotators import Maps
@@ -51,6 +52,12 @@ class Bench:
         return recording, run(validate(Annotate, {"image": NAME} | fields), context)
 
 
+def seen(recording: Recording) -> NDArray[np.uint8]:
+    """The pixels of the map that was sent."""
+    with Image.open(io.BytesIO(recording.artifacts[0][2])) as image:
+        return np.asarray(image)
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
@@ -81,7 +88,7 @@ def test_a_second_job_and_a_generate_job_find_the_map_in_memory(bench: Bench, mo
     monkeypatch.setattr("sfumato.engine.annotators.making._Making.run", lambda self: looked.append("again"))
     second, _ = bench.run(width=64, height=64)
     assert not looked
-    assert np.array_equal(*(np.asarray(Image.open(io.BytesIO(made.artifacts[0][2]))) for made in (first, second)))
+    assert np.array_equal(seen(first), seen(second))
     from sfumato.engine.annotators import Workshop, annotate
 
     workshop = Workshop.of(JobContext("b", bench.places, Recording(), bench.kept, {}))
@@ -96,9 +103,8 @@ def test_a_pose_comes_with_its_joints_and_the_png_is_drawn_again(bench: Bench) -
     data = recording.artifacts[0][2]
     assert json.loads(result.pose)["canvas_width"] == 64 and recording.artifacts[0][3]["pose"] == result.pose
     again, _ = bench.run({"map": data}, image="map", preprocessor="pose")
-    assert np.array_equal(*(np.asarray(Image.open(io.BytesIO(each))) for each in (data, again.artifacts[0][2])))
-    bodies = bench.run(blobs, image="pose", preprocessor="pose", body=False)[0].artifacts[0][2]
-    assert not np.asarray(Image.open(io.BytesIO(bodies))).any()
+    assert np.array_equal(seen(recording), seen(again))
+    assert not seen(bench.run(blobs, image="pose", preprocessor="pose", body=False)[0]).any()
 
 
 @pytest.mark.parametrize(
@@ -120,13 +126,11 @@ def test_what_cannot_be_is_said_of_its_field(bench: Bench, fields: dict[str, Any
 
 
 def test_one_side_brings_the_other_and_a_mask_hides(bench: Bench) -> None:
-    assert [bench.run(**{side: 40})[1].model_dump(include={"width", "height"}) for side in ("width", "height")] == [
-        {"width": 40, "height": 30},
-        {"width": 53, "height": 40},
-    ]
+    results = bench.run(width=40)[1], bench.run(height=40)[1]
+    assert [(result.width, result.height) for result in results] == [(40, 30), (53, 40)]
     mask = png(np.where(COLUMNS < 40, 255, 0).astype(np.uint8))
     made, _ = bench.run({NAME: PICTURE, "mask": mask}, preprocessor="inpaint", mask="mask")
-    pixels = np.asarray(Image.open(io.BytesIO(made.artifacts[0][2])))
+    pixels = seen(made)
     assert not pixels[:, :40].any() and pixels[:, 40:].all()
     reading = read_picture(made.artifacts[0][2])
     assert reading.own is not None and reading.own["request"]["mask"] == hashlib.sha256(mask).hexdigest()

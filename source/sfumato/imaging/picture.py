@@ -16,6 +16,7 @@ from PIL import Image
 
 from sfumato.imaging.bounded_json import NotJson, read_object
 from sfumato.imaging.claims import Claims, judged, objects
+from sfumato.imaging.controls import role_of
 from sfumato.imaging.document import Document, NotOurs, read_document, unpacked
 from sfumato.imaging.exif import IMAGE_DESCRIPTION, USER_COMMENT
 from sfumato.imaging.infotext import Infotext, read_infotext
@@ -25,6 +26,7 @@ from sfumato.imaging.saying import rows
 from sfumato.imaging.stealth import read_stealth
 from sfumato.imaging.texts import Texts, read_texts
 from sfumato.protocol.errors import ImageUnreadable
+from sfumato.protocol.params.control import UNITS
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import validate
 
@@ -49,7 +51,7 @@ class Reading:
         fields: values of a Generate request, each valid; what is absent is left to the defaults.
         switches: those of `fields` that say how the origin reads prompts (P66).
         unknown: pairs for which there is no field, in any form; shown to the person, never dropped.
-        hashes: digits by which models can be found here, by field (`model`, `vae`, `refiner`, `hr_model`) or `lora:name`, `ti:name`.
+        hashes: digits by which models can be found here, by field (`model`, `vae`, `refiner`, `hr_model`), `control.0` ..., `lora:name` or `ti:name`.
         own: our record (see `document.own_document`), None if there is none.
         infotext: what most programs read, None if there is none; `text` is how it stands there.
         format, width, height: of the file; "" and 0 if it is no picture.
@@ -245,7 +247,15 @@ def _claims_of_own(own: Document, warnings: list[str]) -> Claims:
     return claims
 
 
-_FIELD_OF_ROLE = {"checkpoint": "model", "vae": "vae", "clip": "clip", "clip_2": "clip_2", "refiner": "refiner", "hr_model": "hr_model"}
+_FIELD_OF_ROLE = {
+    "checkpoint": "model",
+    "vae": "vae",
+    "clip": "clip",
+    "clip_2": "clip_2",
+    "refiner": "refiner",
+    "hr_model": "hr_model",
+    **{role_of(number): role_of(number) for number in range(UNITS)},
+}
 
 
 def _foreign(texts: Texts) -> Claims | None:

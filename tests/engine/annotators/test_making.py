@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.engine.annotators import PREPROCESSORS, Map, Maps, Workshop, annotate, problems_of
+from sfumato.engine.annotators.edges import canny
 from sfumato.engine.checks import problems_of as problems_of_request
 from sfumato.engine.inputs.resizing import resized
 from sfumato.protocol.errors import ImageUnreadable, Invalid, Stopped
@@ -38,18 +39,12 @@ def test_without_a_resolution_the_picture_is_looked_at_as_it_is_painted(disc: ND
     for mode in ("stretch", "crop", "fill"):
         made = annotate(ControlUnit(preprocessor="canny", resize_mode=mode), source, (48, 64), workshop)  # type: ignore[arg-type]  one of the words
         shown = np.asarray(resized(Image.fromarray(disc), (48, 64), mode))
-        assert np.array_equal(made.pixels[..., 0], PREPROCESSORS["canny"].draw(_seen(workshop, shown)))
+        assert np.array_equal(made.pixels[..., 0], canny(shown, 0.4, 0.8))
     coarse = annotate(ControlUnit(preprocessor="none", resolution=64), source, (600, 400), workshop)
     fine = annotate(ControlUnit(preprocessor="none"), source, (600, 400), workshop)
     assert coarse.pixels.shape == fine.pixels.shape and not np.array_equal(coarse.pixels, fine.pixels)
     assert annotate(ControlUnit(preprocessor="none", resolution=120), source, None, workshop).pixels.shape == (120, 160, 3)
     assert annotate(ControlUnit(preprocessor="none"), source, None, workshop).pixels.shape == (60, 80, 3)
-
-
-def _seen(workshop: Workshop, pixels: NDArray[np.uint8]):  # type: ignore[no-untyped-def]  a Seen
-    from sfumato.engine.annotators.row import Seen
-
-    return Seen(pixels, workshop.networks.device, workshop.networks, settings={"threshold_a": 0.4, "threshold_b": 0.8})
 
 
 @pytest.mark.rule("E85", "D62")
@@ -92,7 +87,7 @@ def test_inpainting_hides_the_mask_or_what_is_transparent_and_needs_one(disc: ND
     assert hidden is not None and hidden[:, :40].all() and not hidden[:, 40:].any()
     alpha = np.where(np.arange(80) < 40, 0, 255).astype(np.uint8) * np.ones((60, 1), np.uint8)
     clear = annotate(unit, png(np.dstack([disc, alpha])), (80, 60), workshop).hidden
-    assert np.array_equal(clear, hidden)
+    assert clear is not None and np.array_equal(clear, hidden)
     wide = annotate(unit.model_copy(update={"resolution": 64}), png(disc), (160, 120), workshop, mask).hidden
     assert wide is not None and wide[:, :78].all() and not wide[:, 82:].any()
     with pytest.raises(Invalid, match=r"Inpaint needs a mask") as caught:
