@@ -256,7 +256,7 @@ class _Sum(Delta):
         object.__setattr__(self, "changes", changes)
 
     def change(self, weight: torch.Tensor, rank: int | None = None) -> torch.Tensor:
-        return sum(change.of(weight) for change in self.changes)
+        return sum(change.factor * change.delta.change(weight, change.rank) for change in self.changes)
 
 
 @pytest.mark.rule("E112")

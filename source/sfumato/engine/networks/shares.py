@@ -11,8 +11,6 @@ from sfumato.engine.layouts.original import UNET
 from sfumato.prompts.blocks import BlockWeights
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from sfumato.engine.networks.delta import Delta
     from sfumato.engine.networks.file import NetworkFile
     from sfumato.engine.networks.hypernetworks import Hypernetwork
@@ -89,10 +87,6 @@ class Change(NamedTuple):
     delta: Delta
     factor: float
     rank: int | None
-
-    def of(self, weight: Tensor) -> Tensor:
-        """The change of a weight (float32), of its shape."""
-        return self.delta.change(weight, self.rank) * self.factor
 
 
 Changes = Mapping["Target", tuple[Change, ...]]

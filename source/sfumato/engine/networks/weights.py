@@ -200,7 +200,9 @@ class PatchedModule:
             for target, own in changes.items():
                 check()
                 if (parameter := self._parameter(target)) is not None:
-                    found[target] = changed(self._original(target, parameter).to(parameter.device), own).to(parameter.dtype)
+                    weight = changed(self._original(target, parameter).to(parameter.device), own)
+                    # Laid out as the layer's own tensor is.
+                    found[target] = weight.to(parameter.dtype) if weight.stride() == parameter.stride() else torch.empty_like(parameter).copy_(weight)
         return found
 
     def _write(self, wanted: Changes, check: Check) -> None:
@@ -238,9 +240,8 @@ class PatchedModule:
 
 
 def changed(original: Tensor, changes: Iterable[Change]) -> Tensor:
-    """A weight with all changes added, float32."""
-    weight = original.float()
-    total = weight.clone()
+    """A weight with all changes added, float32, in a new tensor."""
+    total = weight = original.float()
     for change in changes:
-        total += change.of(weight)
+        total = change.delta.added(total, weight, change.factor, change.rank)
     return total
