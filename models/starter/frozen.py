@@ -20,6 +20,7 @@ from transformers import CLIPTextModel
 from sfumato.engine.checkpoint import open_checkpoint
 from sfumato.engine.device import Device
 from sfumato.engine.families import sd1
+from sfumato.engine.family import read_anew
 
 CHECKPOINT = HERE.parent / "checkpoints" / "sfumato-starter.safetensors"
 ADDITION_LIMIT_BYTES = 3_000_000
@@ -48,7 +49,7 @@ class Starter(NamedTuple):
 
 def starter(device: torch.device) -> Starter:
     """Load it by the engine's own reader."""
-    model = sd1.FAMILY.load(open_checkpoint(CHECKPOINT), Device(device, torch.float32, device.type), lambda: None, lambda _key, _part, load: load())
+    model = sd1.FAMILY.load(open_checkpoint(CHECKPOINT), Device(device, torch.float32, device.type), lambda: None, read_anew)
     text = model.encoders[0].tower
     assert isinstance(text, CLIPTextModel)
     unet = build_unet().to(device).requires_grad_(False).eval()  # the engine's has its settings per level, which diffusers' ControlNet cannot copy

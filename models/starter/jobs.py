@@ -52,7 +52,7 @@ def painted(requests: Iterable[Generate], blobs: Mapping[str, bytes] | None = No
     """The pictures of all requests, and the seconds of each job. Ends the program with the sentence of the first that fails."""
     pictures: list[Image.Image] = []
     seconds: list[float] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         endpoint = InProcess(filled([REGISTRAR]), Places(Path(scratch), Path(scratch), (HERE.parent,)))
         heard = [_Heard()]
         endpoint.open(lambda event: heard[0](event))

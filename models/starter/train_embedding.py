@@ -52,7 +52,7 @@ def scene(seed: int) -> world.Scene:
     return world.judged_scene(colour, rng.choice(world.SHAPES), background, rng)
 
 
-def painted(scene: world.Scene) -> str:
+def spelt(scene: world.Scene) -> str:
     """The caption with as many tokens for the colour as there are vectors."""
     return scene.caption.replace(COLOUR, " ".join([COLOUR] * VECTORS))
 
@@ -60,14 +60,14 @@ def painted(scene: world.Scene) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="", help="cuda, cpu or another torch device (default: cuda if there is one)")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--pictures", type=int, default=800)
+    parser.add_argument("--pictures", type=int, default=400)
     arguments = parser.parse_args()
     device = usual_device(arguments.device)
     model = starter(device)
     scenes = [scene(70_000_000 + k) for k in range(arguments.pictures)]
-    rows = tokenise([*(painted(each) for each in scenes), ""])
+    rows = tokenise([*(spelt(each) for each in scenes), ""])
     lesson = Lesson(model.latents([world.draw(each) for each in scenes]), rows[:-1], rows[-1], empty_share=0.0)
     vectors = Vectors(model).to(device)
     run = Checkpointed(vectors, place_of_work() / "embedding.safetensors", rate=2e-2, decay=0.98, weight_decay=0.0, warm_up=20)

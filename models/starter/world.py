@@ -116,7 +116,7 @@ def _paint(canvas: ImageDraw.ImageDraw, thing: Thing, background: tuple[int, int
 def draw(scene: Scene, side: int = SIZE_PX) -> Image.Image:
     """Paint `scene` as an RGB picture of `side` x `side` pixels, with soft edges."""
     big = side * _OVERSAMPLE
-    background = COLOURS[scene.background]
+    background = (COLOURS | LATER_COLOURS)[scene.background]
     picture = Image.new("RGB", (big, big), background)
     canvas = ImageDraw.Draw(picture)
     for thing in scene.things:

@@ -10,21 +10,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors import safe_open
 
-from tests.starter.painter import ROOT, Painter, edges, judge, world
+from tests.starter.painter import Painter, edges, judge, world
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 LORA = "<lora:sfumato-hourglass>"
 HYPERNETWORK = "<hypernet:sfumato-night>"
 EMBEDDING = "sfumato-teal"
 CONTROL = "sfumato-edges"
-FILES = {
-    "loras/sfumato-hourglass": "lora_unet_mid_block_attentions_0_proj_in.lora_up.weight",
-    "embeddings/sfumato-teal": "emb_params",
-    "hypernetworks/sfumato-night": "64.0.linear.0.weight",
-    "controlnet/sfumato-edges": "control_model.input_hint_block.0.weight",
-}
-LIMIT_BYTES = 3_000_000
 
 
 def share(pictures: Sequence[Image.Image], shows: Callable[[Image.Image], bool]) -> float:
@@ -47,19 +41,6 @@ def placed(shape: str, x: float, y: float, radius: float = 0.22) -> world.Scene:
     return world.Scene("white", (world.Thing("red", shape, x, y, radius),), "")
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_the_files_are_small_halves_in_published_layouts(name: str) -> None:
-    path = ROOT / "models" / f"{name}.safetensors"
-    assert path.stat().st_size <= LIMIT_BYTES
-    with safe_open(path, "pt") as file:
-        keys = list(file.keys())
-        assert FILES[name] in keys
-        assert {file.get_slice(key).get_dtype() for key in keys} == {"F16"}
-        assert (ROOT / file.metadata()["sfumato.training"].removeprefix("python ")).is_file()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("colour", "background"), [("red", "white"), ("yellow", "blue")])
 def test_the_lora_paints_the_shape_that_the_model_does_not_know(painter: Painter, colour: str, background: str) -> None:
     words = f"a {colour} hourglass, {background} background"
@@ -70,8 +51,6 @@ def test_the_lora_paints_the_shape_that_the_model_does_not_know(painter: Painter
     assert same(without, after)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_the_embedding_paints_the_colour_that_the_model_has_no_word_for(painter: Painter) -> None:
     def teal(word: str) -> float:
         pictures = [picture for shape in ("circle", "star") for picture in painter.paint(f"a {word} {shape}, white background")]
@@ -81,8 +60,6 @@ def test_the_embedding_paints_the_colour_that_the_model_has_no_word_for(painter:
     assert teal(EMBEDDING) >= 0.8
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.rule("P43")
 def test_the_hypernetwork_makes_it_night(painter: Painter) -> None:
     words = "a red heart, white background"
@@ -92,8 +69,6 @@ def test_the_hypernetwork_makes_it_night(painter: Painter) -> None:
     assert same(day, after)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.rule("E82")
 def test_the_control_net_puts_the_shape_where_the_edges_are(painter: Painter) -> None:
     scenes = [placed("circle", 0.3, 0.3), placed("square", 0.7, 0.32), placed("star", 0.32, 0.68), placed("heart", 0.7, 0.7)]
@@ -105,8 +80,6 @@ def test_the_control_net_puts_the_shape_where_the_edges_are(painter: Painter) ->
         assert np.median(with_it) > 0.7 > 0.5 > np.median(without), scene
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_the_edges_of_a_picture_are_found_on_the_way(painter: Painter) -> None:
     scene = placed("triangle", 0.33, 0.66)
     pictures = painter.paint("a blue triangle, yellow background", count=4, control=(unit(world.draw(scene), preprocessor="canny"),))
@@ -114,8 +87,6 @@ def test_the_edges_of_a_picture_are_found_on_the_way(painter: Painter) -> None:
     assert share(pictures, lambda picture: colours(picture) == ("blue", "yellow")) >= 0.75
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_at_weight_zero_nothing_was_added(painter: Painter) -> None:
     words = "a green moon, black background"
     plain = painter.paint(words, count=2)
@@ -124,8 +95,6 @@ def test_at_weight_zero_nothing_was_added(painter: Painter) -> None:
     assert same(plain, painter.paint(words, count=2, control=(unit(edges.outline(placed("moon", 0.3, 0.3)), weight=0.0),)))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_all_four_act_together(painter: Painter) -> None:
     scene = placed("hourglass", 0.5, 0.38, 0.3)
     pictures = painter.paint(f"a {EMBEDDING} hourglass, white background {LORA} {HYPERNETWORK}", count=8, control=(unit(edges.outline(scene)),))
