@@ -59,7 +59,8 @@ def test_tiles_cover_a_side_and_their_weights_sum_to_one(side: int, tile: int, o
     assert places[0] == 0
     assert places[-1] + size == side
     shared = [before + size - after for before, after in pairwise(places)]
-    assert all(min(overlap, size // 2) <= each < size for each in shared)
+    assert all(min(overlap, tile // 2) <= each < size for each in shared)
+    assert size <= (tile or side)
     total = torch.zeros(side * scale)
     for place, weights in zip(places, ramps(places, size, scale), strict=True):
         assert (weights >= 0).all()
@@ -88,6 +89,16 @@ def test_a_network_that_looks_at_single_pixels_gives_the_same_in_pieces_and_whol
     limit = tile or max(width, height)
     assert all(shape[0] == 1 and max(shape[2:]) <= limit for shape in network.seen)
     assert len(network.seen) == Tiling(tile, overlap).count(width, height)
+
+
+@pytest.mark.rule("E78")
+def test_no_more_is_computed_than_overlaps_ask_for() -> None:
+    # Two tiles of 192 would do for 200 pixels, and compute nearly all of them twice
+    assert (length(200, Tiling()), starts(200, Tiling())) == (112, [0, 88])
+    for width, height in ((400, 300), (512, 512), (1024, 768), (200, 1500)):
+        network = Nearest(1)
+        enlarge(np.zeros((height, width, 3), np.uint8), network, 1, Tiling())
+        assert sum(shape[2] * shape[3] for shape in network.seen) < 1.3 * width * height
 
 
 def gradients(pixels: Pixels) -> Pixels:

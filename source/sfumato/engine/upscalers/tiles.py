@@ -16,6 +16,8 @@ from torch import Tensor
 from sfumato.engine.decoding import Pixels
 
 TILE_PX, OVERLAP_PX, SMALLEST_PX = 192, 8, 64
+# Networks with windows pad what is no multiple of them.
+_MULTIPLE_PX = 16
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,28 @@ class Tiling:
 
 
 def length(side: int, tiling: Tiling) -> int:
-    """Pixels of a tile along a side of the picture."""
-    return min(side, tiling.tile) if tiling.tile else side
+    """Pixels of a tile along a side of the picture: no more than the number of tiles needs, or much of the picture would be computed twice."""
+    count = _count(side, tiling)
+    if count == 1:
+        return side
+    needed = -(-(side + (count - 1) * _overlap(tiling)) // count)
+    return min(tiling.tile, -(-needed // _MULTIPLE_PX) * _MULTIPLE_PX)
 
 
 def starts(side: int, tiling: Tiling) -> list[int]:
     """First pixels of the tiles along a side: as few as will do, evenly spaced."""
-    tile = length(side, tiling)
-    overlap = min(tiling.overlap, tile // 2)
-    if tile >= side:
-        return [0]
-    count = -(-(side - overlap) // (tile - overlap))
-    return [round(number * (side - tile) / (count - 1)) for number in range(count)]
+    count, tile = _count(side, tiling), length(side, tiling)
+    return [round(number * (side - tile) / (count - 1)) for number in range(count)] if count > 1 else [0]
+
+
+def _count(side: int, tiling: Tiling) -> int:
+    if not tiling.tile or side <= tiling.tile:
+        return 1
+    return -(-(side - _overlap(tiling)) // (tiling.tile - _overlap(tiling)))
+
+
+def _overlap(tiling: Tiling) -> int:
+    return min(tiling.overlap, tiling.tile // 2)
 
 
 def ramps(places: list[int], tile: int, scale: int) -> list[Tensor]:
