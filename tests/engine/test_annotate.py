@@ -212,3 +212,27 @@ def test_a_generate_request_with_controls_comes_back_from_its_record(tmp_path: P
     sent = [unit.model_copy(update={"image": by_content[unit.image], "mask": by_content.get(unit.mask, "")}) for unit in request.control]
     assert reading.request() == request.model_copy(update={"control": tuple(sent)})
     assert {each["role"]: each["sha256"] for each in (reading.own or {})["inputs"]}["control.1.image"] == by_content["pose"]
+
+
+def test_short_memory_lets_other_models_go_and_tries_once_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sfumato.engine.annotators import making
+    from sfumato.protocol.errors import OutOfMemory
+
+    run_ = making._Making.run
+    left = [1]
+
+    def short(self: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise MemoryError
+        return run_(self)
+
+    monkeypatch.setattr(making._Making, "run", short)
+    bench.kept.get(Maps).get("other", lambda: making.Map(np.zeros((4, 4, 3), np.uint8)))
+    recording, result = bench.run()
+    assert result.width == 80 and len(recording.artifacts) == 1
+    assert bench.kept.get(Maps).nbytes == 80 * 60 * 3  # the other one is gone
+    bench.kept.get(Maps).clear()
+    left[0] = 2
+    with pytest.raises(OutOfMemory, match="a map of this size"):
+        bench.run()

@@ -268,8 +268,8 @@ class Seer(nn.Module):
 
     def forward(self, values: Tensor) -> Any:
         size = (values.shape[-2] // 8, values.shape[-1] // 8)
-        said = tuple(nnf.interpolate(torch.from_numpy(each)[None].float(), size, mode="bilinear", align_corners=False) for each in self._said)
-        return said if len(said) > 1 else said[0]
+        said = [nnf.interpolate(torch.from_numpy(each)[None].float(), size, mode="bilinear", align_corners=False) for each in self._said]
+        return tuple(said) if len(said) > 1 else said[0]
 
 
 @pytest.mark.rule("E84", "D72")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from sfumato.engine.inputs.masks import convolved, gaussian_kernel
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int32]
-Number = TypeVar("Number", np.int32, np.float64)
 
 # tan 22.5° in 15 bits behind the point; directions are told apart in whole numbers, so that the same picture gives the same edges on every machine.
 _SLOPE_BITS = 15
@@ -86,7 +85,7 @@ def _shorter(kernel: Floats, side: int) -> Floats:
     return cut / cut.sum()
 
 
-def sobel(values: NDArray[Number]) -> tuple[NDArray[Number], NDArray[Number]]:
+def sobel(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Slopes across and down of (H, W, C), edges repeated; 4 times the difference of neighbours two apart."""
     padded = np.pad(values, ((1, 1), (1, 1), (0, 0)), mode="edge")
     smooth_down = padded[:-2] + 2 * padded[1:-1] + padded[2:]

@@ -17,6 +17,7 @@ from sfumato.engine.annotators import Map, Workshop, annotate, preprocessor_of, 
 from sfumato.engine.annotators.pose.keypoints import PNG_KEY, write_pose
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask, open_pixels
+from sfumato.engine.ladder import is_out_of_memory
 from sfumato.engine.record import UsedInput
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import encode
@@ -29,16 +30,31 @@ ARTIFACT = "map"
 
 def run(request: Annotate, context: JobContext) -> AnnotateResult:
     """Make the map of a request. Raises the errors of `protocol.errors`; `Stopped` on cancel, which leaves nothing behind."""
-    workshop = Workshop.of(context)
     try:
         with context.shared(IdleHashing).paused():
-            return _run(request, context, workshop)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        workshop.clear()
-        raise OutOfMemory("a map of this size", detail=str(error)) from error
+            return _roomy(request, context)
     except torch.AcceleratorError as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory("a map of this size", detail=str(error)) from error
         # What is on the device can no longer be reached, nor given back.
         raise DeviceLost(detail=str(error)) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemory("a map of this size", detail=str(error)) from error
+
+
+def _roomy(request: Annotate, context: JobContext) -> AnnotateResult:
+    """The job; where memory is short, once more after everything that only saves time has been let go."""
+    try:
+        return _run(request, context, Workshop.of(context))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+    context.progress("annotate", 0, 1, note="Memory is short: letting other models go")
+    for holder in context.holders():
+        holder.clear()
+    return _run(request, context, Workshop.of(context))
 
 
 def _run(request: Annotate, context: JobContext, workshop: Workshop) -> AnnotateResult:
