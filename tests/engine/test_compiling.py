@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 from torch._dynamo.utils import counters
 
-from sfumato.engine import compiling
+from sfumato.engine import compiling, guidance
 from sfumato.engine.compiling import check_compiler, compiled
 from sfumato.protocol.errors import Invalid
+from tests.engine.conftest import Bench
 from tests.engine.patches.bare import assert_bare, noise, state_of
 
 CPU = torch.device("cpu")
@@ -67,3 +70,24 @@ def test_without_a_compiler_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(compiling, "_has_compiler", lambda: False)
     with pytest.raises(Invalid, match=r"needs a C\+\+ compiler"):
         check_compiler(CPU)
+
+
+@pytest.mark.slow
+@pytest.mark.rule("E113")
+def test_a_job_compiles_what_nothing_stands_in(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[torch.nn.Module] = []
+
+    @contextmanager
+    def watched(unet: torch.nn.Module) -> Iterator[None]:
+        entered.append(unet)
+        yield
+
+    # the translation itself is proved above; here it is asked where one is made
+    monkeypatch.setattr(guidance, "compiled", watched)
+    bench.run(width=64, height=64)
+    assert not entered
+    for fields in ({"pag_scale": 2.0}, {"tiling": "x"}, {"token_merging": 0.5}, {"attention": "split"}, {"freeu_b1": 1.2}):
+        bench.run(width=64, height=64, compile=True, **fields)
+        assert not entered, fields
+    bench.run(width=64, height=64, compile=True, hr_scale=2, hr_steps=2)
+    assert len(entered) == 2

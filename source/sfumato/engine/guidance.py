@@ -12,13 +12,14 @@ perturbations, limits and rescaling. A pass that takes over in mid-run (a refine
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from sfumato.engine.attachments import Attachment, Moment
+from sfumato.engine.compiling import compiled
 from sfumato.engine.conditioning import Conditioning
 from sfumato.engine.denoiser import Network, NetworkInputs, Row, UNetNetwork
 from sfumato.engine.family import Model
@@ -48,19 +49,23 @@ def guiding(
     inputs: NetworkInputs | None = None,
     planned: int | None = None,
     attachments: Sequence[Attachment] = (),
+    compiles: bool = False,
 ) -> Iterator[GuidedDenoiser]:
     """The denoiser of one pass; the network carries the patches it needs while inside, and is itself again afterwards. Raises `Invalid`.
 
     Args:
         planned: calls of the pass, of which the settings name shares; None = the script's, which from a picture counts calls that are not run.
         attachments: what acts while the network is evaluated.
+        compiles: run the network's blocks compiled, where nothing stands in them.
     """
     changes_picture = model.variant == "pix2pix"
     if changes_picture and settings.image_guidance != 1 and any(len(image.positive) > 1 for state in script.states for image in state.images):
         raise Invalid([Problem("prompt", "AND cannot be used with image guidance: set image guidance to 1, or write the prompt without AND.")])
     network = UNetNetwork(model, inputs, attachments)
     freeu = FreeUSettings(settings.freeu_b1, settings.freeu_b2, settings.freeu_s1, settings.freeu_s2)
-    with network.patched([name for name, _ in settings.perturbations], freeu, script.turns_values):
+    is_bare = not attachments and not settings.perturbations and freeu.is_off and not script.turns_values and model.workplace.is_settled
+    translated = compiled(model.unet) if compiles and is_bare else nullcontext()
+    with translated, network.patched([name for name, _ in settings.perturbations], freeu, script.turns_values):
         yield GuidedDenoiser(network, script, settings, settings.image_guidance if changes_picture else 1.0, planned)
 
 

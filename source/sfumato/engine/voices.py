@@ -165,7 +165,10 @@ class Voices:
         inputs, script = NetworkInputs(told_of(self._request, *part.size), extra), self._scripts[part.key]
         with self._tell.timed("networks"):
             networks = self._networks.of(part.model).bring(script.networks)
-        return guiding(part.model, script, part.settings, inputs, planned, [*attachments, *networks])
+        request = self._request
+        # What else stands in the network's layers would not be seen by what was compiled before.
+        compiles = request.compile and request.tiling == "none" and request.attention in ("auto", "sdpa")
+        return guiding(part.model, script, part.settings, inputs, planned, [*attachments, *networks], compiles)
 
     def _write(self, part: _Part, report: Report) -> Script:
         device, factor = part.model.device.torch, part.model.latent.factor

@@ -25,6 +25,7 @@ from sfumato.engine.batch import Batch, Scene
 from sfumato.engine.beside import check_variant
 from sfumato.engine.catalog import CATEGORIES, find_components, find_model
 from sfumato.engine.checkpoint import open_checkpoint
+from sfumato.engine.compiling import check_compiler, keep_in
 from sfumato.engine.control.files import Base
 from sfumato.engine.control.kept import ControlModels
 from sfumato.engine.control.units import JobControl
@@ -120,6 +121,9 @@ class _Job:
         request, tell = self.request, self.tell
         places = self.context.places
         kernel = kernel_for(request.attention, torch.device(devices.kind()))
+        if request.compile:
+            check_compiler(torch.device(devices.kind()))
+            keep_in(places.data)
         library = self.context.shared(WordFiles).library(places.data, places.models)
         texts = JobTexts(request, library)
         styles = [style.name for style in read_styles(style_files(places.data))] if request.styles else []

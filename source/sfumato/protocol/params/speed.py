@@ -33,3 +33,10 @@ DeepCacheEnd = Annotated[
     Field(ge=0, le=1, title="DeepCache end", description="Share of the pass after which nothing is reused."),
     Ui("speed", step=0.05, slider=(0, 1), advanced=True, label="DeepCache end", needs=("deepcache",)),
 ]
+Compile = Annotated[
+    bool,
+    Field(
+        title="Compile", description="Translate the network: minutes once for each size, then faster; not beside controls, tiling or shortcuts."
+    ),
+    Ui("speed", advanced=True),
+]

@@ -186,6 +186,7 @@ class Generate(Request):
     negative_aesthetic: params.model.NegativeAesthetic = 2.5
     zero_empty_negative: params.model.ZeroEmptyNegative = True
 
+    compile: params.speed.Compile = False
     token_merging: params.speed.TokenMerging = 0.0
     hypertile: params.speed.HyperTileSide = 0
     deepcache: params.speed.DeepCacheInterval = 0
