@@ -34,6 +34,13 @@ DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 # Of what a picture says, shown even if it is the default.
 _ALWAYS_SHOWN = ("prompt", "steps", "sampler", "guidance", "seed")
 OBJECT_HELP = " May be given several times; a value with a comma stands in quotation marks, or the whole is JSON."
+# What `models` lists -> list of the catalog, and the folder of the models folders where files of its kind are put.
+_KINDS = {
+    "checkpoints": ("models", "checkpoints"),
+    "loras": ("loras", "loras"),
+    "hypernetworks": ("hypernetworks", "hypernetworks"),
+    "embeddings": ("embeddings", "embeddings"),
+}
 _MODEL_FIELDS = ("model", "vae", "refiner", "hr_model")
 
 
@@ -120,6 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     upscale.set_defaults(run=_upscale)
 
     models = commands.add_parser("models", help="list the models that were found", description="List the models that were found.")
+    models.add_argument("--kind", choices=tuple(_KINDS), default="checkpoints", help="what to list (default checkpoints)")
     models.add_argument("--json", action="store_true", help="print JSON")
     models.set_defaults(run=_models)
 
@@ -217,18 +225,21 @@ def _upscale(options: argparse.Namespace, places: Places) -> int:
 def _models(options: argparse.Namespace, places: Places) -> int:
     from sfumato.terminal import fetch_catalog  # as above
 
-    found = fetch_catalog(places)["choices"].get("models", [])
+    choice, folder = _KINDS[options.kind]
+    found = fetch_catalog(places)["choices"].get(choice, [])
     if options.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return DONE
     if not found:
         folders = " or ".join(str(path) for path in places.models)
-        print(f"No models found. Put .safetensors files or diffusers folders into checkpoints/ in {folders}.", file=sys.stderr)
+        files = ".safetensors files or diffusers folders" if choice == "models" else ".safetensors files"
+        print(f"No {choice} found. Put {files} into {folder}/ in {folders}.", file=sys.stderr)
     # The name is what --model takes; several files may share a title.
     width = max((len(model["value"]) for model in found), default=0)
     for model in found:
         title = f"  {model['label']}" if model["label"] != model["value"] else ""
-        known = f"{model['family']}  {model['width']}x{model['height']}{title}" if model["family"] else "not looked at yet"
+        size = f"  {model['width']}x{model['height']}" if "width" in model else f"  {model['kind']}"
+        known = f"{model['family']}{size}{title}" if model["family"] else model.get("kind") or "not looked at yet"
         if model.get("preset"):
             known += f"  (--preset {model['preset']['name']})"
         state = model["reason"] or known

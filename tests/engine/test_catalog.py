@@ -8,12 +8,16 @@ from pathlib import Path
 
 import bson
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from sfumato.engine.catalog import describe, find_components, find_model
 from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import SCHEDULES
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import ModelNotFound
+from tests.support.hypernetwork_files import hypernetwork_modules, write_hypernetwork
+from tests.support.network_files import write_network
 from tests.support.tiny_models import TinyFiles, write_component
 
 
@@ -104,3 +108,34 @@ def test_a_file_nobody_foresaw_is_listed_and_the_others_stay(tmp_path: Path, sin
     assert rows["good"]["state"] == "ready"
     assert rows["odd"]["state"] == "unusable"
     assert rows["odd"]["reason"]
+
+
+@pytest.mark.rule("R142", "R58")
+def test_R142_networks_are_listed_with_their_kind_and_the_family_they_are_for(tmp_path: Path, tiny_files: TinyFiles) -> None:
+    models = tmp_path / "models"
+    sd1, sdxl = {"ss_base_model_version": "sd_v1"}, {"ss_base_model_version": "sdxl_base_v1-0"}
+    write_network(tiny_files.modules("sd1"), models / "loras" / "moss.safetensors", "loha", metadata=sd1)
+    write_network(tiny_files.modules("sdxl"), models / "Lora" / "deep" / "moss.safetensors", ends=("to_q",), metadata=sdxl)
+    write_network(tiny_files.modules("sd1"), models / "LyCORIS" / "ash.safetensors", "oft", metadata=sd1)
+    write_hypernetwork(hypernetwork_modules((768,)), models / "hypernetworks" / "ink.safetensors")
+    (models / "embeddings").mkdir()
+    save_file({"emb_params": torch.zeros(3, 768)}, models / "embeddings" / "word.safetensors")
+    save_file({"clip_l": torch.zeros(2, 768), "clip_g": torch.zeros(2, 1280)}, models / "embeddings" / "wide.safetensors")
+    (models / "loras" / "old.pt").write_bytes(b"\x80\x02}q\x00.")
+    shutil.copy(models / "embeddings" / "word.safetensors", models / "loras" / "stray.safetensors")
+    places = Places(tmp_path, tmp_path / "outputs", (models,))
+    for _ in range(2):  # the second time from what was kept
+        choices = describe(places)["choices"]
+        loras = {row["value"]: row for row in choices["loras"]}
+        assert {name: (row["kind"], row["family"]) for name, row in loras.items() if row["state"] == "ready"} == {
+            "moss": ("LoHa", "Stable Diffusion 1"),
+            "deep/moss": ("LoRA", "Stable Diffusion XL"),
+            "ash": ("OFT", "Stable Diffusion 1"),
+        }
+        assert "pickle" in loras["old"]["reason"]
+        assert "as a LoRA" in loras["stray"]["reason"]
+        assert [(row["value"], row["family"]) for row in choices["hypernetworks"]] == [("ink", "Stable Diffusion 1")]
+        assert {row["value"]: (row["family"], row["vectors"]) for row in choices["embeddings"]} == {
+            "word": ("Stable Diffusion 1", 3),
+            "wide": ("Stable Diffusion XL", 2),
+        }

@@ -20,12 +20,13 @@ from sfumato.engine.family import variant_of
 from sfumato.engine.findings import Findings
 from sfumato.engine.layouts import original
 from sfumato.engine.model_rows import rows
+from sfumato.engine.networks.rows import embedding_row, hypernetwork_row, lora_row, named, unread_tag_row
 from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
 from sfumato.engine.upscalers.rows import network_row, unread_network_row
 from sfumato.engine.upscaling import UPSCALERS
 from sfumato.jobs.places import Places
-from sfumato.library.models import CONTROL, FACE, TEXT_ENCODER, UPSCALER, VAE, ModelEntry, locate, scan
+from sfumato.library.models import CONTROL, EMBEDDING, FACE, HYPERNETWORK, LORA, TEXT_ENCODER, UPSCALER, VAE, ModelEntry, locate, scan
 from sfumato.library.presets import preset_for
 from sfumato.library.styles import read_styles
 from sfumato.library.words import style_files
@@ -33,6 +34,13 @@ from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelNotFound,
 
 # Request field of a part -> where files of its kind lie.
 CATEGORIES: Mapping[str, str] = {"vae": VAE, "clip": TEXT_ENCODER, "clip_2": TEXT_ENCODER}
+
+# Choice -> where files of its kind lie, and what tells of one.
+_NETWORKS: Mapping[str, tuple[str, Callable[[ModelEntry], dict[str, Any]]]] = {
+    "loras": (LORA, lora_row),
+    "hypernetworks": (HYPERNETWORK, hypernetwork_row),
+    "embeddings": (EMBEDDING, embedding_row),
+}
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +86,18 @@ def describe(places: Places) -> dict[str, Any]:
             "face_detectors": [row for row in faces if row["kind"] == "detector"],
             "preprocessors": [row.to_json() for row in PREPROCESSORS.values()],
             "control_models": rows(scan(places.models, CONTROL), places.data, control_row, unread_control_row, "control_models.json"),
+            **{name: _networks(places, name, category, read) for name, (category, read) in _NETWORKS.items()},
             "styles": [{"value": style.name, "label": style.name} for style in read_styles(style_files(places.data))],
             "devices": [{"value": kind, "label": devices.name_of(kind)}],
         },
         "versions": {"sfumato": __version__, **{name: found for name in _PACKAGES if (found := _version(name))}},
         "device": {"name": devices.name_of(kind), "kind": kind},
     }
+
+
+def _networks(places: Places, name: str, category: str, read: Callable[[ModelEntry], dict[str, Any]]) -> list[dict[str, Any]]:
+    entries = scan(places.models, category)
+    return named(rows(entries, places.data, read, unread_tag_row, f"{name}.json"), entries, places.models, category)
 
 
 def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, Any]:
