@@ -13,8 +13,9 @@ Used so:
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -22,7 +23,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 from sfumato.engine import device as devices
@@ -148,24 +148,52 @@ class SmallTensor(torch.Tensor):
         return _run(func, args, kwargs or {})
 
 
+def _flat(values: Any) -> Iterator[Any]:
+    for each in values:
+        if isinstance(each, list | tuple):
+            yield from _flat(each)
+        else:
+            yield each
+
+
+def _mapped(change: Callable[[Tensor], Any], value: Any) -> Any:
+    """A value with all tensors in it changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)([_mapped(change, each) for each in value])
+    return {name: _mapped(change, each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _inner(tensor: Tensor) -> Tensor:
+    return tensor.inner if isinstance(tensor, SmallTensor) else tensor
+
+
+@cache
+def _is_composite(func: Any) -> bool:
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), torch._C.DispatchKey.CompositeImplicitAutograd)
+
+
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """One operation, on whichever place its tensors are."""
-    if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), torch._C.DispatchKey.CompositeImplicitAutograd):
+    tensors = [each for each in _flat((*args, *kwargs.values())) if isinstance(each, Tensor)]
+    small = [each for each in tensors if isinstance(each, SmallTensor)]
+    asked = kwargs.get("device")
+    if not small and (asked is None or torch.device(asked).type != KIND):
+        return func(*args, **kwargs)
+    if _is_composite(func):
         with _Mode():  # in inference mode these come here whole
             return func.decompose(*args, **kwargs)
-    tensors = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, Tensor)]
-    small = [each for each in tensors if isinstance(each, SmallTensor)]
     name = func.__name__.split(".")[0]
     strangers = [each for each in tensors if not isinstance(each, SmallTensor) and each.dim()]
     if small and strangers and func not in _COPIES and name not in _INDEXING:
         raise RuntimeError(f"Expected all tensors to be on the same device, but {func} found {KIND}:0 and {strangers[0].device}")
-    asked = kwargs.get("device")
     is_small = bool(small) if asked is None else torch.device(asked).type == KIND
     if func is torch.ops.aten.copy_.default:
         is_small = isinstance(args[0], SmallTensor)
     if _current.sizes_only and (small or is_small):
         return _sized(func, name, args, kwargs, is_small, small)
-    inner_args, inner_kwargs = tree_map(lambda each: each.inner if isinstance(each, SmallTensor) else each, (args, kwargs))
+    inner_args, inner_kwargs = _mapped(_inner, args), _mapped(_inner, kwargs)
     if is_small and asked is not None:
         inner_kwargs["device"] = torch.device("cpu")
     inner_kwargs.pop("pin_memory", None)
@@ -174,7 +202,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return args[0]
     if not is_small:
         return made
-    return tree_map(lambda each: _wrapped(each) if isinstance(each, Tensor) else each, made)
+    return _mapped(_wrapped, made)
 
 
 def _sized(func: Any, name: str, args: Any, kwargs: dict[str, Any], is_small: bool, small: list[SmallTensor]) -> Any:
@@ -185,12 +213,12 @@ def _sized(func: Any, name: str, args: Any, kwargs: dict[str, Any], is_small: bo
         return torch.zeros((), dtype=kwargs.get("dtype") or args[0].dtype).expand(args[0].shape)
     if name.endswith("_") and func._schema.is_mutable:
         return args[0]
-    inner_args, inner_kwargs = tree_map(lambda each: _sizes(each) if isinstance(each, Tensor) else each, (args, kwargs))
+    inner_args, inner_kwargs = _mapped(_sizes, args), _mapped(_sizes, kwargs)
     if "device" in inner_kwargs or not small:
         inner_kwargs["device"] = torch.device("meta")
     inner_kwargs.pop("pin_memory", None)
     made = func(*inner_args, **inner_kwargs)
-    return tree_map(lambda each: _wrapped(each) if isinstance(each, Tensor) else each, made) if is_small else made
+    return _mapped(_wrapped, made) if is_small else made
 
 
 def _sizes(tensor: Tensor) -> Tensor:
