@@ -11,6 +11,7 @@ from sfumato.engine.inputs.outpainting import Sides
 from sfumato.engine.originals import sides_of
 from sfumato.protocol.errors import Problem
 from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.specs import continued
 
 Check = Callable[[Generate], Iterable[Problem]]
 
@@ -94,7 +95,7 @@ def _controls(request: Generate) -> Iterator[Problem]:
             yield Problem(f"{path}model", f"{title} needs a model that reads its map; choose one from models/controlnet.")
         if unit.start > unit.end:
             yield Problem(f"{path}start", f"{title} begins behind its end; choose an end of {unit.start:g} or more.")
-        yield from (Problem(problem.path, f"{title}: {problem.sentence}") for problem in preprocessing_problems(unit, path))
+        yield from (Problem(problem.path, f"{title}: {continued(problem.sentence)}") for problem in preprocessing_problems(unit, path))
 
 
 _CHECKS: tuple[Check, ...] = (_without_image, _exclusive, _shortcuts, _controls)

@@ -212,7 +212,7 @@ def _problem(fields: Sequence[ParamSpec], place: tuple[int | str, ...], item: An
     spec = next((spec for spec in fields if place and spec.name == place[0]), None)
     if spec is not None and spec.fields and len(place) > 2:
         sentence = _problem(spec.fields, place[2:], item).sentence
-        return Problem(path, f"{spec.title} {int(place[1]) + 1}: {_continued(sentence)}")
+        return Problem(path, f"{spec.title} {int(place[1]) + 1}: {continued(sentence)}")
     kind = item["type"]
     if kind == "extra_forbidden":
         return Problem(path, f"'{'.'.join(map(str, place))}' is not a parameter of this job.")
@@ -235,6 +235,6 @@ def _problem(fields: Sequence[ParamSpec], place: tuple[int | str, ...], item: An
     return Problem(path, f"{spec.title} must be {_WANTED[spec.kind]}.")
 
 
-def _continued(sentence: str) -> str:
+def continued(sentence: str) -> str:
     """A sentence behind a colon: its first letter small, unless it begins an abbreviation."""
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
