@@ -225,3 +225,19 @@ def test_a_missing_file_is_told_in_the_result_but_not_in_the_picture(bench: Benc
     assert [(warning.code, warning.path) for warning in result.warnings] == [("preview_linear", "preview")]
     assert isinstance(result.warnings[0], JobWarning)
     assert b"preview_linear" not in bench.pictures[0]
+
+
+@pytest.mark.rule("E113")
+def test_finished_pictures_may_be_decoded_by_the_tiny_autoencoder(bench: Bench, tiny: AutoencoderTiny) -> None:
+    # its file is wanted, whatever previews do without it
+    with pytest.raises(ModelNotFound) as caught:
+        bench.run(decoder="tiny")
+    assert caught.value.path == "decoder"
+    file = decoder_alone(tiny, bench.places.models[0] / "vae_approx")
+    try:
+        plain = bench.run(width=64, height=64).images[0]
+        quick = bench.run(width=64, height=64, decoder="tiny").images[0]
+        assert (quick.width, quick.height) == (plain.width, plain.height) == (64, 64)
+        assert "Decoder: tiny" in quick.infotext and "Decoder" not in plain.infotext
+    finally:
+        file.unlink()

@@ -17,7 +17,7 @@ from torch import Tensor
 from sfumato.engine.beside import beside
 from sfumato.engine.blending import Blend, Blended, Differential, Hard, Soft
 from sfumato.engine.control.units import JobControl
-from sfumato.engine.decoding import decode
+from sfumato.engine.decoding import Pixels, decode
 from sfumato.engine.encoding import encode_picture, stretched
 from sfumato.engine.family import Model
 from sfumato.engine.inputs.masks import latent_mask
@@ -40,6 +40,8 @@ from sfumato.protocol.requests.generate import Generate
 _DIFFERENTIAL_PASTE = 8
 
 K = TypeVar("K")
+# A latent (1, C, h, w) -> pixels
+QuickDecode = Callable[[Tensor], Pixels]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Scene:
     tell: Telling
     control: JobControl | None = None
     enlarge: Way | None = None
+    quick: QuickDecode | None = None
 
 
 class Batch:
@@ -80,7 +83,7 @@ class Batch:
             self._paint_first(each)
         if self._scene.plan.second is not None:
             self._paint_second(self._scene.plan.second)
-        return self._finished()
+        return self._finished(self._scene.quick)
 
     # -- passes ------------------------------------------------------------------------------------
 
@@ -230,25 +233,25 @@ class Batch:
 
     # -- what comes out ----------------------------------------------------------------------------
 
-    def _painted(self) -> Iterator[Image.Image]:
-        """The pictures of the last pass at the working size, as they were painted."""
+    def _painted(self, quick: QuickDecode | None = None) -> Iterator[Image.Image]:
+        """The pictures of the last pass at the working size, as they were painted; decoded by `quick` instead of the VAE if it is given."""
         if self._latents is None:
             yield from self._plain
             return
         for latent in self._latents.split(1):
             with self._scene.tell.one("decode"):
-                pixels = decode(self._model, latent)
+                pixels = quick(latent) if quick else decode(self._model, latent)
             yield Image.fromarray(pixels)
 
-    def _finished(self) -> Iterator[Image.Image]:
+    def _finished(self, quick: QuickDecode | None = None) -> Iterator[Image.Image]:
         """The pictures as they are sent: with the colours of the input if wanted, put back where they were cut from."""
         originals = self._scene.originals
         if originals is None:
-            yield from self._painted()
+            yield from self._painted(quick)
         elif self._is_untouched:
             yield from (start.untouched for start in self._starts)
         else:
-            for number, painted in enumerate(self._painted()):
+            for number, painted in enumerate(self._painted(quick)):
                 coloured = originals.coloured(painted, self._first_starts[number]) if self._request.color_correction else painted
                 yield self._starts[number].put_back(coloured, self._paste_mask(self._starts[number], number))
 

@@ -7,7 +7,7 @@ Files lie in the models folder's `vae_approx`, named for the latent they read (`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sfumato.engine.checkpoint import identity_of, weights_of
-from sfumato.engine.decoding import to_pixels
+from sfumato.engine.decoding import Pixels, to_pixels
 from sfumato.engine.layouts.place import Place
 from sfumato.library.models import TINY, scan
 from sfumato.library.safetensors_header import read_header
@@ -36,10 +36,10 @@ _LAYER = re.compile(r"(\d{1,3})\.(.+)")
 _SIDE_LIMIT = 128
 
 
-def find_tiny(folders: Sequence[Path], stem: str) -> Path:
+def find_tiny(folders: Sequence[Path], stem: str, field: str = "preview") -> Path:
     """The decoder's file for latents of this stem: a file, or one in a folder, whose name is the stem or goes on after it with another sign than a letter.
 
-    Raises `ModelNotFound`, or `PickleRefused` where there is only a pickle.
+    Raises `ModelNotFound`, or `PickleRefused` where there is only a pickle; `field` of the request is what they name.
     """
     named = re.compile(rf"{re.escape(stem)}(?![a-z0-9])", re.IGNORECASE)
     found = [entry for entry in scan(folders, TINY) if any(named.match(name) for name in (entry.path.stem, entry.path.parent.name))]
@@ -47,8 +47,8 @@ def find_tiny(folders: Sequence[Path], stem: str) -> Path:
     if usable:
         return usable[0]
     if any(entry.kind == "pickle" for entry in found):
-        raise PickleRefused(found[0].path.name, path="preview")
-    raise ModelNotFound(TINY, f"{stem}_decoder", path="preview")
+        raise PickleRefused(found[0].path.name, path=field)
+    raise ModelNotFound(TINY, f"{stem}_decoder", path=field)
 
 
 def load_tiny(path: Path, device: Device) -> nn.Module:
@@ -112,18 +112,29 @@ class TinyDecoders:
         return self._decoder
 
 
-def tiny_colours(decoder: nn.Module, model: Model, name: str) -> Colours:
-    """Latents -> pictures by the decoder. Raises `ModelIncompatible` where it reads another kind of latent."""
+def tiny_decode(decoder: nn.Module, model: Model, name: str, field: str = "preview") -> Callable[[Tensor], Pixels]:
+    """A latent (1, C, h, w) -> pixels (8h, 8w, 3) by the decoder. Raises `ModelIncompatible` where it reads another kind of latent."""
     first = next(decoder.parameters())
     channels = first.shape[1]
     if channels != model.latent.channels:
-        raise ModelIncompatible(name, f"latents of {channels} channels", f"{model.family.title}, whose latents have {model.latent.channels}", path="preview")
+        raise ModelIncompatible(name, f"latents of {channels} channels", f"{model.family.title}, whose latents have {model.latent.channels}", path=field)
+
+    def decode(latent: Tensor) -> Pixels:
+        with torch.inference_mode():
+            return to_pixels(decoder(latent.to(first.dtype))[0].float().nan_to_num(0.0))
+
+    return decode
+
+
+def tiny_colours(decoder: nn.Module, model: Model, name: str) -> Colours:
+    """Latents -> pictures of a preview's size by the decoder. Raises `ModelIncompatible` where it reads another kind of latent."""
+    decode = tiny_decode(decoder, model, name)
 
     def colours(latents: Tensor) -> list[Image.Image]:
         scale = _SIDE_LIMIT / max(latents.shape[-2:])
         if scale < 1:
             height, width = (max(1, round(side * scale)) for side in latents.shape[-2:])
             latents = functional.interpolate(latents, size=(height, width), mode="area")
-        return [Image.fromarray(to_pixels(decoder(row[None].to(first.dtype))[0].float().nan_to_num(0.0))) for row in latents]
+        return [Image.fromarray(decode(row[None])) for row in latents]
 
     return colours

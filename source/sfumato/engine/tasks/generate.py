@@ -21,7 +21,7 @@ from sfumato.engine.acting import check_acting
 from sfumato.engine.annotators import Workshop
 from sfumato.engine.areas import softened
 from sfumato.engine.attention import KERNELS, attending, kernel_for
-from sfumato.engine.batch import Batch, Scene
+from sfumato.engine.batch import Batch, QuickDecode, Scene
 from sfumato.engine.beside import check_variant
 from sfumato.engine.catalog import CATEGORIES, find_components, find_model
 from sfumato.engine.checkpoint import open_checkpoint
@@ -49,6 +49,7 @@ from sfumato.engine.passes import Methods
 from sfumato.engine.patches.tiling import tiled
 from sfumato.engine.plan import Models, Plan, plan_of
 from sfumato.engine.preview import Previewer, PreviewMemory, Previews, previewer_of
+from sfumato.engine.preview.tiny import find_tiny, tiny_decode
 from sfumato.engine.record import Made, Recorder, Settled, UsedInput, UsedModel, inputs_of_controls
 from sfumato.engine.sampling import DENOISING, deterministic
 from sfumato.engine.script import ImageTexts
@@ -143,13 +144,14 @@ class _Job:
         voices = Voices(request, plan, models, JobTexts(request, library), self.loaded.encodings, soft, tell, networks, self.context.shared(KeptEmbeddings))
         recorder = self._recorder(models, plan, self._inputs(originals, areas), control)
         enlarge = self._enlarger(draft.upscaler)
+        quick = self._quick_decode(models.highres if plan.second else models.first)
         tell.expect(Totals(plan.calls, plan.decodes, _upscales(plan, enlarge), plan.images))
         modules = [module for model in models.all for module in (model.unet, model.vae)] + control.networks
         alike = deterministic(models.first.device.torch, request.deterministic)
         self._stack.callback(self.context.shared(NetworkWeights).rest)
         with self._stack, alike, attending(modules, kernel), tiled(modules, request.tiling):
             for seeds in plan.batches:
-                self._paint(Scene(request, plan, models, originals, voices, tell, control, enlarge), seeds, recorder)
+                self._paint(Scene(request, plan, models, originals, voices, tell, control, enlarge, quick), seeds, recorder)
         return self._result(models.first, plan)
 
     # -- load --------------------------------------------------------------------------------------
@@ -209,8 +211,10 @@ class _Job:
 
     def _let_others_go(self) -> None:
         """What only saves time, and the models that are not this job's."""
+        # What is merged into this job's weights is part of its pictures.
+        own = (self.loaded, self.context.shared(NetworkWeights))
         for holder in self.context.holders():
-            if holder is not self.loaded:
+            if all(holder is not each for each in own):
                 holder.clear()
         self.loaded.let_go(self._read_models)
 
@@ -239,6 +243,13 @@ class _Job:
         with self.tell.timed("load"):
             open_named(networks, self.request, plan, models, texts)
         return networks
+
+    def _quick_decode(self, model: Model) -> QuickDecode | None:
+        """What decodes finished pictures of this model, unless its VAE does."""
+        if self.request.decoder != "tiny":
+            return None
+        path = find_tiny(self.context.places.models, model.family.tiny, "decoder")
+        return tiny_decode(self.context.shared(PreviewMemory).decoders.get(path, model.device), model, path.name, "decoder")
 
     def _previewer(self, model: Model) -> Previewer:
         """One for each VAE of the job, closed with it."""

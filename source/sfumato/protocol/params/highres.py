@@ -25,7 +25,7 @@ HighresHeight = Annotated[
     Ui("highres", step=8, slider=(0, 4096), unit="px", advanced=True, label="Hires resize"),
 ]  # fmt: skip
 HighresUpscaler = Annotated[
-    str, Field(max_length=256, title="Highres upscaler", description="How the picture is enlarged: its pixels, or its latent."),
+    str, Field(max_length=256, title="Highres upscaler", description="What enlarges: a filter of pixels or latents, or a model in the folder upscalers."),
     Ui("highres", choices_from="upscalers", label="Hires upscaler", needs=_ON),
 ]  # fmt: skip
 HighresSteps = Annotated[

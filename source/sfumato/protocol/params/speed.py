@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -39,4 +39,9 @@ Compile = Annotated[
         title="Compile", description="Translate the network: minutes once for each size, then faster; not beside controls, tiling or shortcuts."
     ),
     Ui("speed", advanced=True),
+]
+Decoder = Annotated[
+    Literal["vae", "tiny"],
+    Field(title="Decoder", description="What turns the finished latent into a picture: the VAE, or a tiny autoencoder's file, quicker and a little softer."),
+    Ui("speed", advanced=True, label="Decoder"),
 ]

@@ -16,6 +16,7 @@ GROUPS: Mapping[str, str] = {
     "mask": "Mask",
     "outpaint": "Outpainting",
     "highres": "Highres pass",
+    "tiled": "Tiled painting",
     "upscale": "Upscaling",
     "faces": "Faces",
     "refiner": "Refiner",

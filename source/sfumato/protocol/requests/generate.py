@@ -96,6 +96,10 @@ class Generate(Request):
     hr_negative: params.highres.HighresNegative = ""
     hr_model: params.highres.HighresModel = ""
     hr_only: params.highres.HighresOnly = False
+    tiled: params.tiled.Tiled = "off"
+    tile_size: params.tiled.TileSize = 0
+    tile_overlap: params.tiled.TileOverlap = 64
+    tile_captions: params.tiled.TileCaptions = ()
     refiner: params.model.Refiner = ""
     refiner_switch_at: params.model.RefinerSwitch = 0.8
     refiner_by_steps: params.model.RefinerBySteps = False
@@ -186,6 +190,7 @@ class Generate(Request):
     negative_aesthetic: params.model.NegativeAesthetic = 2.5
     zero_empty_negative: params.model.ZeroEmptyNegative = True
 
+    decoder: params.speed.Decoder = "vae"
     compile: params.speed.Compile = False
     token_merging: params.speed.TokenMerging = 0.0
     hypertile: params.speed.HyperTileSide = 0
