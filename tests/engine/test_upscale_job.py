@@ -137,7 +137,6 @@ def test_cancel_comes_between_tiles_and_leaves_nothing(desk: Desk) -> None:
     assert desk.one(gradient(20, 20), upscaler="4x-tiny").size == (40, 40)
 
 
-@pytest.mark.rule("E112")
 def test_models_are_read_once_and_let_go_when_asked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.one(gradient(20, 20), upscaler="4x-tiny")
     kept = desk.kept.get(KeptImageNetworks)
@@ -269,7 +268,7 @@ def test_what_cannot_be_done_is_one_sentence_about_its_field(desk: Desk, tmp_pat
         (desk.models / "upscalers" / path).unlink()
 
 
-@pytest.mark.rule("E120", "X10")
+@pytest.mark.rule("E120")
 def test_pictures_are_asked_for_and_checked(desk: Desk) -> None:
     for blobs, fields, words in (
         ({}, {}, "Pictures are required"),
@@ -282,7 +281,7 @@ def test_pictures_are_asked_for_and_checked(desk: Desk) -> None:
     assert unreadable.value.path == "images"
 
 
-@pytest.mark.rule("E120", "E111")
+@pytest.mark.rule("E120")
 def test_want_of_memory_is_told_after_all_is_let_go(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.one(gradient(20, 20), upscaler="4x-tiny")
 
@@ -298,7 +297,7 @@ def test_want_of_memory_is_told_after_all_is_let_go(desk: Desk, monkeypatch: pyt
     assert desk.one(gradient(20, 20), upscaler="4x-tiny").size == (40, 40)
 
 
-@pytest.mark.rule("E119", "E111")
+@pytest.mark.rule("E119")
 def test_smaller_tiles_are_told_as_a_note_and_as_a_warning(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from sfumato.engine.upscalers.network import ImageNetwork
 

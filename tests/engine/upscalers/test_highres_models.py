@@ -42,7 +42,6 @@ def test_a_model_enlarges_before_the_highres_pass(studio: Studio, upscaler: Path
     assert np.array_equal(studio.one(hr_width=96, hr_height=96, hr_upscaler="2x-tiny", steps=2), painted)
 
 
-@pytest.mark.rule("E112")
 def test_an_upscaler_is_read_once_and_its_weights_never_change(studio: Studio, upscaler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = studio.kept.get(KeptImageNetworks)
     kept.clear()

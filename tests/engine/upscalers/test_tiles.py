@@ -202,7 +202,7 @@ def test_transparency_is_enlarged_apart() -> None:
     assert enlarger.count((20, 12), (40, 24), True) == 2 * enlarger.count((20, 12), (40, 24))
 
 
-@pytest.mark.rule("E78", "E111")
+@pytest.mark.rule("E78")
 def test_where_memory_does_not_suffice_tiles_halve_and_the_picture_is_the_same() -> None:
     picture, said = texture(300, 200), list[str]()
     free = Enlarger(network_of(Nearest(2), 2))(picture, (600, 400))

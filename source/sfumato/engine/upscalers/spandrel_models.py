@@ -89,7 +89,7 @@ def _spandrel(name: str) -> tuple[Any, Any]:
     registry = spandrel.MAIN_REGISTRY.copy()
     try:
         with lent():
-            from spandrel_extra_arches import EXTRA_REGISTRY
+            from spandrel_extra_arches import EXTRA_REGISTRY  # pyright: ignore[reportMissingImports]  # nobody needs to have it
     except ImportError:
         pass
     else:
