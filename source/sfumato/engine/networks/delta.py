@@ -49,9 +49,9 @@ class Delta(ABC):
             rank: how many of the first ranks count, None for all; kinds without ranks ignore it.
         """
 
-    def added(self, total: Tensor, weight: Tensor, factor: float, rank: int | None = None) -> Tensor:
-        """`total` and `factor` times the change of `weight`, in a new tensor: both float32."""
-        return torch.add(total, self.change(weight, rank), alpha=factor)
+    def added(self, total: Tensor, weight: Tensor, factor: float, rank: int | None = None, into: Tensor | None = None) -> Tensor:
+        """`total` and `factor` times the change of `weight`: both float32; in `into`, which is none of them, or a new tensor."""
+        return torch.add(total, self.change(weight, rank), alpha=factor, out=into)
 
     def adds(self, module: nn.Module, inputs: Tensor, rank: int | None = None) -> Tensor | None:
         """What is added to the layer's output at strength 1, in the inputs' number format, where that costs less than `change`; else None."""

@@ -65,12 +65,12 @@ class LowRank(Delta):
         product = up @ down if mid is None else tucker(exact(mid, weight), up.T, down)
         return (product * self.scale).reshape(weight.shape)
 
-    def added(self, total: Tensor, weight: Tensor, factor: float, rank: int | None = None) -> Tensor:
+    def added(self, total: Tensor, weight: Tensor, factor: float, rank: int | None = None, into: Tensor | None = None) -> Tensor:
         if total.dim() != 2 or self.mid is not None:
-            return super().added(total, weight, factor, rank)
+            return super().added(total, weight, factor, rank, into)
         # One pass over the weight instead of four.
         up, down, _ = self._kept(rank)
-        return torch.addmm(total, exact(up, weight), exact(down, weight), alpha=self.scale * factor)
+        return torch.addmm(total, exact(up, weight), exact(down, weight), alpha=self.scale * factor, out=into)
 
     def adds(self, module: nn.Module, inputs: Tensor, rank: int | None = None) -> Tensor | None:
         up, down, mid = (None if tensor is None else tensor.to(inputs) for tensor in self._kept(rank))

@@ -11,7 +11,8 @@ the originals wait in ordinary memory, until another set is asked for.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
@@ -81,6 +82,7 @@ class PatchedModule:
     def __init__(self, module: nn.Module, turns_bytes: int = TURNS_BYTES) -> None:
         self.merged: Shares = NO_SHARES
         self._module = ref(module)
+        self._layers: dict[str, nn.Module] = {}
         self._turns_bytes = turns_bytes
         # Of what is merged: originals of weights that were written into, or tensors that stand in for weights.
         self._originals: dict[Target, Tensor] = {}
@@ -113,8 +115,10 @@ class PatchedModule:
                     self._merged_tensors = {}
                     self._write(wanted, check)
                 else:
+                    # Those of the set before are written over: memory that was never used is slow to come by.
+                    before = self._merged_tensors
                     self.restore()
-                    self._merged_tensors = self._computed(wanted, check)
+                    self._merged_tensors = self._computed(wanted, check, before)
             except BaseException:
                 self.restore()
                 raise
@@ -179,12 +183,12 @@ class PatchedModule:
 
     def _parameter(self, target: Target) -> nn.Parameter | None:
         """None where the module has no such layer, or its layer no such parameter, or one that sums cannot be rounded to."""
-        module = self._module()
-        try:
-            parameter = None if module is None else getattr(module.get_submodule(target.module), target.parameter, None)
-        except AttributeError:
-            return None
-        return parameter if isinstance(parameter, nn.Parameter) and parameter.dtype in MERGEABLE else None
+        if not self._layers and (module := self._module()) is not None:
+            self._layers = dict(module.named_modules())
+            del self._layers[""]  # which would keep itself alive
+        layer = self._layers.get(target.module)
+        parameter = None if layer is None else layer._parameters.get(target.parameter)
+        return parameter if parameter is not None and parameter.dtype in MERGEABLE else None
 
     def _original(self, target: Target, parameter: nn.Parameter) -> Tensor:
         """A weight as it is without any network."""
@@ -192,17 +196,19 @@ class PatchedModule:
             return self._originals[target]
         return self._own[target][1] if target in self._own else parameter.detach()
 
-    def _computed(self, changes: Changes, check: Check) -> dict[Target, Tensor]:
-        """Changed weights, beside the originals."""
+    def _computed(self, changes: Changes, check: Check, free: Mapping[Target, Tensor] = MappingProxyType({})) -> dict[Target, Tensor]:
+        """Changed weights, beside the originals; `free` are tensors that may be written over."""
         found: dict[Target, Tensor] = {}
         # A tensor made in inference mode could not become a parameter's.
         with torch.inference_mode(False), torch.no_grad():
             for target, own in changes.items():
                 check()
                 if (parameter := self._parameter(target)) is not None:
-                    weight = changed(self._original(target, parameter).to(parameter.device), own)
+                    original, into = self._original(target, parameter).to(parameter.device), free.get(target)
+                    is_fit = into is not None and (into.device, into.dtype, into.stride()) == (original.device, torch.float32, original.stride())
+                    weight = changed(original, own, into if is_fit else None)
                     # Laid out as the layer's own tensor is.
-                    found[target] = weight.to(parameter.dtype) if weight.stride() == parameter.stride() else torch.empty_like(parameter).copy_(weight)
+                    found[target] = weight.to(original.dtype) if weight.stride() == original.stride() else torch.empty_like(original).copy_(weight)
         return found
 
     def _write(self, wanted: Changes, check: Check) -> None:
@@ -239,9 +245,9 @@ class PatchedModule:
             self._laid[target] = tensor
 
 
-def changed(original: Tensor, changes: Iterable[Change]) -> Tensor:
-    """A weight with all changes added, float32, in a new tensor."""
+def changed(original: Tensor, changes: Sequence[Change], into: Tensor | None = None) -> Tensor:
+    """A weight with all changes (at least one) added, float32; in `into`, or a new tensor."""
     total = weight = original.float()
-    for change in changes:
-        total = change.delta.added(total, weight, change.factor, change.rank)
+    for number, change in enumerate(changes, 1):
+        total = change.delta.added(total, weight, change.factor, change.rank, into if number == len(changes) else None)
     return total
