@@ -28,7 +28,7 @@ UNION_TYPES = 8
 def control_net(unet: UNet2DConditionModel, seed: int = 0, picture_channels: int = 3) -> ControlNetModel:
     """A ControlNet for a UNet, near to it, and with outputs strong enough to be seen."""
     torch.manual_seed(seed)
-    config = _config(unet, ControlNetModel) | {"conditioning_channels": picture_channels}
+    config: dict[str, Any] = {**_config(unet, ControlNetModel), "conditioning_channels": picture_channels}
     return _trained(ControlNetModel(**config, conditioning_embedding_out_channels=PICTURE_WIDTHS), unet)
 
 
@@ -86,7 +86,9 @@ def _trained(net: N, unet: UNet2DConditionModel) -> N:
         for name, parameter in net.named_parameters():
             if name in base and base[name].shape == parameter.shape:
                 parameter.copy_(base[name].float() + torch.randn_like(parameter) * 0.02)
-            elif name.startswith(("controlnet_down_blocks", "controlnet_mid_block", "controlnet_cond_embedding.conv_out", "spatial_ch_projs")):
+            elif name.startswith("controlnet_cond_embedding") and parameter.dim() > 1:
+                parameter.normal_(0, 3 * parameter[0].numel() ** -0.5)
+            elif name.startswith(("controlnet_down_blocks", "controlnet_mid_block", "spatial_ch_projs")):
                 parameter.normal_(0, 0.2)
     return net.requires_grad_(False).eval()
 
