@@ -316,6 +316,18 @@ def test_faces_are_mended_after_enlarging_by_their_visibility(desk: Desk) -> Non
     assert np.array_equal(np.asarray(desk.one(picture, scale=1, upscaler="Nearest", face_model="absent", face_visibility=0)).astype(int), plain)
 
 
+@pytest.mark.rule("E120")
+def test_a_face_restorer_is_no_upscaler_and_an_upscaler_no_restorer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"weight": torch.ones(1)}, desk.models / "upscalers" / "gfpgan.safetensors")
+    with pytest.raises(ModelUnsupported, match="GFPGAN, which mends single faces; Sfumato cannot enlarge pictures with it") as caught:
+        desk.run(smooth(60, 60), upscaler="gfpgan")
+    assert caught.value.path == "upscaler"
+    monkeypatch.setattr("sfumato.engine.upscalers.kept.open_network", lambda *_: restorer(rrdb(), "ESRGAN"))
+    with pytest.raises(ModelUnsupported, match="cannot mend faces with it") as caught:
+        desk.run(smooth(60, 60), face_model="codeformer", face_detector="detector")
+    assert caught.value.path == "face_model"
+
+
 @pytest.mark.rule("E119", "E79")
 def test_a_picture_without_faces_is_told(desk: Desk) -> None:
     desk.faces = []  # type: ignore[attr-defined]

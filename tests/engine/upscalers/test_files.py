@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from sfumato.engine.catalog import describe
 from sfumato.engine.device import choose
 from sfumato.engine.faces.retinaface import MobileNet, RetinaFace
 from sfumato.engine.upscalers.reading import open_network
+from sfumato.engine.upscalers.rows import network_row
 from sfumato.engine.upscaling import named_upscaler
 from sfumato.jobs.builtin import REGISTRAR
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import filled
+from sfumato.library.models import UPSCALER, scan
 from sfumato.library.pickles.conversion import convert
 from sfumato.protocol.errors import ModelNotFound
 from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Failed, Finished, Progress, Submit
@@ -69,8 +72,9 @@ def test_the_catalog_lists_upscalers_with_their_scale_and_faces_by_what_they_do(
     assert rows["4x-old"] == ("model", "ESRGAN", 4, "ready")
     assert rows["2x-plus"] == ("model", "Real-ESRGAN", 2, "ready")
     assert rows["2x-compact"] == ("model", "Real-ESRGAN Compact", 2, "ready")
-    # What only opening would tell is offered all the same
+    # What only opening would tell is offered all the same, with the scale of its name
     assert rows["other"] == ("model", "", 0, "ready")
+    assert [_scale_of(name) for name in ("4x-Foo", "SwinIR_x2plus", "003_realSR_X4_GAN", "1xDeNoise", "model512x512", "fix")] == [4, 2, 4, 1, 0, 0]
     assert rows["old"][3] == "unusable"
     assert "sfumato convert" in next(row["reason"] for row in choices["upscalers"] if row["value"] == "old")
     assert {row["value"] for row in choices["upscalers"]} - {row["value"] for row in choices["picture_upscalers"]} == {
@@ -78,6 +82,13 @@ def test_the_catalog_lists_upscalers_with_their_scale_and_faces_by_what_they_do(
     }
     assert [(row["value"], row["architecture"]) for row in choices["face_restorers"]] == [("GFPGANv1.4", "GFPGAN")]
     assert [(row["value"], row["architecture"]) for row in choices["face_detectors"]] == [("detection", "RetinaFace")]
+
+
+def _scale_of(name: str) -> int:
+    """What a row says of a file that only opening would tell of."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write({"strange.weight": torch.ones(1)}, Path(folder) / "upscalers" / f"{name}.safetensors")
+        return network_row(next(entry for entry in scan([Path(folder)], UPSCALER) if entry.path == path))["scale"]
 
 
 @pytest.mark.rule("E77")

@@ -175,7 +175,7 @@ class _Job:
         for field, visibility in restorers:
             with self._path(field):
                 network = self.kept.network(paths[field], self.device, self.context.check)
-            mender = FaceMender(network, detector, self.request.face_fidelity, self.context.check)
+                mender = FaceMender(network, detector, self.request.face_fidelity, self.context.check)
             faces.append(_Face(network.architecture, mender, visibility))
         return faces
 

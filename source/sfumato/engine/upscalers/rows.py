@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sfumato.engine.faces.files import architecture_of
@@ -10,11 +11,14 @@ from sfumato.engine.upscalers.reading import read_shapes
 from sfumato.library.models import ModelEntry
 from sfumato.protocol.errors import SfumatoError
 
+_SCALE = re.compile(r"(?<![0-9A-Za-z])(?:([1-8])x|x([1-8]))(?![0-9])", re.IGNORECASE)
+
 
 def network_row(entry: ModelEntry) -> dict[str, Any]:
     """One file.
 
-    `kind` is "model", or "detector" for what finds faces; `architecture` and `scale` are "" and 0 where only opening the file would tell.
+    `kind` is "model", or "detector" for what finds faces; `architecture` is "" where only opening the file would tell. The `scale` is then the one in its
+    name, as nearly all are named ("4x-UltraSharp", "RealESRGAN_x2plus"), or 0.
     """
     row = unread_network_row(entry)
     if entry.reason:
@@ -26,7 +30,12 @@ def network_row(entry: ModelEntry) -> dict[str, Any]:
     if (face := architecture_of(shapes)) is not None:
         return {**row, "architecture": face.architecture, "kind": "detector" if face.is_detector else "model", "scale": 1}
     found = builtin.recognise(shapes)
-    return {**row, "architecture": found.architecture, "scale": found.scale} if found is not None else row
+    return {**row, "architecture": found.architecture, "scale": found.scale} if found is not None else row | {"scale": _scale_in(entry.name)}
+
+
+def _scale_in(name: str) -> int:
+    found = _SCALE.search(name)
+    return int(found[1] or found[2]) if found else 0
 
 
 def unread_network_row(entry: ModelEntry) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sfumato.engine.upscalers.enlarging import Enlarger
 from sfumato.engine.upscalers.kept import KeptImageNetworks
 from sfumato.engine.upscalers.tiles import Tiling
 from sfumato.engine.upscaling import Upscaler
-from sfumato.protocol.errors import FileTrouble, MissingPackage
+from sfumato.protocol.errors import FileTrouble, MissingPackage, ModelUnsupported
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def way_of(
         field: of the request, which is named where the file is at fault.
         check: called before each tensor that is read; may raise to stop.
         say: told a sentence when tiles get smaller.
+
+    Raises the errors of `open_network`, and `ModelUnsupported` for a network that expects a face.
     """
     if upscaler.pixels is not None:
         enlarge = upscaler.pixels
@@ -70,5 +72,7 @@ def way_of(
     except (FileTrouble, MissingPackage) as error:
         error.path = field
         raise
+    if network.is_face:
+        raise ModelUnsupported(network.name, f"{network.architecture}, which mends single faces", use="enlarge pictures with it", path=field)
     enlarger = Enlarger(network, tiling, say)
     return Way(upscaler.model.stem, upscaler.model, enlarger, enlarger.count)
