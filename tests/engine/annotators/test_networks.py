@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from sfumato.engine.annotators import PREPROCESSORS, Workshop, annotate
+from sfumato.engine.annotators import PREPROCESSORS, Workshop, annotate, find_files
 from sfumato.engine.annotators.networks import hed, joining, line_art, pidinet, pose, straight_lines
 from sfumato.engine.annotators.networks.files import NetworkFile
 from sfumato.engine.annotators.pose.drawing import draw_people
@@ -145,6 +145,9 @@ def test_a_missing_file_is_named_with_its_place_and_a_pickle_is_not_opened(disc:
             continue
         with pytest.raises(ModelNotFound) as caught:
             annotate(ControlUnit(preprocessor=name), png(disc), None, workshop, path="control.0.")
+        with pytest.raises(ModelNotFound, match=r"published in") as early:
+            find_files(ControlUnit(preprocessor=name), workshop, "control.0.")
+        assert (early.value.message, early.value.path) == (caught.value.message, caught.value.path)
         assert row.files[0] in caught.value.message and "models/annotators" in caught.value.message and "published in" in caught.value.message
         assert "://" not in caught.value.message and caught.value.path == "control.0.preprocessor"
     folder.mkdir(parents=True)

@@ -3,8 +3,8 @@
 Start at `annotate`; `table.PREPROCESSORS` has a row for each, `row` says what a row is. Those that are networks have their modules in `networks/`.
 """
 
-from sfumato.engine.annotators.making import Maps, Workshop, annotate, preprocessor_of, problems_of
+from sfumato.engine.annotators.making import Maps, Workshop, annotate, find_files, preprocessor_of, problems_of
 from sfumato.engine.annotators.row import Map, Preprocessor, Setting
 from sfumato.engine.annotators.table import PREPROCESSORS
 
-__all__ = ["PREPROCESSORS", "Map", "Maps", "Preprocessor", "Setting", "Workshop", "annotate", "preprocessor_of", "problems_of"]
+__all__ = ["PREPROCESSORS", "Map", "Maps", "Preprocessor", "Setting", "Workshop", "annotate", "find_files", "preprocessor_of", "problems_of"]

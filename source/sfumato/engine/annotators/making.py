@@ -122,6 +122,12 @@ def problems_of(asked: Asked, path: str = "") -> Iterator[Problem]:
             yield Problem(f"{path}{field}", f"{setting.title} of {row.name} must be between {setting.minimum:g} and {setting.maximum:g}.")
 
 
+def find_files(asked: Asked, workshop: Workshop, path: str = "") -> None:
+    """Look whether the files of a preprocessor are there, before anything is read. Raises `ModelNotFound` and `PickleRefused`, as `annotate`."""
+    if (row := preprocessor_of(asked.preprocessor)) is not None:
+        row.find(replace(workshop.networks, field=f"{path}{FIELD}"), frozenset(part for part in _PARTS if getattr(asked, part)))
+
+
 def annotate(asked: Asked, source: bytes | Image.Image, size: Size | None, workshop: Workshop, mask: Image.Image | None = None, path: str = "") -> Map:
     """The map of a picture.
 

@@ -111,6 +111,7 @@ class Preprocessor:
         parts: it reads which parts of a pose are wanted.
         is_seeded: it draws at random.
         files: what its networks' files are called in models/annotators; none for most.
+        find: looks whether the files are there that it needs for the wanted parts of a pose; raises `ModelNotFound` naming one.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Preprocessor:
     parts: bool = False
     is_seeded: bool = False
     files: tuple[str, ...] = ()
+    find: Callable[[Networks, frozenset[str]], object] = lambda networks, parts: None
 
     def to_json(self) -> dict[str, Any]:
         """As a choice of the catalog; `settings` say what controls it has, and `fields` which further ones of a unit it reads."""

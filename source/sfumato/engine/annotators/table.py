@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -10,9 +10,12 @@ import numpy as np
 
 from sfumato.engine.annotators import edges, surfaces, tones
 from sfumato.engine.annotators.networks import depth, hed, line_art, pidinet, pose, straight_lines
+from sfumato.engine.annotators.networks.files import NetworkFile, Networks
 from sfumato.engine.annotators.pose.drawing import draw_people
 from sfumato.engine.annotators.pose.keypoints import Pose
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Setting
+
+Find = Callable[[Networks, frozenset[str]], object]
 
 NONE = "none"
 _GAMMA = Setting("threshold_a", "Gamma", 1.0, 0.1, 2.0, 0.05)
@@ -30,6 +33,14 @@ def _pose(seen: Seen) -> Map:
 
 def _found_pose(seen: Seen) -> Map:
     return _pose(replace(seen, people=pose.people_of(seen)))
+
+
+def _file(file: NetworkFile) -> Find:
+    return lambda networks, parts: networks.find(file)
+
+
+def _folder(kind: depth.DepthKind) -> Find:
+    return lambda networks, parts: depth.find_folder(networks, kind)
 
 
 _FILTERS = (
@@ -142,13 +153,29 @@ _FOUND_LENGTH = Setting("threshold_b", "Length", 0.1, 0.01, 20, 0.01)
 
 # Those that are networks, by files of their own; what they need is imported with them.
 _NETWORKS = (
-    Preprocessor("softedge_hed", "Soft edge, HED", "Soft outlines of what matters.", hed.soft_edges, kind="softedge", files=(hed.FILE.name,)),
     Preprocessor(
-        "softedge_pidinet", "Soft edge, PiDiNet", "Soft outlines of what matters, thinner.", pidinet.soft_edges, kind="softedge", files=(pidinet.FILE.name,)
+        "softedge_hed", "Soft edge, HED", "Soft outlines of what matters.", hed.soft_edges, kind="softedge", files=(hed.FILE.name,), find=_file(hed.FILE)
     ),
-    Preprocessor("scribble_hed", "Scribble, HED", "Broad strokes along what matters.", hed.scribble, kind="softedge", files=(hed.FILE.name,)),
     Preprocessor(
-        "lineart_realistic", "Line art, realistic", "Lines as a person would draw them.", line_art.line_art, kind="canny", files=(line_art.FILE.name,)
+        "softedge_pidinet",
+        "Soft edge, PiDiNet",
+        "Soft outlines of what matters, thinner.",
+        pidinet.soft_edges,
+        kind="softedge",
+        files=(pidinet.FILE.name,),
+        find=_file(pidinet.FILE),
+    ),
+    Preprocessor(
+        "scribble_hed", "Scribble, HED", "Broad strokes along what matters.", hed.scribble, kind="softedge", files=(hed.FILE.name,), find=_file(hed.FILE)
+    ),
+    Preprocessor(
+        "lineart_realistic",
+        "Line art, realistic",
+        "Lines as a person would draw them.",
+        line_art.line_art,
+        kind="canny",
+        files=(line_art.FILE.name,),
+        find=_file(line_art.FILE),
     ),
     Preprocessor(
         "lineart_coarse",
@@ -157,8 +184,17 @@ _NETWORKS = (
         lambda seen: line_art.line_art(seen, line_art.COARSE_FILE),
         kind="canny",
         files=(line_art.COARSE_FILE.name,),
+        find=_file(line_art.COARSE_FILE),
     ),
-    Preprocessor("lineart_anime", "Line art, anime", "Lines of a coloured drawing.", line_art.anime_line_art, kind="canny", files=(line_art.ANIME_FILE.name,)),
+    Preprocessor(
+        "lineart_anime",
+        "Line art, anime",
+        "Lines of a coloured drawing.",
+        line_art.anime_line_art,
+        kind="canny",
+        files=(line_art.ANIME_FILE.name,),
+        find=_file(line_art.ANIME_FILE),
+    ),
     Preprocessor(
         "mlsd",
         "M-LSD",
@@ -167,6 +203,7 @@ _NETWORKS = (
         (_FOUND_LIKELY, _FOUND_LENGTH),
         kind="canny",
         files=(straight_lines.FILE.name,),
+        find=_file(straight_lines.FILE),
     ),
     Preprocessor(
         "openpose",
@@ -176,6 +213,7 @@ _NETWORKS = (
         kind="pose",
         parts=True,
         files=(pose.BODY_FILE.name, pose.HAND_FILE.name, pose.FACE_FILE.name),
+        find=pose.find_files,
     ),
     Preprocessor(
         "depth_dpt",
@@ -184,6 +222,7 @@ _NETWORKS = (
         lambda seen: surfaces.as_bytes(depth.depth_of(seen, depth.DPT)),
         kind="depth",
         files=(depth.DPT.example,),
+        find=_folder(depth.DPT),
     ),
     Preprocessor(
         "depth_anything",
@@ -192,6 +231,7 @@ _NETWORKS = (
         lambda seen: surfaces.as_bytes(depth.depth_of(seen, depth.DEPTH_ANYTHING)),
         kind="depth",
         files=(depth.DEPTH_ANYTHING.example,),
+        find=_folder(depth.DEPTH_ANYTHING),
     ),
     Preprocessor(
         "normal_dpt",
@@ -201,6 +241,7 @@ _NETWORKS = (
         (Setting("threshold_a", "Background", 0.4, 0, 1, 0.01),),
         kind="normal",
         files=(depth.DPT.example,),
+        find=_folder(depth.DPT),
     ),
 )
 

@@ -3,7 +3,7 @@
     control = JobControl(request, blobs, workshop, context.shared(ControlModels))   # opens masks
     control.find(folders)                                                          # opens headers
     control.check(first, highres)                                                  # before a checkpoint is loaded
-    control.load(models, check)
+    control.load(models, report)
     attachments = control.attachments(plan, model, starts)
 
 What a picture tells a control model is computed once for a size, not once for a batch. The refiner is not steered. Rules: E81 to E83, E75, R10, R97.
@@ -15,13 +15,14 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from sfumato.engine.annotators import Workshop
+from sfumato.engine.annotators import Workshop, find_files
 from sfumato.engine.attachments import Attachment
 from sfumato.engine.checks import has_highres
 from sfumato.engine.control.files import Base, ControlFile, check_fit, folder_names
@@ -35,6 +36,7 @@ from sfumato.engine.inputs.resizing import Size
 from sfumato.engine.originals import Start
 from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models
+from sfumato.engine.tiled.grid import Tile
 from sfumato.library.models import CONTROL, locate
 from sfumato.protocol.errors import FileTrouble, ImageUnreadable, ModelNotFound, ModelUnsupported
 from sfumato.protocol.requests.control import ControlUnit
@@ -71,9 +73,10 @@ class JobControl:
         return [module for loaded in self._loaded.values() for module in loaded.modules]
 
     def find(self, folders: Sequence[Path]) -> None:
-        """Look for the files and read their headers. Raises the errors of `locate` and `open_control`, with the unit's field as path."""
+        """Look for the files, also the preprocessors', and read the models' headers. Raises what `locate` and `open_control` do, with the unit's field."""
         for pictures in self._pictures:
             field = f"{pictures.path}.model"
+            find_files(pictures.unit, self._workshop, f"{pictures.path}.")
             path = _located(folders, pictures.unit.model, field)
             try:
                 file = self._kept.file(path)
@@ -95,13 +98,23 @@ class JobControl:
                 error.path = f"{pictures.path}.model"
                 raise
 
-    def load(self, models: Models, check: Callable[[], None]) -> None:
-        """Bring the control models into memory for each network they steer. Raises `CorruptFile`, and what `check` raises."""
+    def load(self, models: Models, report: Callable[[int, int], None]) -> None:
+        """Bring the control models into memory for each network they steer.
+
+        Args:
+            report: called as `report(done, total)` before each tensor that is read; may raise to stop.
+
+        Raises `CorruptFile`.
+        """
         steered = (models.first, models.highres) if self._has_highres else (models.first,)
+        total = sum(len(file.weights) for file in self._files)
         for number, (pictures, file) in enumerate(zip(self._pictures, self._files, strict=True)):
+            before = sum(len(earlier.weights) for earlier in self._files[:number])
             for model in steered:
+                done = count(before)
                 try:
-                    self._loaded[number, id(model)] = model.workplace.attempt("load", partial(self._kept.load, file, model, check))
+                    load = partial(self._kept.load, file, model, lambda done=done: report(min(next(done), total), total))
+                    self._loaded[number, id(model)] = model.workplace.attempt("load", load)
                 except FileTrouble as error:
                     error.path = f"{pictures.path}.model"
                     raise
@@ -113,6 +126,30 @@ class JobControl:
             starts: what each picture of the batch is painted over; empty where they begin from noise.
         """
         return [self._attachment(number, plan, model, starts) for number in range(len(self._pictures))]
+
+    def tile_attachments(self, plan: Pass, model: Model, starts: Sequence[Start]) -> list[list[Attachment]]:
+        """What steers each tile of a pass's grid; arguments as `attachments`. Maps are made for the whole picture, and cut."""
+        assert plan.grid is not None
+        units = [self._tile_attachments(number, plan, plan.grid.tiles, model, starts) for number in range(len(self._pictures))]
+        return [list(each) for each in zip(*units, strict=True)] if units else [[] for _ in plan.grid.tiles]
+
+    def _tile_attachments(self, number: int, plan: Pass, tiles: Sequence[Tile], model: Model, starts: Sequence[Start]) -> list[Attachment]:
+        pictures, loaded = self._pictures[number], self._loaded[number, id(model)]
+        width, height = (side // model.latent.factor for side in plan.size)
+        distinct: dict[int, Start | None] = {id(start): start for start in starts} or {0: None}
+        order = [id(start) for start in starts] if len(distinct) > 1 else list(distinct)
+        size = (width * loaded.picture_px, height * loaded.picture_px)
+        maps = {key: map_of(pictures, size, start, self._workshop).clamp_min(loaded.lowest) for key, start in distinct.items()}
+        areas = {key: area_of(pictures, (width, height), start) for key, start in distinct.items()}
+        area = None if pictures.area is None else torch.cat([each for key in order if (each := areas[key]) is not None]).to(model.device.torch)
+        made = []
+        for tile in tiles:
+            left, top, right, bottom = tile.box(loaded.picture_px)
+            cut = {key: _features(loaded, whole[..., top:bottom, left:right], model) for key, whole in maps.items()}
+            features = tuple(torch.cat(each) for each in zip(*(cut[key] for key in order), strict=True))
+            steering = Steering.of(pictures.unit, None if area is None else tile.of(area))
+            made.append(loaded.steering(features, steering, Task(pictures.unit, pictures.path, model.workplace)))
+        return made
 
     def _attachment(self, number: int, plan: Pass, model: Model, starts: Sequence[Start]) -> Attachment:
         pictures, loaded = self._pictures[number], self._loaded[number, id(model)]
@@ -136,11 +173,15 @@ class JobControl:
             if picture is None:
                 picture = map_of(pictures, size, start, self._workshop)
             shown = picture.clamp_min(loaded.lowest)
-            self._features[key] = model.workplace.attempt("other", lambda: _read(loaded, shown, model))
+            self._features[key] = _features(loaded, shown, model)
             while len(self._features) > _FEATURES_KEPT:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
+
+
+def _features(loaded: Loaded, picture: Tensor, model: Model) -> tuple[Tensor, ...]:
+    return model.workplace.attempt("other", lambda: _read(loaded, picture, model))
 
 
 def _read(loaded: Loaded, picture: Tensor, model: Model) -> tuple[Tensor, ...]:

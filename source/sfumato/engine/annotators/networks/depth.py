@@ -51,7 +51,7 @@ DEPTH_ANYTHING = DepthKind("DepthAnythingForDepthEstimation", "Depth-Anything-V2
 
 def depth_of(seen: Seen, kind: DepthKind) -> Floats:
     """(H, W) in 0..1, near 1."""
-    path = _find(seen.networks, kind)
+    path = find_folder(seen.networks, kind)
     network = seen.networks.kept.get(path, seen.networks.device, lambda path: _read(path, seen.networks))
     seen.check()
     height, width, _ = seen.pixels.shape
@@ -80,7 +80,7 @@ def _three(values: Any, default: float) -> Tensor:
     return torch.tensor(values if is_sound else [default] * 3).view(1, 3, 1, 1)
 
 
-def _find(networks: Networks, kind: DepthKind) -> Path:
+def find_folder(networks: Networks, kind: DepthKind) -> Path:
     """The first folder of this kind, by name."""
     for path in _folders(networks.folders):
         if kind.architecture in (_json(path / _CONFIG).get("architectures") or ()):

@@ -103,14 +103,19 @@ class Networks:
             PickleRefused: there is only a pickle; it says how to convert it.
             CorruptFile, ModelIncomplete: the file is damaged, or another network's.
         """
+        path = self.find(file)
         try:
-            path = locate(self.folders, file.name, ANNOTATOR, self.field)
             return self.kept.get(path, self.device, lambda path: self._read(path, file))
-        except ModelNotFound:
-            raise ModelNotFound("file", f"{file.name}.safetensors", path=self.field, remedy=file.remedy) from None
         except SfumatoError as error:
             error.path = self.field
             raise
+
+    def find(self, file: NetworkFile) -> Path:
+        """Where a network's file is; it is not opened. Raises `ModelNotFound` and `PickleRefused` as `open`."""
+        try:
+            return locate(self.folders, file.name, ANNOTATOR, self.field)
+        except ModelNotFound:
+            raise ModelNotFound("file", f"{file.name}.safetensors", path=self.field, remedy=file.remedy) from None
 
     def _read(self, path: Path, file: NetworkFile) -> nn.Module:
         with torch.device("meta"):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from sfumato.engine.annotators.networks.files import NetworkFile
+from sfumato.engine.annotators.networks.files import NetworkFile, Networks
 from sfumato.engine.annotators.networks.joining import Found, joined, peaks_of
 from sfumato.engine.annotators.networks.seeing import scaled
 from sfumato.engine.annotators.pose.skeleton import FACE_JOINTS, HAND_JOINTS, Joint, Joints, Person
@@ -128,11 +128,20 @@ HAND_FILE = NetworkFile("hand_pose_model", "OpenPose hand network", _PROJECT, la
 FACE_FILE = NetworkFile("facenet", "OpenPose face network", _PROJECT, lambda: PartNetwork(FACE_JOINTS + 1), lambda name: _renamed(PART_NAMES, name))
 
 
+_FILES = {"body": BODY_FILE, "hands": HAND_FILE, "face": FACE_FILE}
+
+
+def find_files(networks: Networks, parts: frozenset[str]) -> None:
+    """Raises `ModelNotFound` if a file for the wanted parts is not there; bodies are needed for all."""
+    for part, file in _FILES.items():
+        if part in {"body", *parts}:
+            networks.find(file)
+
+
 def people_of(seen: Seen) -> tuple[Person, ...]:
     """The people in a picture; hands and faces as far as they are wanted, whose files must be there then."""
-    body = seen.networks.open(BODY_FILE)
-    hand = seen.networks.open(HAND_FILE) if "hands" in seen.parts else None
-    face = seen.networks.open(FACE_FILE) if "face" in seen.parts else None
+    body, hand, face = (seen.networks.open(file) if part in {"body", *seen.parts} else None for part, file in _FILES.items())
+    assert body is not None, "hands and faces are found by bodies"
     people = []
     for joints in _bodies(seen, body):
         seen.check()
