@@ -164,6 +164,43 @@ def test_a_picture_is_read_once_in_a_job_and_a_file_once_in_a_process(steered: S
     assert dict(steered.kept.get(ControlModels)._held) == held
 
 
+@pytest.mark.rule("E112")
+def test_the_same_job_once_more_reads_no_file_and_makes_no_map(steered: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    units = unit(preprocessor="canny"), unit("t2i"), unit("lora")
+    first = one(steered, *units, steps=1)
+
+    def read(*told: object) -> None:
+        raise AssertionError("read again")
+
+    for place in ("control.kept.Reader", "control.files.read_header", "annotators.making._Making.run"):
+        monkeypatch.setattr(f"sfumato.engine.{place}", read)
+    assert np.array_equal(one(steered, *units, steps=1), first)
+
+
+@pytest.mark.rule("E111")
+def test_where_memory_runs_out_in_a_control_model_the_job_goes_on(steered: Studio) -> None:
+    """The ladder's rung of fewer rows: the same picture, the control model asked again for fewer."""
+    steered.kept.get(ControlModels).clear()
+    expected = paint(steered, unit(), batch_size=2, steps=2)
+    (net,) = {id(held.modules[0]): held.modules[0] for held in steered.kept.get(ControlModels)._held.values()}.values()
+    rows: list[int] = []
+
+    def short(module: torch.nn.Module, given: tuple[Tensor, ...]) -> None:
+        rows.append(len(given[0]))
+        if len(given[0]) > 2:
+            raise torch.OutOfMemoryError("no room")
+
+    hook = net.register_forward_pre_hook(short)
+    try:
+        found = paint(steered, unit(), batch_size=2, steps=2)
+    finally:
+        hook.remove()
+    assert 4 in rows
+    assert 2 in rows
+    for one_, other in zip(found, expected, strict=True):
+        assert float(np.abs(one_.astype(int) - other).max()) <= 1
+
+
 @pytest.mark.rule("E81")
 def test_all_images_of_a_batch_are_steered_as_alone(steered: Studio) -> None:
     together = paint(steered, unit(), batch_size=2)

@@ -180,13 +180,13 @@ class _Job:
                 highres = self._read("hr_model", paths["hr_model"], NO_COMPONENTS, (first,))
             if "refiner" in paths:
                 refiner = self._read("refiner", paths["refiner"], NO_COMPONENTS, (first, highres or first))
-            self.tell.loaded()
         models = Models(first, highres or first, refiner)
         check_acting(request, first, models.all[1:])
         for model in models.all:
             check_variant(model, request)
         with self.tell.timed("load"):
-            control.load(models, self.tell.check)
+            control.load(models, self.tell.loading)
+            self.tell.loaded()
         return models
 
     def _enlarger(self, upscaler: Upscaler | None) -> Way | None:
