@@ -1,6 +1,7 @@
 """All benchmarks in one run: `.venv/bin/python benchmarks/run.py`, or some by name: `benchmarks/run.py engine child window`.
 
-Prints ratios first; bare times are of this machine and this minute.
+Prints ratios first; bare times are of this machine and this minute. Ratios are kept and compared with the last run on the same machine: with `--check` the
+command fails where one is more than 5 % above it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import stored
 from measuring import ROOT, Row, print_table
 
 
@@ -123,15 +125,22 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
 
 
 def main(names: list[str]) -> int:
+    checks, names = "--check" in names, [name for name in names if name != "--check"]
     strangers = [name for name in names if name not in PARTS]
     if strangers:
         print(f"There is no benchmark '{strangers[0]}'; known are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}")
+    print(f"{platform.machine()}, {platform.system()}, {stored.versions()}")
+    here, slower = stored.machine(), []
     for name in names or PARTS:
         print(f"\n{name}")
-        print_table(PARTS[name]())
-    return 0
+        rows = PARTS[name]()
+        print_table(rows)
+        slower += stored.slower(rows, stored.recall(stored.FILE, here))
+        stored.keep(stored.FILE, here, rows)
+    for sentence in slower:
+        print(f"slower than before: {sentence}", file=sys.stderr)
+    return 1 if checks and slower else 0
 
 
 if __name__ == "__main__":
