@@ -107,6 +107,10 @@ class EncodingCache:
             self._bytes -= dropped.nbytes
         return made
 
+    @property
+    def nbytes(self) -> int:
+        return self._bytes
+
     def clear(self) -> None:
         self._held.clear()
         self._bytes = 0

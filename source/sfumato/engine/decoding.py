@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sfumato.engine.family import Model
 from sfumato.engine.offload import weights_below
-from sfumato.engine.vae_tiling import OVERLAP_PX, tiled
+from sfumato.engine.vae_tiling import OVERLAP_PX, common_norms, smaller, tiled
 from sfumato.engine.workplace import Work
 from sfumato.protocol.errors import NumbersInvalid
 
@@ -49,7 +49,8 @@ def decoded(model: Model, latent: Tensor) -> Tensor:
 
     with torch.inference_mode(), model.workplace.using(model.vae, work):
         if tile_px:
-            return tiled(latent, whole, tile_px // factor, OVERLAP_PX // factor, factor, model.workplace.check)
+            with common_norms([model.vae.decoder], lambda: whole(smaller(latent, tile_px // factor))):
+                return tiled(latent, whole, tile_px // factor, OVERLAP_PX // factor, factor, model.workplace.check)
         return whole(latent)
 
 

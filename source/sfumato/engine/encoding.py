@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from sfumato.engine.decoding import in_range
 from sfumato.engine.family import Model
-from sfumato.engine.vae_tiling import OVERLAP_PX, tiled
+from sfumato.engine.vae_tiling import OVERLAP_PX, common_norms, smaller, tiled
 from sfumato.engine.workplace import Work
 
 _STREAM = "sfumato-encode"
@@ -77,7 +77,9 @@ def _encoded(model: Model, pixels: Tensor, tile_px: int) -> tuple[Tensor, Tensor
     with torch.inference_mode(), model.workplace.using(model.vae, work):
         if tile_px:
             height, width = (side // factor * factor for side in pixels.shape[-2:])
-            made = tiled(pixels[..., :height, :width], whole, tile_px, OVERLAP_PX, 1 / factor, model.workplace.check).to(pixels.device)
+            source = pixels[..., :height, :width]
+            with common_norms([model.vae.encoder], lambda: whole(smaller(source, tile_px))):
+                made = tiled(source, whole, tile_px, OVERLAP_PX, 1 / factor, model.workplace.check).to(pixels.device)
         else:
             made = whole(pixels)
     mean, spread = made.chunk(2, dim=1)

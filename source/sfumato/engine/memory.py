@@ -133,7 +133,6 @@ class Loaded:
         self._parts.clear()
         self.encodings.clear()
         self.inputs.clear()
-        self.learned.clear()
         gc.collect()
         for device in devices:
             free_caches(device)

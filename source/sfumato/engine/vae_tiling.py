@@ -1,15 +1,17 @@
 """The VAE tile by tile: memory is that of one tile, neighbours overlap and are blended linearly (E109).
 
-The tiles at the right and lower edges are moved back so that all are equally large. Only where tiles overlap does anything depend on two of them; how bright
-a tile comes out depends a little on what is in it, because group norms average over it, and the blending hides that.
+All tiles are equally large, spread evenly. A group norm averages over all it sees, so a tile by itself would come out brighter or darker than its neighbour:
+what the norms find is learned once, of the whole picture made small, and holds for all tiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 TILE_PX = 512
 SMALL_TILE_PX = 256
@@ -36,6 +38,46 @@ def ramps(begins: list[int], length: int, tile: int) -> Iterator[tuple[int, Tens
             shared = begin + tile - begins[number + 1]
             weights[tile - shared :] *= 1 - (torch.arange(shared) + 0.5) / shared
         yield begin, weights
+
+
+@contextmanager
+def common_norms(networks: Sequence[nn.Module], learn: Callable[[], object]) -> Iterator[None]:
+    """While inside, the group norms of these networks use what they found while `learn` ran, whatever they are given; afterwards they are themselves again."""
+    norms = [module for network in networks for module in network.modules() if isinstance(module, nn.GroupNorm)]
+    found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def remember(norm: nn.GroupNorm, args: tuple[Tensor, ...]) -> None:
+        values = args[0].float().reshape(args[0].shape[0], norm.num_groups, -1)
+        spread, mean = torch.var_mean(values, dim=-1, correction=0)
+        found[norm] = mean, spread
+
+    def use(norm: nn.GroupNorm, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        mean, spread = found[norm]
+        channels = norm.num_channels // norm.num_groups
+        factor = (spread + norm.eps).rsqrt().repeat_interleave(channels, dim=1)
+        shift = -mean.repeat_interleave(channels, dim=1) * factor
+        if norm.affine:
+            factor, shift = factor * norm.weight.float(), shift * norm.weight.float() + norm.bias.float()
+        shape = (-1, norm.num_channels, *(1,) * (output.dim() - 2))
+        # Over what the norm found by itself, so that no more memory is taken.
+        return torch.addcmul(shift.to(output.dtype).view(shape), args[0], factor.to(output.dtype).view(shape), out=output)
+
+    with ExitStack() as stack:
+        for norm in norms:
+            stack.callback(norm.register_forward_pre_hook(remember).remove)  # type: ignore[arg-type]  the modules are group norms
+        learn()
+        stack.close()
+        for norm in norms:
+            if norm in found:
+                stack.callback(norm.register_forward_hook(use).remove)  # type: ignore[arg-type]
+        yield
+
+
+def smaller(source: Tensor, side: int) -> Tensor:
+    """The whole of a picture or latent in one tile, its values those of places spread over it."""
+    scale = side / max(source.shape[-2:])
+    size = [max(1, round(length * scale)) for length in source.shape[-2:]]
+    return functional.interpolate(source, size=size, mode="nearest-exact")
 
 
 def tiled(source: Tensor, work: Callable[[Tensor], Tensor], tile: int, overlap: int, scale: float, check: Callable[[], None]) -> Tensor:

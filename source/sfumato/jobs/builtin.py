@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sfumato.jobs.registry import JobKind, Registry
 from sfumato.protocol.requests.annotate import Annotate, AnnotateResult
+from sfumato.protocol.requests.clear_cache import ClearCache, ClearCacheResult
 from sfumato.protocol.requests.convert import Convert, ConvertResult
 from sfumato.protocol.requests.generate import Generate, GenerateResult
 from sfumato.protocol.requests.upscale import Upscale, UpscaleResult
@@ -16,4 +17,5 @@ def register(registry: Registry) -> None:
     registry.add(JobKind("upscale", "Upscale", Upscale, UpscaleResult, "sfumato.engine.tasks.upscale:run", writes=False))
     registry.add(JobKind("annotate", "Annotate", Annotate, AnnotateResult, "sfumato.engine.tasks.annotate:run", writes=False))
     registry.add(JobKind("convert", "Convert", Convert, ConvertResult, "sfumato.engine.tasks.convert:run"))
+    registry.add(JobKind("clear_cache", "Clear cache", ClearCache, ClearCacheResult, "sfumato.engine.tasks.clear_cache:run", writes=False))
     registry.add_catalog("sfumato.engine.catalog:describe")
