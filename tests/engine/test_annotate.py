@@ -96,7 +96,7 @@ def test_a_second_job_and_a_generate_job_find_the_map_in_memory(bench: Bench, mo
     assert not looked and workshop.maps is bench.kept.get(Maps)
 
 
-@pytest.mark.rule("D71", "D72", "E84")
+@pytest.mark.rule("D72", "E84")
 def test_a_pose_comes_with_its_joints_and_the_png_is_drawn_again(bench: Bench) -> None:
     blobs = {"pose": as_bytes(keypoints())}
     recording, result = bench.run(blobs, image="pose", preprocessor="pose", width=64, height=96)
@@ -136,7 +136,6 @@ def test_one_side_brings_the_other_and_a_mask_hides(bench: Bench) -> None:
     assert reading.own is not None and reading.own["request"]["mask"] == hashlib.sha256(mask).hexdigest()
 
 
-@pytest.mark.rule("D177")
 def test_a_cancel_is_heard_before_and_while_it_looks(bench: Bench) -> None:
     for stage in (0, 1):
         recording = Recording()
@@ -165,7 +164,7 @@ def endpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Endpoin
     made.close()
 
 
-@pytest.mark.rule("E85", "E114")
+@pytest.mark.rule("E85")
 def test_the_job_is_offered_and_answered_on_every_transport(endpoint: Endpoint) -> None:
     client = Listening()
     endpoint.open(client.hear)
@@ -187,7 +186,7 @@ def test_the_job_is_offered_and_answered_on_every_transport(endpoint: Endpoint) 
     assert "models/annotators" in lacking.message and "ControlNetHED.safetensors" in lacking.message
 
 
-@pytest.mark.rule("R66", "D153")
+@pytest.mark.rule("R66")
 def test_a_generate_request_with_controls_comes_back_from_its_record(tmp_path: Path) -> None:
     from sfumato.engine.device import choose
     from sfumato.engine.record import Made, Recorder, Settled, inputs_of_controls

@@ -95,7 +95,7 @@ def test_inpainting_hides_the_mask_or_what_is_transparent_and_needs_one(disc: ND
     assert caught.value.path == "control.2.mask"
 
 
-@pytest.mark.rule("E84", "R12")
+@pytest.mark.rule("E84")
 @pytest.mark.parametrize(
     ("changes", "path", "words"),
     [
@@ -113,7 +113,7 @@ def test_settings_that_cannot_be_are_named(changes: dict[str, object], path: str
         annotate(unit, png(disc), None, workshop)
 
 
-@pytest.mark.rule("E84", "R12")
+@pytest.mark.rule("E84")
 def test_every_setting_of_every_preprocessor_changes_its_map(disc: NDArray[np.uint8], workshop: Workshop) -> None:
     draw = np.random.default_rng(0)
     source = png((disc * 0.8 + draw.integers(0, 60, disc.shape)).clip(0, 255).astype(np.uint8))
@@ -141,7 +141,7 @@ def test_a_damaged_picture_is_said_of_its_control_and_a_cancel_is_heard(disc: ND
     assert workshop.maps.nbytes == 0
 
 
-@pytest.mark.rule("E81", "E119")
+@pytest.mark.rule("E81")
 def test_controls_that_cannot_be_are_refused_before_anything_is_read() -> None:
     request = Generate(
         control=(  # type: ignore[arg-type]  as a client sends it

@@ -106,7 +106,7 @@ def test_networks_say_as_much_as_they_are_asked() -> None:
 # -- files -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("E84", "R11", "R77")
+@pytest.mark.rule("E84", "R11")
 @pytest.mark.parametrize(
     ("name", "file", "prefix"),
     [
@@ -137,7 +137,15 @@ def test_a_network_is_read_from_its_file_once_and_makes_a_map_of_any_size(
     assert kept.nbytes == 0 and workshop.maps.nbytes == 0
 
 
-@pytest.mark.rule("E84", "R100")
+@pytest.mark.slow  # they are large
+@pytest.mark.rule("E84", "R11")
+@pytest.mark.parametrize("name", ["lineart_anime", "lineart_coarse", "openpose"])
+def test_the_large_networks_run_on_the_processor(name: str, disc: NDArray[np.uint8], workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sfumato.engine.annotators.networks.files.Networks.open", lambda self, file: file.build().eval().requires_grad_(False))
+    assert annotate(ControlUnit(preprocessor=name), png(disc), None, workshop).pixels.shape == (60, 80, 3)
+
+
+@pytest.mark.rule("E84")
 def test_a_missing_file_is_named_with_its_place_and_a_pickle_is_not_opened(disc: NDArray[np.uint8], workshop: Workshop) -> None:
     folder = models_of(workshop) / "annotators"
     for name, row in PREPROCESSORS.items():
@@ -326,7 +334,7 @@ def depth_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.rule("E84", "R11", "R77")
+@pytest.mark.rule("E84", "R11")
 @pytest.mark.parametrize("name", ["depth_dpt", "depth_anything", "normal_dpt"])
 def test_depth_is_found_by_a_folder_of_transformers(name: str, depth_folders: Path, disc: NDArray[np.uint8], workshop: Workshop) -> None:
     there = replace(workshop, networks=replace(workshop.networks, folders=(depth_folders,)))

@@ -96,7 +96,6 @@ def test_several_people_of_any_size_and_joints_beyond_the_canvas_are_drawn() -> 
     assert 45 < alone.any(axis=2).sum() < 60  # discs and limbs of no length
 
 
-@pytest.mark.rule("D71")
 def test_a_pose_in_a_png_shares_and_newer_joints_are_read(tmp_path: Any) -> None:
     plain = read_pose(as_bytes(keypoints()))
     info = PngInfo()
@@ -123,7 +122,6 @@ def test_a_pose_comes_back_from_its_json(people: Any) -> None:
     assert read_pose(write_pose(pose).encode()) == pose
 
 
-@pytest.mark.rule("X11")
 @pytest.mark.parametrize(
     ("data", "words"),
     [
