@@ -55,7 +55,8 @@ class ChangingNetworks:
         patched = self._patched = self._weights.of(model.unet)
         try:
             with ExitStack() as stack:
-                self._divide(model)
+                with torch.inference_mode(False), torch.no_grad():
+                    self._divide(model)
                 for layer in {layer: None for added in self._added.values() for layer in added}:
                     stack.callback(layer.register_forward_hook(self._add).remove)
                 yield

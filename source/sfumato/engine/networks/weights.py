@@ -11,7 +11,8 @@ the originals wait in ordinary memory, until another set is asked for.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from sfumato.engine.networks.shares import NO_SHARES, Change, Changes, Shares, changes_of
+from sfumato.engine.offload import put
 
 if TYPE_CHECKING:
     from sfumato.engine.networks.names import Target
@@ -89,8 +91,8 @@ class PatchedModule:
         self._merged_tensors: dict[Target, Tensor] = {}
         # Of sets that take turns.
         self._turns: OrderedDict[Hashable, dict[Target, Tensor]] = OrderedDict()
-        # The layers' own tensors, of those that have another one now, and that one.
-        self._own: dict[Target, tuple[nn.Parameter, Tensor]] = {}
+        # The layers' own tensors, of those that were given another one, and that one.
+        self._own: dict[Target, Tensor] = {}
         self._laid: dict[Target, Tensor] = {}
         self._is_used = False
 
@@ -106,6 +108,8 @@ class PatchedModule:
             part: of the model that the module is.
             check: called before each tensor; what it raises leaves the module with its own weights.
         """
+        if shares == self.merged and self._is_used and not self._turns:
+            return
         self.rest()
         if shares != self.merged or self._has_moved():
             self.forget_turns()
@@ -142,7 +146,7 @@ class PatchedModule:
         """Give the module its own weights back, bit for bit, and let go of everything kept."""
         self.forget_turns()
         self.rest()
-        with torch.no_grad():
+        with _plainly():
             for target, original in self._originals.items():
                 if (parameter := self._parameter(target)) is not None:
                     parameter.copy_(original)
@@ -194,13 +198,12 @@ class PatchedModule:
         """A weight as it is without any network."""
         if target in self._originals:
             return self._originals[target]
-        return self._own[target][1] if target in self._own else parameter.detach()
+        return self._own[target] if target in self._own else parameter.detach()
 
     def _computed(self, changes: Changes, check: Check, free: Mapping[Target, Tensor] = MappingProxyType({})) -> dict[Target, Tensor]:
         """Changed weights, beside the originals; `free` are tensors that may be written over."""
         found: dict[Target, Tensor] = {}
-        # A tensor made in inference mode could not become a parameter's.
-        with torch.inference_mode(False), torch.no_grad():
+        with _plainly():
             for target, own in changes.items():
                 check()
                 if (parameter := self._parameter(target)) is not None:
@@ -213,7 +216,7 @@ class PatchedModule:
 
     def _write(self, wanted: Changes, check: Check) -> None:
         """Into the layers' own tensors; each original is kept before anything is written over it."""
-        with torch.no_grad():
+        with _plainly():
             for target in [*wanted, *(target for target in self._originals if target not in wanted)]:
                 check()
                 parameter = self._parameter(target)
@@ -228,21 +231,28 @@ class PatchedModule:
     def _lay(self, tensors: dict[Target, Tensor]) -> None:
         """Let layers hold these tensors, and all others their own."""
         for target in [target for target in self._own if target not in tensors]:
-            parameter, own = self._own.pop(target)
+            self._put(target, self._own.pop(target))
             self._laid.pop(target, None)
-            # The module may have been taken elsewhere meanwhile, and what is laid with it.
-            parameter.data = own.to(parameter.device)
         for target, tensor in tensors.items():
-            if self._laid.get(target) is tensor:
+            if self._laid.get(target) is tensor or (parameter := self._parameter(target)) is None:
                 continue
-            if target not in self._own:
-                parameter = self._parameter(target)
-                if parameter is None:
-                    continue
-                self._own[target] = parameter, parameter.data
-            parameter = self._own[target][0]
-            parameter.data = tensor.to(parameter.device)
+            self._own.setdefault(target, parameter.data)
+            self._put(target, tensor)
             self._laid[target] = tensor
+
+    def _put(self, target: Target, tensor: Tensor) -> None:
+        """Wherever the module is by now: it may have been taken elsewhere, and what was laid into it with it."""
+        parameter = self._parameter(target)
+        if parameter is not None:
+            with _plainly():
+                put(self._layers[target.module], target.parameter, tensor.to(parameter.device))
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Without gradients, and not in inference mode, whose tensors could not become a parameter's."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 def changed(original: Tensor, changes: Sequence[Change], into: Tensor | None = None) -> Tensor:
