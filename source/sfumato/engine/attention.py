@@ -138,6 +138,16 @@ def attending(modules: Sequence[nn.Module], kernel: Kernel) -> Iterator[None]:
             place.processor = own
 
 
+def scores_of(attention: Attention) -> Scores:
+    """By which kernel an attention is computed now."""
+    processor = attention.processor
+    return processor.scores if isinstance(processor, _Processor) else _of_torch
+
+
+def _of_torch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+
+
 def _under(backend: SDPBackend | None) -> AbstractContextManager[Any]:
     # Flash attention cannot do everything that is asked of it; torch takes the next of the list there.
     return nullcontext() if backend is None else sdpa_kernel([backend, SDPBackend.MATH] if backend is SDPBackend.FLASH_ATTENTION else [backend])
@@ -147,7 +157,7 @@ class _Processor:
     """The attention of SD's networks, with scores computed by another kernel: projections, heads, output as the modules define them."""
 
     def __init__(self, scores: Scores) -> None:
-        self._scores = scores
+        self.scores = scores
 
     def __call__(
         self,
@@ -169,7 +179,7 @@ class _Processor:
         mask = None
         if attention_mask is not None:
             mask = attn.prepare_attention_mask(attention_mask, context.shape[1], len(context)).view(len(context), attn.heads, -1, context.shape[1])
-        answered = self._scores(query, key, value, mask).transpose(1, 2).flatten(2).to(query.dtype)
+        answered = self.scores(query, key, value, mask).transpose(1, 2).flatten(2).to(query.dtype)
         answered = attn.to_out[1](attn.to_out[0](answered))
         if len(shape) == 4:
             answered = answered.transpose(1, 2).reshape(shape)

@@ -54,6 +54,9 @@ class KeptTensors:
     def clear(self) -> None:
         self._held.clear()
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._held
+
     def __len__(self) -> int:
         return len(self._held)
 

@@ -129,6 +129,8 @@ def _module_of(unit: ControlUnit) -> str:
     return _POSES.get((unit.body, unit.hands, unit.face), name) if unit.preprocessor == "openpose" else name
 
 
+# Fields of ours, which the extension does not write.
+_OWN = ("guess", "union_type", "body", "hands", "face", "seed", "encoder", "block_weights", "together")
 # In the extension's order; ours at the end.
 _KEYS: Mapping[str, Callable[[_Told], Value]] = {
     "Module": lambda told: _without_signs(_module_of(told.unit)),
@@ -142,7 +144,7 @@ _KEYS: Mapping[str, Callable[[_Told], Value]] = {
     "Guidance End": _plain("end"),
     _PIXEL_PERFECT: lambda told: told.unit.resolution == 0,
     "Control Mode": lambda told: _MODES[told.unit.mode],
-    **{_fields()[name].label: _unusual(name) for name in ("guess", "union_type", "body", "hands", "face", "seed")},
+    **{_fields()[name].label: _unusual(name) for name in _OWN},
 }
 
 
@@ -175,7 +177,7 @@ def _read(said: Said) -> Fields:
     unit |= {name: False for name, is_there in zip(("body", "hands", "face"), parts, strict=True) if not is_there}
     unit |= _choices(pairs)
     own = {spec.label: spec.name for spec in _fields().values()}
-    for label in ("Weight", "Guidance Start", "Guidance End", *(_fields()[name].label for name in ("guess", "union_type", "body", "hands", "face", "seed"))):
+    for label in ("Weight", "Guidance Start", "Guidance End", *(_fields()[name].label for name in _OWN)):
         if label in pairs:
             unit[own[label]] = pairs[label]
     unit |= _settings(pairs, module)

@@ -27,6 +27,7 @@ LORA = "LoRA"
 HYPERNETWORK = "hypernetwork"
 EMBEDDING = "embedding"
 CONTROL = "control model"
+IMAGE_ENCODER = "image encoder"
 ANNOTATOR = "preprocessor's network"
 UPSCALER = "upscaler"
 FACE = "face model"
@@ -40,7 +41,11 @@ FOLDERS = {
     LORA: ("loras", "Lora", "lora", "LoRA", "LyCORIS"),
     HYPERNETWORK: ("hypernetworks", "HN"),
     EMBEDDING: ("embeddings", "TI"),
-    CONTROL: ("controlnet", "ControlNet", "t2i_adapter", "T2IAdapter", "control", "extensions/sd-webui-controlnet/models"),
+    CONTROL: (
+        *("controlnet", "ControlNet", "t2i_adapter", "T2IAdapter", "control", "extensions/sd-webui-controlnet/models"),
+        *("ipadapter", "ip_adapter", "ip-adapter", "IPAdapter"),
+    ),
+    IMAGE_ENCODER: ("clip_vision", "CLIPVision", "clipvision", "image_encoder", "extensions/sd-webui-controlnet/annotator/downloads/clip_vision"),
     ANNOTATOR: ("annotators", "ControlNetPreprocessor"),
     UPSCALER: ("upscalers", "upscale_models", "ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "ScuNET", "DAT", "HAT"),
     FACE: ("faces", "facerestore_models", "facedetection", "GFPGAN", "Codeformer", "CodeFormer", "RestoreFormer"),

@@ -6,7 +6,7 @@ checkpoint's before anything is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,6 +56,11 @@ class Kind(Protocol):
         """Whether it is completed with the checkpoint's own weights."""
         ...
 
+    @property
+    def combines(self) -> bool:
+        """Whether several units of one file can act as one."""
+        ...
+
     def matches(self, keys: Collection[str]) -> bool:
         """Whether a file with these keys is of this kind."""
         ...
@@ -80,8 +85,12 @@ class Kind(Protocol):
         """What of a model's network the loaded one depends on."""
         ...
 
-    def load(self, file: ControlFile, model: Model, reader: Reader) -> Any:
-        """Read it for a model: `kinds.Loaded`. Raises `CorruptFile`."""
+    def beside(self, file: ControlFile, unit: ControlUnit, folders: Sequence[Path], path: str) -> ControlFile | None:
+        """The file it cannot do without, None for most. Raises `ModelNotFound` where there is none, and what opening raises."""
+        ...
+
+    def load(self, file: ControlFile, model: Model, reader: Reader, beside: Any = None) -> Any:
+        """Read it for a model: `kinds.Loaded`. `beside`: the loaded file beside it. Raises `CorruptFile`."""
         ...
 
 
@@ -92,7 +101,6 @@ class ControlFile:
     Attributes:
         name: the file's, for people.
         weights: by our names.
-        marks: all keys of the file, which may hold empty tensors that say what it is.
         config: of the config.json beside it; empty for most.
     """
 
@@ -100,9 +108,7 @@ class ControlFile:
     name: str
     kind: Kind
     weights: Mapping[str, Stored]
-    marks: frozenset[str]
     config: Mapping[str, Any]
-    metadata: Mapping[str, str]
     identity: tuple[tuple[str, int, int], ...]
 
     @property
@@ -119,10 +125,6 @@ class ControlFile:
         """Title of the family it is for, "" if the header does not tell."""
         return self.kind.family(self)
 
-    def shape_of(self, name: str) -> tuple[int, ...] | None:
-        stored = self.weights.get(name)
-        return stored.shape if stored else None
-
 
 def open_control(path: Path, kinds: Collection[Kind]) -> ControlFile:
     """Read a control model's header. Raises `ModelNotFound`, `CorruptFile`, `PickleRefused`; `ModelUnsupported` for a file of another kind."""
@@ -137,9 +139,7 @@ def open_control(path: Path, kinds: Collection[Kind]) -> ControlFile:
         name=display_name(path),
         kind=kind,
         weights=_weights(path, header, kind),
-        marks=frozenset(header.tensors),
         config=config_beside(path),
-        metadata=dict(header.metadata),
         identity=identity_of([path]),
     )
 

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
+from torch import nn
+
 from sfumato.engine.checkpoint import identity_of
 from sfumato.engine.control.files import ControlFile, open_control
 from sfumato.engine.control.kinds import KINDS
@@ -39,20 +41,22 @@ class ControlModels:
         self._files.move_to_end(key)
         return self._files[key]
 
-    def load(self, file: ControlFile, model: Model, check: Callable[[], None]) -> Loaded:
+    def load(self, file: ControlFile, model: Model, check: Callable[[], None], beside: ControlFile | None = None) -> Loaded:
         """A control model ready for a model's network, read if it is not held.
 
         Args:
             check: called before each tensor; may raise to stop, then nothing is held.
+            beside: the file that it needs; it is held by itself, so that several can share it.
 
         Raises `CorruptFile`.
         """
         device = model.device
         base = model.checkpoint.identity if file.kind.needs_base else ()
-        key = (file.identity, base, file.kind.likeness(model), device.dtype, device.torch)
+        needed = None if beside is None else self.load(beside, model, check)
+        key = (file.identity, base, None if beside is None else beside.identity, file.kind.likeness(model), device.dtype, device.torch)
         if key not in self._held:
             with Reader(file.name, check) as reader:
-                made = file.kind.load(file, model, reader)
+                made = file.kind.load(file, model, reader, needed)
             self._held[key] = made
         self._held.move_to_end(key)
         found = self._held[key]
@@ -65,7 +69,8 @@ class ControlModels:
     @property
     def nbytes(self) -> int:
         """What all control models kept take."""
-        return sum(_size(loaded) for loaded in self._held.values())
+        modules = {id(module): module for loaded in self._held.values() for module in loaded.modules}
+        return sum(map(_size, modules.values())) + sum(loaded.kept_bytes for loaded in self._held.values())
 
     def clear(self) -> None:
         """Let everything go."""
@@ -73,5 +78,5 @@ class ControlModels:
         self._files.clear()
 
 
-def _size(loaded: Loaded) -> int:
-    return sum(tensor.nbytes for module in loaded.modules for tensor in (*module.parameters(), *module.buffers()))
+def _size(module: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))

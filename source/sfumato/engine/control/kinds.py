@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sfumato.engine.control import names, shapes
 from sfumato.engine.control.files import ControlFile, Kind, Shape
 from sfumato.engine.control.unions import union_type
+from sfumato.engine.image_prompts.kinds import ImagePromptKind
 from sfumato.engine.layouts.place import Place
 from sfumato.protocol.requests.control import ControlUnit
 
@@ -25,8 +27,19 @@ def _starts(keys: Collection[str], *starts: str) -> bool:
     return any(key.startswith(starts) for key in keys)
 
 
+class _ByMap:
+    """What reads a map at the size of a pass, each unit for itself, and needs no other file."""
+
+    @property
+    def combines(self) -> bool:
+        return False
+
+    def beside(self, file: ControlFile, unit: ControlUnit, folders: Sequence[Path], path: str) -> None:
+        return None
+
+
 @dataclass(frozen=True)
-class ControlNetKind:
+class ControlNetKind(_ByMap):
     """ControlNets in all ways they are stored.
 
     Attributes:
@@ -64,14 +77,14 @@ class ControlNetKind:
 
         return Likeness.of(model.unet)
 
-    def load(self, file: ControlFile, model: Model, reader: Reader) -> Loaded:
+    def load(self, file: ControlFile, model: Model, reader: Reader, beside: Any = None) -> Loaded:
         from sfumato.engine.control.loading import load_control_net
 
         return load_control_net(file, self.storage, model, reader)
 
 
 @dataclass(frozen=True)
-class AdapterKind:
+class AdapterKind(_ByMap):
     """T2I-Adapters."""
 
     title: str
@@ -96,7 +109,7 @@ class AdapterKind:
     def likeness(self, model: Model) -> Hashable:
         return None
 
-    def load(self, file: ControlFile, model: Model, reader: Reader) -> Loaded:
+    def load(self, file: ControlFile, model: Model, reader: Reader, beside: Any = None) -> Loaded:
         from sfumato.engine.control.loading import load_adapter
 
         return load_adapter(file, model, reader)
@@ -106,6 +119,7 @@ _CONTROL_NET_KEYS = (names.CONTROL_PREFIX, f"{names.PICTURE}.", "input_hint_bloc
 
 # The first that matches counts.
 KINDS: tuple[Kind, ...] = (
+    ImagePromptKind(),
     ControlNetKind("Control LoRA", lambda keys: _LOW_RANK in keys, "low rank"),
     ControlNetKind("ControlNet of differences", lambda keys: _DIFFERENCE in keys and _starts(keys, *_CONTROL_NET_KEYS), "difference"),
     ControlNetKind("union ControlNet", lambda keys: any(key.endswith("task_embedding") for key in keys)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,10 +11,12 @@ import torch.nn.functional as nnf
 from diffusers import ControlNetModel, ControlNetUnionModel
 from torch import Tensor, nn
 
+from sfumato.engine.annotators import Workshop
 from sfumato.engine.attachments import Attachment
 from sfumato.engine.checkpoint import Stored
 from sfumato.engine.control.attachments import AdapterSteering, ControlNetSteering
 from sfumato.engine.control.files import ControlFile
+from sfumato.engine.control.maps import UnitPictures, map_of
 from sfumato.engine.control.nets import (
     Likeness,
     build_adapter,
@@ -28,7 +30,9 @@ from sfumato.engine.control.shapes import AdapterShape, ControlNetShape, adapter
 from sfumato.engine.control.steering import Steering
 from sfumato.engine.control.unions import union_type
 from sfumato.engine.family import Model
+from sfumato.engine.inputs.resizing import Size
 from sfumato.engine.offload import HOST
+from sfumato.engine.originals import Start
 from sfumato.engine.reading import Reader
 from sfumato.engine.workplace import Workplace
 from sfumato.protocol.requests.control import ControlUnit
@@ -56,12 +60,37 @@ class Loaded(Protocol):
 
     @property
     def picture_px(self) -> int:
-        """Pixels of its picture for each place of the latents."""
+        """Pixels of its picture for each place of the latents; 0 where it reads the whole picture at a size of its own, whatever part is painted."""
         ...
 
     @property
     def lowest(self) -> float:
         """Of the numbers it reads, the smallest; -1 where masked places are told so."""
+        ...
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of what it remembers beside its modules."""
+        ...
+
+    def size(self, latents: Size) -> Size:
+        """(W, H) of the picture it reads for latents of this size (w, h)."""
+        ...
+
+    def depends_on(self, pictures: UnitPictures, start: Start | None) -> bool:
+        """Whether what it reads shows something of what a pass starts from."""
+        ...
+
+    def shown(self, pictures: UnitPictures, size: Size, start: Start | None, workshop: Workshop) -> Tensor:
+        """The picture it reads, (1, 3, H, W) float32 in `lowest`..1. Raises the errors of `annotate`."""
+        ...
+
+    def recalled(self, shown: Tensor) -> tuple[Tensor, ...] | None:
+        """The features of a picture it has read in an earlier job, if it remembers them."""
+        ...
+
+    def combined(self, each: Sequence[tuple[Tensor, ...]], how: str) -> tuple[Tensor, ...]:
+        """The features of several units as those of one, where its kind `combines`; `how`: "average" or "join"."""
         ...
 
     def features(self, picture: Tensor) -> tuple[Tensor, ...]:
@@ -78,6 +107,29 @@ class Loaded(Protocol):
         ...
 
 
+class ReadsMap:
+    """What reads a map as large as what is painted."""
+
+    picture_px: int
+    lowest: float
+    kept_bytes = 0
+
+    def size(self, latents: Size) -> Size:
+        return latents[0] * self.picture_px, latents[1] * self.picture_px
+
+    def depends_on(self, pictures: UnitPictures, start: Start | None) -> bool:
+        return pictures.depends_on(start)
+
+    def shown(self, pictures: UnitPictures, size: Size, start: Start | None, workshop: Workshop) -> Tensor:
+        return map_of(pictures, size, start, workshop).clamp_min(self.lowest)
+
+    def recalled(self, shown: Tensor) -> None:
+        return None
+
+    def combined(self, each: Sequence[tuple[Tensor, ...]], how: str) -> tuple[Tensor, ...]:
+        raise NotImplementedError("Units that read maps act each for itself.")
+
+
 def _grey(picture: Tensor, channels: int) -> Tensor:
     """The picture with as many channels as are read: three, or its brightness."""
     if channels == 3:
@@ -87,7 +139,7 @@ def _grey(picture: Tensor, channels: int) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedControlNet:
+class LoadedControlNet(ReadsMap):
     """A ControlNet, its picture encoder apart."""
 
     net: ControlNetModel | ControlNetUnionModel
@@ -124,7 +176,7 @@ class LoadedControlNet:
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedAdapter:
+class LoadedAdapter(ReadsMap):
     """A T2I-Adapter."""
 
     net: nn.Module
@@ -161,7 +213,7 @@ def _plain(module: nn.Module, file: ControlFile, base: Mapping[str, Stored], rea
 FILLS: Mapping[str, Fill] = {"whole": _plain, "difference": fill_difference, "low rank": fill_low_rank}
 
 
-def _place(model: Model) -> torch.device:
+def resting_place(model: Model) -> torch.device:
     """Where it is read to: where the model's networks stay, or wait."""
     return model.device.torch if model.workplace.is_settled else HOST
 
@@ -170,7 +222,7 @@ def load_control_net(file: ControlFile, storage: str, model: Model, reader: Read
     """Read one for a model. `storage`: of `FILLS`. Raises `CorruptFile`."""
     shape = control_net_shape(file)
     net = build_control_net(shape, Likeness.of(model.unet))
-    FILLS[storage](net, file, model.checkpoint.parts["unet"], reader, model.device.dtype, _place(model))
+    FILLS[storage](net, file, model.checkpoint.parts["unet"], reader, model.device.dtype, resting_place(model))
     pooled = file.config.get("global_pool_conditions", _POOLED_NAME in file.name.lower())
     return LoadedControlNet(net, split_picture_encoder(net), shape, bool(pooled), file.name)
 
@@ -179,5 +231,5 @@ def load_adapter(file: ControlFile, model: Model, reader: Reader) -> LoadedAdapt
     """Read one for a model. Raises `CorruptFile`."""
     shape = adapter_shape(file)
     net = build_adapter(shape)
-    fill_plain(net, file, reader, model.device.dtype, _place(model))
+    fill_plain(net, file, reader, model.device.dtype, resting_place(model))
     return LoadedAdapter(net, shape)

@@ -199,7 +199,7 @@ def family_of_encoder(file: ControlFile) -> str:
     """Title of the family whose network a ControlNet copies: by the family's own rule; one that reads no text, by its vector."""
     told = encoder(file)
     if context_width(told) is None:
-        return _by_vector(vector_width(told) > 0)
+        return family_by_vector(vector_width(told) > 0)
     try:
         return recognise(told).title
     except ModelUnsupported:
@@ -208,8 +208,8 @@ def family_of_encoder(file: ControlFile) -> str:
 
 def family_of_adapter(file: ControlFile) -> str:
     """By the factor its pictures are made smaller: adapters read neither text nor vector."""
-    return _by_vector(adapter_shape(file).factor == ADAPTER_FACTORS[1])
+    return family_by_vector(adapter_shape(file).factor == ADAPTER_FACTORS[1])
 
 
-def _by_vector(has_vector: bool) -> str:
+def family_by_vector(has_vector: bool) -> str:
     return next((family.title for family in FAMILIES if (family.vector is not None) == has_vector), "")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -28,7 +28,7 @@ from sfumato.engine.checks import has_highres
 from sfumato.engine.control.files import Base, ControlFile, check_fit, folder_names
 from sfumato.engine.control.kept import ControlModels
 from sfumato.engine.control.loading import Loaded, Task
-from sfumato.engine.control.maps import UnitPictures, area_of, map_of
+from sfumato.engine.control.maps import UnitPictures, area_of
 from sfumato.engine.control.steering import Steering
 from sfumato.engine.family import Model
 from sfumato.engine.inputs.opening import open_mask
@@ -59,6 +59,7 @@ class JobControl:
         self._workshop = workshop
         self._kept = models
         self._files: list[ControlFile] = []
+        self._beside: list[ControlFile | None] = []
         self._loaded: dict[tuple[int, int], Loaded] = {}
         self._features: OrderedDict[Hashable, tuple[Tensor, ...]] = OrderedDict()
 
@@ -85,6 +86,7 @@ class JobControl:
                 error.path = field
                 raise
             self._files.append(file)
+            self._beside.append(file.kind.beside(file, pictures.unit, folders, pictures.path))
 
     def check(self, first: Base | None, highres: Base | None) -> None:
         """Refuse what cannot act on the networks of the first or of the highres pass; None is not looked at. Raises `ModelIncompatible` naming both."""
@@ -107,13 +109,14 @@ class JobControl:
         Raises `CorruptFile`.
         """
         steered = (models.first, models.highres) if self._has_highres else (models.first,)
-        total = sum(len(file.weights) for file in self._files)
+        total = sum(len(file.weights) for file in (*self._files, *self._beside) if file)
         for number, (pictures, file) in enumerate(zip(self._pictures, self._files, strict=True)):
             before = sum(len(earlier.weights) for earlier in self._files[:number])
             for model in steered:
                 done = count(before)
                 try:
-                    load = partial(self._kept.load, file, model, lambda done=done: report(min(next(done), total), total))
+                    said = partial(_say, report, done, total)
+                    load = partial(self._kept.load, file, model, said, self._beside[number])
                     self._loaded[number, id(model)] = model.workplace.attempt("load", load)
                 except FileTrouble as error:
                     error.path = f"{pictures.path}.model"
@@ -125,59 +128,84 @@ class JobControl:
         Args:
             starts: what each picture of the batch is painted over; empty where they begin from noise.
         """
-        return [self._attachment(number, plan, model, starts) for number in range(len(self._pictures))]
+        return [self._attachment(group, plan, model, starts) for group in self._groups()]
 
     def tile_attachments(self, plan: Pass, model: Model, starts: Sequence[Start]) -> list[list[Attachment]]:
         """What steers each tile of a pass's grid; arguments as `attachments`. Maps are made for the whole picture, and cut."""
         assert plan.grid is not None
-        units = [self._tile_attachments(number, plan, plan.grid.tiles, model, starts) for number in range(len(self._pictures))]
+        units = [self._tile_attachments(group, plan, plan.grid.tiles, model, starts) for group in self._groups()]
         return [list(each) for each in zip(*units, strict=True)] if units else [[] for _ in plan.grid.tiles]
 
-    def _tile_attachments(self, number: int, plan: Pass, tiles: Sequence[Tile], model: Model, starts: Sequence[Start]) -> list[Attachment]:
-        pictures, loaded = self._pictures[number], self._loaded[number, id(model)]
+    def _tile_attachments(self, group: Sequence[int], plan: Pass, tiles: Sequence[Tile], model: Model, starts: Sequence[Start]) -> list[Attachment]:
+        pictures, loaded = self._pictures[group[0]], self._loaded[group[0], id(model)]
         width, height = (side // model.latent.factor for side in plan.size)
         distinct: dict[int, Start | None] = {id(start): start for start in starts} or {0: None}
         order = [id(start) for start in starts] if len(distinct) > 1 else list(distinct)
-        size = (width * loaded.picture_px, height * loaded.picture_px)
-        maps = {key: map_of(pictures, size, start, self._workshop).clamp_min(loaded.lowest) for key, start in distinct.items()}
+        is_cut, latents = loaded.picture_px > 0, (width, height)
+        maps = {key: loaded.shown(pictures, loaded.size(latents), start, self._workshop) for key, start in distinct.items()} if is_cut else {}
         areas = {key: area_of(pictures, (width, height), start) for key, start in distinct.items()}
         area = None if pictures.area is None else torch.cat([each for key in order if (each := areas[key]) is not None]).to(model.device.torch)
+        features = () if is_cut else self._features_together(group, latents, model, distinct, order)
         made = []
         for tile in tiles:
-            left, top, right, bottom = tile.box(loaded.picture_px)
-            cut = {key: _features(loaded, whole[..., top:bottom, left:right], model) for key, whole in maps.items()}
-            features = tuple(torch.cat(each) for each in zip(*(cut[key] for key in order), strict=True))
+            if is_cut:
+                left, top, right, bottom = tile.box(loaded.picture_px)
+                cut = {key: _features(loaded, whole[..., top:bottom, left:right], model) for key, whole in maps.items()}
+                features = tuple(torch.cat(each) for each in zip(*(cut[key] for key in order), strict=True))
             steering = Steering.of(pictures.unit, None if area is None else tile.of(area))
             made.append(loaded.steering(features, steering, Task(pictures.unit, pictures.path, model.workplace)))
         return made
 
-    def _attachment(self, number: int, plan: Pass, model: Model, starts: Sequence[Start]) -> Attachment:
-        pictures, loaded = self._pictures[number], self._loaded[number, id(model)]
-        factor = model.latent.factor
-        width, height = (side // factor for side in plan.size)
-        distinct = list({id(start): start for start in starts}.values()) or [None]
-        size = (width * loaded.picture_px, height * loaded.picture_px)
-        made = {id(start): self._features_of(number, loaded, size, model, start) for start in distinct}
-        areas = {id(start): area_of(pictures, (width, height), start) for start in distinct}
-        order = [id(start) for start in starts] if len(distinct) > 1 else [id(distinct[0])]
-        features = tuple(torch.cat(each) for each in zip(*(made[key] for key in order), strict=True))
+    def _groups(self) -> list[list[int]]:
+        """The units that act as one, by their numbers; most act alone."""
+        groups: dict[Hashable, list[int]] = {}
+        for number, (pictures, file) in enumerate(zip(self._pictures, self._files, strict=True)):
+            how = pictures.unit.together
+            groups.setdefault((file.path, how) if file.kind.combines and how != "add" else number, []).append(number)
+        return list(groups.values())
+
+    def _attachment(self, group: Sequence[int], plan: Pass, model: Model, starts: Sequence[Start]) -> Attachment:
+        """Of units that act as one, as the first of them says."""
+        pictures, loaded = self._pictures[group[0]], self._loaded[group[0], id(model)]
+        latents = (plan.size[0] // model.latent.factor, plan.size[1] // model.latent.factor)
+        distinct: dict[int, Start | None] = {id(start): start for start in starts} or {0: None}
+        order = [id(start) for start in starts] if len(distinct) > 1 else list(distinct)
+        areas = {key: area_of(pictures, latents, start) for key, start in distinct.items()}
         area = None if pictures.area is None else torch.cat([each for key in order if (each := areas[key]) is not None]).to(model.device.torch)
+        features = self._features_together(group, latents, model, distinct, order)
         return loaded.steering(features, Steering.of(pictures.unit, area), Task(pictures.unit, pictures.path, model.workplace))
+
+    def _features_together(
+        self, group: Sequence[int], latents: Size, model: Model, distinct: Mapping[int, Start | None], order: Sequence[int]
+    ) -> tuple[Tensor, ...]:
+        """What a control model makes of the pictures of units that act as one."""
+        loaded = self._loaded[group[0], id(model)]
+        each = [self._features_over(number, latents, model, distinct, order) for number in group]
+        return each[0] if len(each) == 1 else loaded.combined(each, self._pictures[group[0]].unit.together)
+
+    def _features_over(self, number: int, latents: Size, model: Model, distinct: Mapping[int, Start | None], order: Sequence[int]) -> tuple[Tensor, ...]:
+        """What a control model makes of a unit's maps over each picture of a batch, or over one for all."""
+        loaded = self._loaded[number, id(model)]
+        made = {key: self._features_of(number, loaded, loaded.size(latents), model, start) for key, start in distinct.items()}
+        return tuple(torch.cat(each) for each in zip(*(made[key] for key in order), strict=True))
 
     def _features_of(self, number: int, loaded: Loaded, size: Size, model: Model, start: Start | None) -> tuple[Tensor, ...]:
         """What a control model makes of a unit's map, (1, C, h, w) each."""
         pictures = self._pictures[number]
-        picture = map_of(pictures, size, start, self._workshop) if pictures.depends_on(start) else None
-        key = (number, id(loaded), size, None if picture is None else hashlib.sha256(picture.numpy().tobytes()).digest())
+        shown = loaded.shown(pictures, size, start, self._workshop) if loaded.depends_on(pictures, start) else None
+        key = (number, id(loaded), size, None if shown is None else hashlib.sha256(shown.numpy().tobytes()).digest())
         if key not in self._features:
-            if picture is None:
-                picture = map_of(pictures, size, start, self._workshop)
-            shown = picture.clamp_min(loaded.lowest)
-            self._features[key] = _features(loaded, shown, model)
+            if shown is None:
+                shown = loaded.shown(pictures, size, start, self._workshop)
+            self._features[key] = loaded.recalled(shown) or _features(loaded, shown, model)
             while len(self._features) > _FEATURES_KEPT:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
+
+
+def _say(report: Callable[[int, int], None], done: Iterator[int], total: int) -> None:
+    report(min(next(done), total), total)
 
 
 def _features(loaded: Loaded, picture: Tensor, model: Model) -> tuple[Tensor, ...]:

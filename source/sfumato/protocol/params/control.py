@@ -109,3 +109,25 @@ UnionType = Annotated[
     Field(title="Kind of map", description="What the picture is to a model that understands several kinds; auto goes by the preprocessor."),
     Ui("control", advanced=True, label="Union Control Type"),
 ]
+ImageEncoder = Annotated[
+    str,
+    Field(max_length=512, title="Image encoder", description="File that reads the picture for an IP-Adapter; empty is the first that fits it."),
+    Ui("control", choices_from="image_encoders", advanced=True, label="Image Encoder"),
+]
+BlockWeights = Annotated[
+    str,
+    Field(
+        max_length=512,
+        title="Weights of blocks",
+        description="How much an IP-Adapter counts in each block: numbers for the way down, the middle and the way up, 16 for SD1, 11 for SDXL; empty is 1.",
+    ),
+    Ui("control", advanced=True, label="Block Weights"),
+]
+Together = Annotated[
+    Literal["add", "average", "join"],
+    Field(
+        title="Together",
+        description="How pictures for one IP-Adapter act: each by itself, as their average, or side by side; the first one's weight, span and mask count.",
+    ),
+    Ui("control", advanced=True, label="Together"),
+]

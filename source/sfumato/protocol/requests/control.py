@@ -32,6 +32,9 @@ class ControlUnit(Request):
     face: params.control.PoseFace = True
     seed: params.control.PreprocessorSeed = 0
     union_type: params.control.UnionType = "auto"
+    encoder: params.control.ImageEncoder = ""
+    block_weights: params.control.BlockWeights = ""
+    together: params.control.Together = "add"
 
 
 Controls = Annotated[
