@@ -6,7 +6,9 @@ Everything random belongs to one picture: its noise, its text, the draw of its e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -29,9 +31,13 @@ from sfumato.engine.noise import ImageSeed, NoiseSource
 from sfumato.engine.originals import Originals, Start
 from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models, Plan
+from sfumato.engine.samplers import PairDenoiser
 from sfumato.engine.sampling import begin, sample
 from sfumato.engine.shortcuts import shortcuts_of
 from sfumato.engine.telling import Telling
+from sfumato.engine.tiled.grid import Grid, Tile
+from sfumato.engine.tiled.noise import TileNoise
+from sfumato.engine.tiled.painting import Averaged, Canvas, one_by_one
 from sfumato.engine.upscalers.ways import Way
 from sfumato.engine.voices import Voices
 from sfumato.protocol.requests.generate import Generate
@@ -131,10 +137,13 @@ class Batch:
         with torch.inference_mode():
             if plan.inverted:
                 assert base is not None
-                with scene.voices.inverting(plan, extra) as seek, scene.tell.denoising(self._model, plan.inverted_calls) as watched:
-                    found = invert(watched(seek), base, plan.inverted, request.alternative_sigma)
+                with self._seeking(plan, base, extra) as seek:
+                    found = invert(seek, base, plan.inverted, request.alternative_sigma)
                 first = mixed(found, first, request.alternative_randomness)
             x = begin(plan, first, None if plan.inverted else base)
+            if plan.grid:
+                self._latents = self._in_tiles(plan, plan.grid, x, base, noise, (extra, refiner_extra))
+                return
             steering = scene.control.attachments(plan, self._model, self._starts) if scene.control else []
             told = scene.voices.denoiser(plan, extra, refiner_extra, [*steering, *shortcuts_of(request, self._model)])
             blend = self._blend(plan)
@@ -142,11 +151,50 @@ class Batch:
                 x = sample(plan, watched(Blended(denoise, blend) if blend else denoise), x, noise)
             self._latents = blend.final(x) if blend else x
 
+    @contextmanager
+    def _seeking(self, plan: Pass, base: Tensor, extra: Tensor | None) -> Iterator[PairDenoiser]:
+        """The denoiser by which noise is sought, watched."""
+        voices = self._scene.voices
+        with self._scene.tell.denoising(self._model, plan.inverted_calls) as watched:
+            if plan.grid is None:
+                with voices.inverting(plan, extra) as seek:
+                    yield watched(seek)
+                return
+            canvas = Canvas(base)
+            with voices.inverting_tiles(plan, extra) as of_tile:
+                tiles = enumerate(plan.grid.tiles)
+                yield Averaged(plan.grid, [watched(of_tile(number), partial(canvas.seen, tile)) for number, tile in tiles], canvas)
+
+    def _in_tiles(self, plan: Pass, grid: Grid, x: Tensor, base: Tensor | None, noise: NoiseSource, extras: tuple[Tensor | None, Tensor | None]) -> Tensor:
+        """The latents of a pass that starts from x, tile by tile (E80). `noise` goes on behind what is in x; `extras` are the model's and the refiner's."""
+        scene = self._scene
+        steering = scene.control.tile_attachments(plan, self._model, self._starts) if scene.control else [[] for _ in grid.tiles]
+        blend, canvas = self._blend(plan), Canvas(x if base is None else base)
+        shared = shortcuts_of(self._request, self._model)
+        with scene.voices.tiles(plan, *extras, shared) as of_tile, scene.tell.denoising(self._model, plan.sampled_calls) as watched:
+
+            def denoiser(number: int) -> PairDenoiser:
+                tile = grid.tiles[number]
+                denoise = of_tile(number, steering[number])
+                return watched(Blended(denoise, blend.of(tile)) if blend else denoise, partial(canvas.seen, tile))
+
+            if grid.method == "multidiffusion":
+                x = sample(plan, Averaged(grid, [denoiser(number) for number in range(len(grid.tiles))], canvas), x, noise)
+            else:
+                x = one_by_one(grid, x, canvas, lambda number, own: sample(plan, denoiser(number), own, self._tile_noise(plan, grid.tiles[number])))
+        return blend.final(x) if blend else x
+
     # -- what a pass starts from -------------------------------------------------------------------
 
     def _noise(self, plan: Pass) -> NoiseSource:
         model, seeds = self._model, [seed_of(seed, plan.loop) for seed in self.seeds]
         return NoiseSource(seeds, (model.latent.channels, *self._latent_size(plan.size)), model.device.torch, self._scene.plan.noise)
+
+    def _tile_noise(self, plan: Pass, tile: Tile) -> TileNoise:
+        """What a tile draws while it is painted."""
+        noise = self._noise(plan)
+        noise()  # is in the x it starts from
+        return TileNoise(noise, tile)
 
     def _latent_size(self, size: Size) -> tuple[int, int]:
         """(h, w)."""

@@ -6,7 +6,7 @@ A blend is asked before and after each call of the denoiser and once when the la
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from sfumato.engine.inputs.soft_inpainting import differential_mask, soft_blend, soft_mask
 from sfumato.engine.noise_table import NoiseTable
 from sfumato.engine.samplers import PairDenoiser
+from sfumato.engine.tiled.grid import Tile
 
 
 class Blend(Protocol):
@@ -29,6 +30,10 @@ class Blend(Protocol):
 
     def final(self, x: Tensor) -> Tensor:
         """The finished latent."""
+        ...
+
+    def of(self, tile: Tile) -> Blend:
+        """The same for a part of the latents."""
         ...
 
 
@@ -56,6 +61,9 @@ class Hard:
     def final(self, x: Tensor) -> Tensor:
         return self._laid(x, self.original)
 
+    def of(self, tile: Tile) -> Hard:
+        return replace(self, original=tile.of(self.original), mask=tile.of(self.mask))
+
     def _laid(self, new: Tensor, old: Tensor) -> Tensor:
         return self.mask * new + (1 - self.mask) * old
 
@@ -80,6 +88,9 @@ class Soft:
         # What is new is found from the latent afterwards; a last blend would hide it.
         return x
 
+    def of(self, tile: Tile) -> Soft:
+        return replace(self, original=tile.of(self.original), mask=tile.of(self.mask))
+
 
 @dataclass(frozen=True)
 class Differential:
@@ -100,6 +111,9 @@ class Differential:
 
     def final(self, x: Tensor) -> Tensor:
         return self._laid(x, (self.mask > 0).to(x.dtype))
+
+    def of(self, tile: Tile) -> Differential:
+        return replace(self, original=tile.of(self.original), mask=tile.of(self.mask))
 
     def _laid(self, new: Tensor, mask: Tensor) -> Tensor:
         return mask * new + (1 - mask) * self.original

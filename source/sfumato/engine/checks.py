@@ -10,6 +10,7 @@ from sfumato.engine.closest import unknown
 from sfumato.engine.inputs.outpainting import Sides
 from sfumato.engine.originals import sides_of
 from sfumato.protocol.errors import Problem
+from sfumato.protocol.params.tiled import SMALLEST_PX
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import continued
 
@@ -82,6 +83,16 @@ def _shortcuts(request: Generate) -> Iterator[Problem]:
         yield Problem("hypertile", "Token merging and HyperTile both change self-attention; turn one of them off.")
 
 
+def _tiles(request: Generate) -> Iterator[Problem]:
+    """Painting in tiles that cannot be."""
+    if request.tiled == "off":
+        return
+    if request.tiling != "none":
+        yield Problem("tiled", "Tiles would each join their own edges instead of the picture's; turn tiled painting or seamless tiling off.")
+    if 0 < request.tile_size < SMALLEST_PX:
+        yield Problem("tile_size", f"Tiles must be at least {SMALLEST_PX} px wide; choose that or more, or 0 for the model's own size.")
+
+
 def _controls(request: Generate) -> Iterator[Problem]:
     """Controls that say too little, or what cannot be, each named by its number."""
     for number, unit in enumerate(request.control):
@@ -98,4 +109,4 @@ def _controls(request: Generate) -> Iterator[Problem]:
         yield from (Problem(problem.path, f"{title}: {continued(problem.sentence)}") for problem in preprocessing_problems(unit, path))
 
 
-_CHECKS: tuple[Check, ...] = (_without_image, _exclusive, _shortcuts, _controls)
+_CHECKS: tuple[Check, ...] = (_without_image, _exclusive, _shortcuts, _tiles, _controls)

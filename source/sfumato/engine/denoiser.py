@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -64,8 +65,13 @@ class Told:
     negative: Mapping[SizeName, float] = field(default_factory=dict)
 
 
-def told_of(request: Generate, width: int, height: int) -> Told:
-    """The request's numbers; what it leaves open is the size of the pass, in pixels."""
+def told_of(request: Generate, width: int, height: int, part: tuple[int, int, int, int] | None = None) -> Told:
+    """The request's numbers; what it leaves open is the size of the pass, in pixels.
+
+    Args:
+        part: (left, top, right, bottom) of the pass's picture that the network is shown: cut from there, and so large.
+    """
+    left, top, right, bottom = part or (0, 0, width, height)
 
     def chosen(wanted: int | None, own: int) -> float:
         return float(own if wanted is None else wanted)
@@ -73,10 +79,10 @@ def told_of(request: Generate, width: int, height: int) -> Told:
     numbers: dict[SizeName, float] = {
         "original_height": chosen(request.original_height, height),
         "original_width": chosen(request.original_width, width),
-        "crop_top": float(request.crop_top),
-        "crop_left": float(request.crop_left),
-        "target_height": chosen(request.target_height, height),
-        "target_width": chosen(request.target_width, width),
+        "crop_top": float(request.crop_top + top),
+        "crop_left": float(request.crop_left + left),
+        "target_height": chosen(request.target_height, bottom - top),
+        "target_width": chosen(request.target_width, right - left),
         "aesthetic": request.aesthetic,
     }
     return Told(numbers, {**numbers, "aesthetic": request.negative_aesthetic})
@@ -157,18 +163,24 @@ _CHANNELS: dict[Variant, Callable[[int], int]] = {"base": lambda latent: 0, "inp
 _WRAPPINGS: dict[Prediction, _Wrapping] = {"eps": _from_eps, "v": _from_v}
 
 
+def _fitting_inputs(model: Model, inputs: NetworkInputs | None) -> NetworkInputs:
+    inputs = inputs or NetworkInputs()
+    wanted = _CHANNELS[model.variant](model.latent.channels)
+    given = 0 if inputs.extra is None else inputs.extra.shape[1]
+    if given != wanted:
+        raise ValueError(f"A network of variant '{model.variant}' takes {wanted} more channels beside x, not {given}.")
+    return inputs
+
+
 class UNetNetwork:
     """A diffusers UNet with text cross-attention. `patched` must be entered for attachments and for rows with perturbations or signs."""
 
     def __init__(self, model: Model, inputs: NetworkInputs | None = None, attachments: Sequence[Attachment] = ()) -> None:
         self._unet = model.unet
         self._model = model
-        self._inputs = inputs or NetworkInputs()
+        self._inputs = _fitting_inputs(model, inputs)
         self._attachments = tuple(attachments)
-        wanted = _CHANNELS[model.variant](model.latent.channels)
-        given = 0 if self._inputs.extra is None else self._inputs.extra.shape[1]
-        if given != wanted:
-            raise ValueError(f"A network of variant '{model.variant}' takes {wanted} more channels beside x, not {given}.")
+        self._entered_late: tuple[Attachment, ...] = ()
         self._table = model.table
         self._dtype = model.device.dtype
         self._wrap = _WRAPPINGS[model.prediction]
@@ -191,6 +203,19 @@ class UNetNetwork:
                 yield
             finally:
                 self._perturbing, self._turning, self._freeu = {}, None, None
+
+    def seeing(self, inputs: NetworkInputs, attachments: Sequence[Attachment]) -> UNetNetwork:
+        """The same network under the same patches, shown other inputs, for as long as `patched` lasts.
+
+        Args:
+            attachments: that act beside those of this one, and are entered for each call, so that the model carries one set of them at a time.
+        """
+        other = copy(self)
+        other._inputs = _fitting_inputs(self._model, inputs)
+        other._attachments = (*self._attachments, *attachments)
+        other._entered_late = tuple(attachments)
+        other._smaller = {}
+        return other
 
     def prepare(self, rows: Sequence[Row], batch: int) -> Evaluation:
         """Group rows by the length of their contexts and by their networks, as tensors on the device."""
@@ -260,7 +285,10 @@ class UNetNetwork:
     def __call__(self, x: Tensor, sigma: float, evaluation: Evaluation, moment: Moment = BEGINNING) -> Tensor:
         """x (B, C, h, w) float32 -> the denoised of each row (R, C, h, w) float32. Where memory runs out it begins anew, in less (E111)."""
         act = partial(self._denoised, x, sigma, evaluation, moment)
-        return self._model.workplace.attempt("denoise", act, evaluation.count, evaluation.batch)
+        with ExitStack() as stack:
+            for attachment in self._entered_late:
+                stack.enter_context(attachment.attached(self._model))
+            return self._model.workplace.attempt("denoise", act, evaluation.count, evaluation.batch)
 
     def _denoised(self, x: Tensor, sigma: float, evaluation: Evaluation, moment: Moment) -> Tensor:
         evaluation = self._fitting(evaluation)

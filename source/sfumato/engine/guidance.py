@@ -27,6 +27,7 @@ from sfumato.engine.guidance_rules import RULES, GuidanceSettings, Sides, rescal
 from sfumato.engine.networks.shares import Acting
 from sfumato.engine.patches.freeu import FreeUSettings
 from sfumato.engine.script import ImageState, Script, State, Voice
+from sfumato.engine.tiled.grid import Tile
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.requests.generate import Generate
 
@@ -50,6 +51,7 @@ def guiding(
     planned: int | None = None,
     attachments: Sequence[Attachment] = (),
     compiles: bool = False,
+    others: Sequence[Script] = (),
 ) -> Iterator[GuidedDenoiser]:
     """The denoiser of one pass; the network carries the patches it needs while inside, and is itself again afterwards. Raises `Invalid`.
 
@@ -57,16 +59,39 @@ def guiding(
         planned: calls of the pass, of which the settings name shares; None = the script's, which from a picture counts calls that are not run.
         attachments: what acts while the network is evaluated.
         compiles: run the network's blocks compiled, where nothing stands in them.
+        others: scripts that tiles of the picture have of their own.
     """
     changes_picture = model.variant == "pix2pix"
-    if changes_picture and settings.image_guidance != 1 and any(len(image.positive) > 1 for state in script.states for image in state.images):
+    if (
+        changes_picture
+        and settings.image_guidance != 1
+        and any(len(image.positive) > 1 for each in (script, *others) for state in each.states for image in state.images)
+    ):
         raise Invalid([Problem("prompt", "AND cannot be used with image guidance: set image guidance to 1, or write the prompt without AND.")])
     network = UNetNetwork(model, inputs, attachments)
     freeu = FreeUSettings(settings.freeu_b1, settings.freeu_b2, settings.freeu_s1, settings.freeu_s2)
-    is_bare = not attachments and not settings.perturbations and freeu.is_off and not script.turns_values and model.workplace.is_settled
+    turns_values = any(each.turns_values for each in (script, *others))
+    is_bare = not attachments and not settings.perturbations and freeu.is_off and not turns_values and model.workplace.is_settled
     translated = compiled(model.unet) if compiles and is_bare else nullcontext()
-    with translated, network.patched([name for name, _ in settings.perturbations], freeu, script.turns_values):
+    with translated, network.patched([name for name, _ in settings.perturbations], freeu, turns_values):
         yield GuidedDenoiser(network, script, settings, settings.image_guidance if changes_picture else 1.0, planned)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is told of one tile of the picture.
+
+    Attributes:
+        tile: where it is in the latents.
+        inputs: of the tile.
+        attachments: that act on it alone, made for its size.
+        script: None = the same as all.
+    """
+
+    tile: Tile
+    inputs: NetworkInputs
+    attachments: Sequence[Attachment] = ()
+    script: Script | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +143,20 @@ class GuidedDenoiser:
         network: evaluates the sides.
         image_guidance: of instruct-pix2pix models; at 1 the picture is guidance like any other.
         planned: as for `guiding`.
+        tile: the part of the picture that it denoises; None = all of it.
     """
 
-    def __init__(self, network: Network, script: Script, settings: GuidanceSettings, image_guidance: float = 1.0, planned: int | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        script: Script,
+        settings: GuidanceSettings,
+        image_guidance: float = 1.0,
+        planned: int | None = None,
+        tile: Tile | None = None,
+    ) -> None:
         self.calls = 0
+        self._tile = tile
         self._planned = planned or script.span.calls
         self._network = network
         self._script = script
@@ -131,6 +166,12 @@ class GuidedDenoiser:
         self._perturbations = settings.perturbations
         self._layouts: dict[tuple[State, _Wanted], _Layout] = {}
         self._momentum: Tensor | None = None
+
+    def of(self, part: Part) -> GuidedDenoiser:
+        """A denoiser of a tile, with a count of its own; for as long as this one's patches last."""
+        assert isinstance(self._network, UNetNetwork)
+        network = self._network.seeing(part.inputs, part.attachments)
+        return GuidedDenoiser(network, part.script or self._script, self._settings, self._image_guidance, self._planned, part.tile)
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """x (B, C, h, w) -> D (B, C, h, w)."""
@@ -196,18 +237,20 @@ class GuidedDenoiser:
         if key not in self._layouts:
             if len(self._layouts) == _LAYOUTS_KEPT:
                 self._layouts.pop(next(iter(self._layouts)))
-            self._layouts[key] = _Arrangement(state, wanted, [name for name, _ in self._perturbations], x.device).laid_out(self._network)
+            perturbations = [name for name, _ in self._perturbations]
+            self._layouts[key] = _Arrangement(state, wanted, perturbations, x.device, self._tile).laid_out(self._network)
         return self._layouts[key]
 
 
 class _Arrangement:
     """Collects the rows of a state."""
 
-    def __init__(self, state: State, wanted: _Wanted, perturbations: list[str], device: torch.device) -> None:
+    def __init__(self, state: State, wanted: _Wanted, perturbations: list[str], device: torch.device, tile: Tile | None) -> None:
         self._images = state.images
         self._wanted = wanted
         self._perturbations = perturbations
         self._device = device
+        self._tile = tile
         self._rows: list[Row] = []
 
     def laid_out(self, network: Network) -> _Layout:
@@ -240,10 +283,13 @@ class _Arrangement:
                     slice(start, len(self._rows)),
                     None if len(having) == len(voices) else torch.tensor(having, device=self._device),
                     float(weights[0]) if len(set(weights)) == 1 else torch.tensor(weights, device=self._device)[:, None, None, None],
-                    told[0].mask,  # areas are the request's, the same for all images
+                    self._mask(told[0].mask),  # areas are the request's, the same for all images
                 )
             )
         return tuple(slots)
+
+    def _mask(self, mask: Tensor | None) -> Tensor | None:
+        return mask if mask is None or self._tile is None else self._tile.of(mask)
 
     def _all(self, told: Sequence[tuple[Conditioning | None, Acting]], is_negative: bool = False, perturbation: str = "") -> _Slot:
         start = len(self._rows)

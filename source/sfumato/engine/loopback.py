@@ -33,6 +33,9 @@ def seed_of(seed: ImageSeed, loop: int) -> ImageSeed:
 
 def caption_of(prompt: str, caption: str, loop: int) -> str:
     """The prompt with the caption behind it, from the second loop on."""
-    if not loop or not caption:
-        return prompt
-    return f"{prompt}, {caption}" if prompt else caption
+    return joined(prompt, caption) if loop else prompt
+
+
+def joined(prompt: str, caption: str) -> str:
+    """The prompt with a caption behind it."""
+    return ", ".join(text for text in (prompt, caption) if text)

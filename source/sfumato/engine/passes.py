@@ -12,6 +12,7 @@ from sfumato.engine.inputs.resizing import Size
 from sfumato.engine.samplers import SamplerParameters, SamplerRow
 from sfumato.engine.schedules import Schedule
 from sfumato.engine.steps import Steps
+from sfumato.engine.tiled.grid import Grid
 from sfumato.prompts import PassSpan
 
 
@@ -48,6 +49,7 @@ class Pass:
         scale: of the noise that is added to a picture.
         loop: number of the loop, from 0.
         inverted: find the noise in the picture first, by these falling levels.
+        grid: the tiles in which a picture is painted over; None = as a whole.
     """
 
     kind: Literal["first", "highres"]
@@ -61,6 +63,7 @@ class Pass:
     scale: NoiseScale = NoiseScale()
     loop: int = 0
     inverted: tuple[float, ...] = ()
+    grid: Grid | None = None
 
     @property
     def runs(self) -> bool:
@@ -69,8 +72,17 @@ class Pass:
 
     @property
     def calls(self) -> int:
-        """Evaluations of the guided denoiser; an estimate for samplers that decide it themselves."""
-        return self.steps.calls + self.inverted_calls if self.runs else 0
+        """Evaluations of the guided denoiser, of each tile one; an estimate for samplers that decide it themselves."""
+        return self.sampled_calls + self.inverted_calls if self.runs else 0
+
+    @property
+    def sampled_calls(self) -> int:
+        """Evaluations by the sampler."""
+        return self.steps.calls * self.tiles
+
+    @property
+    def tiles(self) -> int:
+        return len(self.grid.tiles) if self.grid else 1
 
     @property
     def planned(self) -> int:
@@ -80,4 +92,4 @@ class Pass:
     @property
     def inverted_calls(self) -> int:
         """Evaluations while noise is sought."""
-        return max(0, len(self.inverted) - 1)
+        return max(0, len(self.inverted) - 1) * self.tiles

@@ -19,6 +19,7 @@ from sfumato.engine.passes import Methods, NoiseScale, Pass
 from sfumato.engine.samplers import SamplerParameters
 from sfumato.engine.schedules import ScheduleSettings, levels
 from sfumato.engine.steps import Steps, StepSettings, steps_of
+from sfumato.engine.tiled.grid import grid_of
 from sfumato.engine.upscaling import Enlargement, Upscaler, enlargement
 from sfumato.prompts import PassSpan
 from sfumato.protocol.errors import Invalid, ModelIncompatible, Problem
@@ -129,8 +130,8 @@ def plan_of(request: Generate, draft: Draft, models: Models, originals: Original
     strength = _strength(request)
     spans = _spans(request, draft, highres)
     settings = _step_settings(request, model)
-    first = _first_passes(request, draft, model, settings, size, strength, spans)
-    second = _second_pass(request, highres, models.highres, spans) if highres else None
+    first = tuple(_tiled(request, each, model, warnings) for each in _first_passes(request, draft, model, settings, size, strength, spans))
+    second = _tiled(request, _second_pass(request, highres, models.highres, spans), models.highres, warnings) if highres else None
     _check_latents(request, models, draft)
     seeds = draft.seeds
     # A sampler that chooses its own steps would choose them for a whole batch.
@@ -267,6 +268,22 @@ def _second_pass(request: Generate, highres: Highres, model: Model, spans: tuple
         strength=highres.strength,
         scale=NoiseScale(extra=request.extra_noise),
     )
+
+
+def _tiled(request: Generate, plan: Pass, model: Model, warnings: list[JobWarning]) -> Pass:
+    """The pass in tiles, if the request wants that, it paints over a picture, and that is larger than a tile."""
+    if request.tiled == "off" or plan.strength is None or not plan.runs:
+        return plan
+    side = request.tile_size - request.tile_size % _multiple(model)
+    if request.tile_size != side and all(warning.path != "tile_size" for warning in warnings):
+        warnings.append(_rounded("tile_size", f"Tile size {request.tile_size}", side, model))
+    grid = grid_of(request.tiled, plan.size, side or model.native_px, request.tile_overlap, model.latent.factor)
+    if grid is None:
+        return plan
+    if (most := len(request.tile_captions)) > len(grid.tiles):
+        sentence = f"There are {most} tile captions, but only {len(grid.tiles)} tiles; leave some out, or make tiles smaller."
+        raise Invalid([Problem("tile_captions", sentence)])
+    return replace(plan, grid=grid)
 
 
 def _step_settings(request: Generate, model: Model) -> StepSettings:

@@ -39,6 +39,7 @@ from sfumato.protocol.specs import specs
 PENDING = "pending"
 # Fields that name pictures, by blob or checksum.
 _PICTURES = tuple(spec.name for spec in specs(Generate) if spec.widget == "image")
+_LISTS_OF_PROMPTS = ("styles", "tile_captions")
 _PROMPTS = tuple(spec.name for spec in specs(Generate) if spec.max_length == PROMPT_LIMIT)
 # Fields that hold objects, and which of theirs name pictures.
 _PICTURES_OF_OBJECTS = {spec.name: tuple(field.name for field in spec.fields if field.widget == "image") for spec in specs(Generate) if spec.fields}
@@ -251,7 +252,7 @@ class Recorder:
             )
         if self.request.metadata == "prompt_free":
             changes |= {name: hidden(getattr(self.request, name)) for name in _PROMPTS}
-            changes["styles"] = tuple(hidden(name) for name in self.request.styles)
+            changes |= {name: tuple(map(hidden, getattr(self.request, name))) for name in _LISTS_OF_PROMPTS}
         return self.request.model_copy(update=changes)
 
     @cached_property

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from torch import Tensor
 
@@ -53,6 +54,18 @@ class Watched:
         denoised, negative = self._denoise.pair(x, sigma)
         self._told(denoised)
         return denoised, negative
+
+
+class Watching(Protocol):
+    """Makes a denoiser watched."""
+
+    def __call__(self, denoise: PairDenoiser, shown: Callable[[Tensor], Tensor] = ..., /) -> Watched:
+        """`shown`: of a prediction, what is to be seen of it."""
+        ...
+
+
+def _itself(denoised: Tensor) -> Tensor:
+    return denoised
 
 
 class Totals:
@@ -158,7 +171,7 @@ class Telling:
             self._progress(stage, end, total)
 
     @contextmanager
-    def denoising(self, model: Model, calls: int) -> Iterator[Callable[[PairDenoiser], Watched]]:
+    def denoising(self, model: Model, calls: int) -> Iterator[Watching]:
         """A pass of so many calls happens inside; gives what makes denoisers watched."""
         before, total = self._done["denoise"], self._totals["denoise"]
         previewer, rate = self._previewer(model), Rate()
@@ -174,7 +187,7 @@ class Telling:
         with self.timed("denoise"):
             if before == 0:
                 self._progress("denoise", 0, total)
-            yield lambda denoise: Watched(denoise, self.check, told)
+            yield lambda denoise, shown=_itself: Watched(denoise, self.check, lambda denoised: told(shown(denoised)))
             if self._done["denoise"] < before + calls:
                 self._done["denoise"] = before + calls
                 self._progress("denoise", before + calls, total)

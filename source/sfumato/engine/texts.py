@@ -6,9 +6,10 @@ Every picture chooses among {a|b} and __wildcards__ by its own seed, so that ima
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import fields
 
-from sfumato.engine.loopback import caption_of
+from sfumato.engine.loopback import caption_of, joined
 from sfumato.engine.noise import ImageSeed
 from sfumato.engine.passes import Pass
 from sfumato.engine.script import ImageTexts
@@ -52,6 +53,24 @@ class JobTexts:
     def of(self, plan: Pass, seed: ImageSeed, index: int) -> ImageTexts:
         """What picture `index` of the job is told in a pass."""
         return self.highres(seed, index) if plan.kind == "highres" else self.first(seed, index, plan.loop)
+
+    def of_tiles(self, plan: Pass, seed: ImageSeed, index: int) -> tuple[ImageTexts, ...]:
+        """What is told of each tile that has a caption, in their order."""
+        if plan.grid is None or not any(self._request.tile_captions):
+            return ()
+        return tuple(self._captioned(plan, caption).of(plan, seed, index) for caption in self._request.tile_captions)
+
+    def all_of(self, plan: Pass, seed: ImageSeed, index: int) -> tuple[ImageTexts, ...]:
+        """All that is told in a pass."""
+        return (self.of(plan, seed, index), *self.of_tiles(plan, seed, index))
+
+    def _captioned(self, plan: Pass, caption: str) -> JobTexts:
+        """The same with a caption behind the prompts that a pass reads."""
+        other = copy(self)
+        request = self._request
+        names = ("hr_prompt",) if plan.kind == "highres" and request.hr_prompt else ("prompt", "prompt_2") if request.prompt_2 else ("prompt",)
+        other._request = request.model_copy(update={name: joined(getattr(request, name), caption) for name in names})
+        return other
 
     def first(self, seed: ImageSeed, index: int, loop: int = 0) -> ImageTexts:
         request = self._request

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,7 +15,7 @@ from sfumato.engine.conditioning import Conditioner, EncodingCache, TextSettings
 from sfumato.engine.denoiser import NetworkInputs, told_of
 from sfumato.engine.embeddings import KeptEmbeddings
 from sfumato.engine.family import Model
-from sfumato.engine.guidance import GuidedDenoiser, guidance_settings, guiding
+from sfumato.engine.guidance import GuidedDenoiser, Part, guidance_settings, guiding
 from sfumato.engine.guidance_rules import GuidanceSettings
 from sfumato.engine.inputs.resizing import Size
 from sfumato.engine.networks.acting import JobNetworks
@@ -42,6 +42,8 @@ class _Part:
     span: PassSpan
     size: Size
     settings: GuidanceSettings
+    # The number of the tile with a caption that it is for; None for all others.
+    tile: int | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -119,23 +121,33 @@ class Voices:
             refiner_extra: the same for the refiner.
             attachments: what acts while the network of the pass is evaluated; not the refiner.
         """
-        by_role = {part.role: part for part in self._told[plan.kind, plan.loop]}
-        request = self._request
-        with ExitStack() as stack:
-            first = stack.enter_context(self._guiding(by_role["main"], extra, plan.planned, attachments))
-            if "refiner" not in by_role:
-                yield first
-                return
-            second = stack.enter_context(self._guiding(by_role["refiner"], refiner_extra, plan.planned))
-            planned = plan.planned if request.refiner_by_steps else None
-            yield Relay(first, second, by_role["main"].model.table, request.refiner_switch_at, planned)
+        with self._guiding_pass(plan, extra, refiner_extra, attachments) as (first, second):
+            yield first if second is None else self._relay(plan, first, second)
+
+    @contextmanager
+    def tiles(
+        self, plan: Pass, extra: Tensor | None, refiner_extra: Tensor | None = None, attachments: Sequence[Attachment] = ()
+    ) -> Iterator[Callable[[int, Sequence[Attachment]], PairDenoiser]]:
+        """What makes the denoiser of a tile, by its number in the pass's grid and what was attached for it alone; arguments as `denoiser`, of the whole."""
+        with self._guiding_pass(plan, extra, refiner_extra, attachments) as (first, second):
+
+            def of_tile(number: int, own: Sequence[Attachment]) -> PairDenoiser:
+                one = first.of(self._part_of(plan, "main", number, extra, own))
+                return one if second is None else self._relay(plan, one, second.of(self._part_of(plan, "refiner", number, refiner_extra)))
+
+            yield of_tile
 
     @contextmanager
     def inverting(self, plan: Pass, extra: Tensor | None) -> Iterator[PairDenoiser]:
         """The denoiser by which noise is sought."""
-        part = next(part for part in self._told[plan.kind, plan.loop] if part.role == "inverted")
-        with self._guiding(part, extra, part.span.calls) as denoise:
+        with self._guiding_inverted(plan, extra) as denoise:
             yield denoise
+
+    @contextmanager
+    def inverting_tiles(self, plan: Pass, extra: Tensor | None) -> Iterator[Callable[[int], PairDenoiser]]:
+        """What makes the denoiser of a tile by which noise is sought."""
+        with self._guiding_inverted(plan, extra) as denoise:
+            yield lambda number: denoise.of(self._part_of(plan, "inverted", number, extra))
 
     def model_of(self, plan: Pass) -> Model:
         return self._models.highres if plan.kind == "highres" else self._models.first
@@ -151,24 +163,61 @@ class Voices:
         request = self._request
         texts = self.texts(plan, seeds, index)
         settings = guidance_settings(request, plan.guidance)
-        parts = [_Part("main", self.model_of(plan), texts, plan.span, plan.size, settings)]
+        roles = {"main": self.model_of(plan)}
         if self.is_refined(plan):
             assert self._models.refiner is not None
-            parts.append(_Part("refiner", self._models.refiner, texts, plan.span, plan.size, settings))
+            roles["refiner"] = self._models.refiner
+        captioned: Iterable[tuple[ImageTexts, ...]] = zip(*(self._texts.of_tiles(plan, seed, index + number) for number, seed in enumerate(seeds)), strict=True)
+        told: dict[int | None, tuple[ImageTexts, ...]] = {None: texts, **dict(enumerate(captioned))}
+        parts = [_Part(role, model, each, plan.span, plan.size, settings, tile) for tile, each in told.items() for role, model in roles.items()]
         if plan.inverted:
             found = tuple(self._texts.inverted(seed, index + number) for number, seed in enumerate(seeds))
             plain = GuidanceSettings(guidance=request.alternative_guidance, image_guidance=request.image_guidance)
             parts.append(_Part("inverted", self.model_of(plan), found, PassSpan(len(plan.inverted) - 1), plan.size, plain))
         return parts
 
-    def _guiding(self, part: _Part, extra: Tensor | None, planned: int, attachments: Sequence[Attachment] = ()) -> AbstractContextManager[GuidedDenoiser]:
-        inputs, script = NetworkInputs(told_of(self._request, *part.size), extra), self._scripts[part.key]
+    @contextmanager
+    def _guiding_pass(
+        self, plan: Pass, extra: Tensor | None, refiner_extra: Tensor | None, attachments: Sequence[Attachment]
+    ) -> Iterator[tuple[GuidedDenoiser, GuidedDenoiser | None]]:
+        """The denoisers of the pass's model and of its refiner."""
+        with ExitStack() as stack:
+            first = stack.enter_context(self._guiding(self._of_role(plan, "main"), extra, plan.planned, attachments))
+            refining = self._of_role(plan, "refiner")
+            yield first, stack.enter_context(self._guiding(refining, refiner_extra, plan.planned)) if refining else None
+
+    def _guiding_inverted(self, plan: Pass, extra: Tensor | None) -> AbstractContextManager[GuidedDenoiser]:
+        parts = self._of_role(plan, "inverted")
+        return self._guiding(parts, extra, parts[None].span.calls)
+
+    def _relay(self, plan: Pass, first: GuidedDenoiser, second: GuidedDenoiser) -> Relay:
+        request = self._request
+        planned = plan.planned if request.refiner_by_steps else None
+        return Relay(first, second, self.model_of(plan).table, request.refiner_switch_at, planned)
+
+    def _of_role(self, plan: Pass, role: str) -> dict[int | None, _Part]:
+        """By tile."""
+        return {part.tile: part for part in self._told[plan.kind, plan.loop] if part.role == role}
+
+    def _part_of(self, plan: Pass, role: str, number: int, extra: Tensor | None, attachments: Sequence[Attachment] = ()) -> Part:
+        """What is told of a tile."""
+        assert plan.grid is not None
+        tile, parts = plan.grid.tiles[number], self._of_role(plan, role)
+        part = parts.get(number, parts[None])
+        told = told_of(self._request, *plan.size, part=tile.box(part.model.latent.factor))
+        return Part(tile, NetworkInputs(told, None if extra is None else tile.of(extra)), attachments, self._scripts[part.key])
+
+    def _guiding(
+        self, parts: Mapping[int | None, _Part], extra: Tensor | None, planned: int, attachments: Sequence[Attachment] = ()
+    ) -> AbstractContextManager[GuidedDenoiser]:
+        part, scripts = parts[None], [self._scripts[part.key] for part in parts.values()]
+        inputs = NetworkInputs(told_of(self._request, *part.size), extra)
         with self._tell.timed("networks"):
-            networks = self._networks.of(part.model).bring(script.networks)
+            networks = self._networks.of(part.model).bring(tuple(dict.fromkeys(acting for script in scripts for acting in script.networks)))
         request = self._request
         # What else stands in the network's layers would not be seen by what was compiled before.
-        compiles = request.compile and request.tiling == "none" and request.attention in ("auto", "sdpa")
-        return guiding(part.model, script, part.settings, inputs, planned, [*attachments, *networks], compiles)
+        compiles = request.compile and request.tiling == "none" and request.attention in ("auto", "sdpa") and not (request.control and request.tiled != "off")
+        return guiding(part.model, scripts[0], part.settings, inputs, planned, [*attachments, *networks], compiles, scripts[1:])
 
     def _write(self, part: _Part, report: Report) -> Script:
         device, factor = part.model.device.torch, part.model.latent.factor

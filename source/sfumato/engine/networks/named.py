@@ -77,8 +77,7 @@ def open_named(networks: JobNetworks, request: Generate, plan: Plan, models: Mod
         for each in plan.passes:
             is_highres = each.kind == "highres"
             model = models.highres if is_highres else models.first
-            told = texts.of(each, seed, index)
-            for field, prompt in fields_of(request, told, is_highres):
+            for field, prompt in (pair for told in texts.all_of(each, seed, index) for pair in fields_of(request, told, is_highres)):
                 if prompt.tags:
                     networks.of(model).open(prompt.tags, field, is_own=not is_highres or field == "hr_prompt" or model is models.first)
                     if models.refiner is not None:
