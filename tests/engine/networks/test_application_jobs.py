@@ -42,6 +42,8 @@ def atelier(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     write_network(small, loras / "words.safetensors", ends=ENDS, parts=["clip_l"], strength=1.0, seed=6)
     write_network(small, loras / "spin.safetensors", "oft", ends=("to_q", "to_k", "to_out.0"), strength=1.0, seed=5)
     write_network(large, loras / "xl.safetensors", ends=ENDS, rank=4, strength=1.0)
+    write_network(large, loras / "xl-first.safetensors", ends=ENDS, parts=["clip_l"], strength=1.0)
+    write_network(large, loras / "xl-second.safetensors", ends=ENDS, parts=["clip_g"], strength=1.0)
     write_hypernetwork(hypernetwork_modules((WIDTH,)), studio.files.root / "hypernetworks" / "ink.safetensors")
     (loras / "old.pt").write_bytes(b"\x80\x02}q\x00.")
     (loras / "broken.safetensors").write_bytes((loras / "moss.safetensors").read_bytes()[:-100])
@@ -334,6 +336,16 @@ def test_a_later_model_that_a_network_does_not_fit_does_without_it(atelier: Stud
     assert apart(plain, changed) > ROUNDING
     assert [warning.code for warning in atelier.result.warnings] == ["network"]
     assert "left out" in atelier.result.warnings[0].message
+
+
+@pytest.mark.rule("E88", "P39")
+def test_sdxl_reads_with_networks_in_both_text_encoders_and_has_lists_of_its_own(atelier: Studio) -> None:
+    fields: dict[str, Any] = {"model": atelier.model("sdxl"), "steps": 2}
+    tags = ("", "<lora:xl-first:1>", "<lora:xl-second:1>", "<lora:xl:1>", f"<lora:xl:1:lbw={','.join(['0'] * 20)}>")
+    made = [atelier.one(prompt=f"x {tag}", **fields) for tag in tags]
+    assert all(apart(one, other) > ROUNDING for number, one in enumerate(made[:4]) for other in made[:number])
+    assert np.array_equal(made[4], made[0])
+    assert atelier.result.warnings == ()
 
 
 @pytest.mark.rule("R58", "P38", "M23")
