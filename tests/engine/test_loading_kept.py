@@ -184,7 +184,8 @@ def test_a_vae_of_its_own_precision_is_another_part_and_the_rest_is_shared(tiny_
     loaded = Loaded()
     half = loaded.load(tiny_files.single("sdxl"), choose("fp16", "cpu"), nothing)
     mixed = loaded.load(tiny_files.single("sdxl"), choose("fp16", "cpu", "fp32"), nothing)
-    assert (half.vae.dtype, mixed.vae.dtype) == (torch.float16, torch.float32)
+    # Half precision does not hold the numbers of this family's VAE
+    assert (half.vae.dtype, mixed.vae.dtype) == (torch.bfloat16, torch.float32)
     assert mixed.unet is half.unet
     assert loaded.held(tiny_files.single("sdxl"), choose("fp16", "cpu")) is half
 

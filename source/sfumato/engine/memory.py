@@ -216,7 +216,10 @@ class Loaded:
 
     def _has_room(self, checkpoint: Checkpoint, device: Device, spared: set[Hashable]) -> bool:
         """Whether all of a checkpoint fits on a device with memory of its own, once others made room."""
-        needed = sum(_size(checkpoint, part, device) for part in checkpoint.parts if part != OTHER)
+        parts = [part for part in checkpoint.parts if part != OTHER]
+        # A weight that is stored in another format is there twice for a moment.
+        needed = sum(_size(checkpoint, part, device) for part in parts)
+        needed += max((stored.end - stored.begin for part in parts for stored in checkpoint.parts[part].values()), default=0)
         self._clear_device(needed, spared, device)
         return device.kind.free_bytes() >= needed + _ROOM * device.kind.reserve_bytes
 
