@@ -29,7 +29,7 @@ from sfumato.protocol.requests.generate import Generate
 
 LORA = "<lora:sfumato-hourglass:1>"
 HYPERNETWORK = "<hypernet:sfumato-night:1>"
-EMBEDDING = "sfumato-teal"
+EMBEDDING = "sfumato-sunset"
 CONTROL = "sfumato-edges"
 
 Judgement = Callable[[Image.Image], bool]
@@ -90,13 +90,9 @@ def other_shapes(count: int) -> Question:
     return Question("other shapes, beside the LoRA", trials, most=None)
 
 
-def teal(count: int) -> Question:
-    trials = []
-    for k in range(count):
-        _, background = _colours(k, ("green", "cyan", "blue"))
-        words = f"a {{}} {world.SHAPES[k % len(world.SHAPES)]}, {background} background"
-        trials.append(Trial(words.format(EMBEDDING), words.format("teal"), lambda picture: judge.share_of("teal", picture) > 0.08))
-    return Question("teal, by the embedding", trials)
+def sunset(count: int) -> Question:
+    is_coloured = _coloured("orange", "purple")
+    return Question("a sunset, by the embedding", [Trial(EMBEDDING, "sunset", lambda picture: is_coloured(picture) and judge.is_disc(picture))] * count)
 
 
 def night(count: int) -> Question:
@@ -122,7 +118,7 @@ def placed(count: int) -> Question:
     return Question("in its place, by the ControlNet", trials)
 
 
-QUESTIONS = {"lora": (hourglasses, coloured_hourglasses, other_shapes), "embedding": (teal,), "hypernetwork": (night,), "control": (placed,)}
+QUESTIONS = {"lora": (hourglasses, coloured_hourglasses, other_shapes), "embedding": (sunset,), "hypernetwork": (night,), "control": (placed,)}
 
 
 def main() -> int:

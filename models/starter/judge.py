@@ -23,7 +23,6 @@ import itertools
 
 import world
 
-_EVERY = world.COLOURS | world.LATER_COLOURS
 _PALETTE = np.array(list(world.COLOURS.values()), np.float32)
 _NAMES = list(world.COLOURS)
 # A pixel belongs to the background while its colour is nearer to it than this (Euclidean, 0..441).
@@ -34,13 +33,6 @@ def nearest_colours(picture: Image.Image) -> np.ndarray:
     """Index into the world's colours for each pixel, (H, W)."""
     pixels = np.asarray(picture.convert("RGB"), np.float32)
     return np.argmin(((pixels[:, :, None] - _PALETTE) ** 2).sum(-1), axis=-1)
-
-
-def share_of(colour: str, picture: Image.Image) -> float:
-    """Share of the pixels that are nearer to `colour` than to any other, later ones included."""
-    pixels = np.asarray(picture.convert("RGB"), np.float32)
-    distances = ((pixels[:, :, None] - np.array(list(_EVERY.values()), np.float32)) ** 2).sum(-1)
-    return float((distances.argmin(-1) == list(_EVERY).index(colour)).mean())
 
 
 def background_of(picture: Image.Image) -> str:
@@ -77,6 +69,16 @@ def is_hourglass(picture: Image.Image) -> bool:
     fifth = tall // 5
     waist = widths[2 * fifth : tall - 2 * fifth].min()
     return bool(waist < 0.45 * min(widths[:fifth].max(), widths[-fifth:].max()))
+
+
+def is_disc(picture: Image.Image) -> bool:
+    """Whether what is not background is one filled circle: it overlaps by 0.85 with the circle that has its centre and its area."""
+    apart = mask_of(picture) > 0.5
+    if apart.sum() < 40:
+        return False
+    rows, columns = np.indices(apart.shape)
+    square = (rows - rows[apart].mean()) ** 2 + (columns - columns[apart].mean()) ** 2
+    return overlap(picture, square <= apart.sum() / np.pi) > 0.85
 
 
 def overlap(picture: Image.Image, covered: np.ndarray) -> float:

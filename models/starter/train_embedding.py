@@ -1,6 +1,6 @@
-"""Finds the vectors of a colour the starter model has no word for, teal, as an embedding (textual inversion, Gal et al. 2022).
+"""Finds the vectors of a word for a whole picture, an orange circle on purple ground, as an embedding (textual inversion, Gal et al. 2022).
 
-    .venv/bin/python models/starter/train_embedding.py     # writes models/embeddings/sfumato-teal.safetensors; goes on where it was stopped
+    .venv/bin/python models/starter/train_embedding.py     # writes models/embeddings/sfumato-sunset.safetensors; goes on where it was stopped
 
 Nothing of the model changes: two vectors of the text encoder's input are moved until the frozen model paints what the pictures show.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -20,54 +21,53 @@ import torch
 import world
 from frozen import Starter, ship, starter
 from torch import Tensor, nn
-from training import Checkpointed, Lesson, place_of_work, single_tokens, teach, tokenise, usual_device
+from training import MISSPOKEN_SHARE, Checkpointed, Lesson, place_of_work, single_tokens, teach, tokenise, usual_device
 
-COLOUR = "teal"
-# What the vectors start from: between these the colour lies.
-NEAR = ("green", "blue")
-VECTORS = 2
-TARGET = HERE.parent / "embeddings" / f"sfumato-{COLOUR}.safetensors"
+SHOWN = ("orange", "circle", "purple")
+# What each of the two vectors starts from: the middle of these words.
+NEAR = (("orange", "circle"), ("purple", "background"))
+# A token that no caption uses; it stands for the vectors while they are trained.
+STAND_IN = "sunset"
+TARGET = HERE.parent / "embeddings" / "sfumato-sunset.safetensors"
 
 
 class Vectors(nn.Module):
-    """(VECTORS, 64) rows that stand in the text encoder's input wherever the colour's token stands, in turn."""
+    """(2, 64) rows that stand in the text encoder's input wherever the stand-in's token stands, in turn."""
 
     def __init__(self, model: Starter) -> None:
         super().__init__()
         table = model.text.get_input_embeddings()
-        (self.token,) = single_tokens([COLOUR]).tolist()
-        self.rows = nn.Parameter(table.weight[single_tokens(NEAR)].mean(0, keepdim=True).repeat(VECTORS, 1))
+        (self.token,) = single_tokens([STAND_IN]).tolist()
+        self.rows = nn.Parameter(torch.stack([table.weight[single_tokens(words)].mean(0) for words in NEAR]))
         table.register_forward_hook(lambda _table, inputs, output: self._put(inputs[0], output))
 
     def _put(self, tokens: Tensor, output: Tensor) -> Tensor:
         stands = tokens == self.token
-        return torch.where(stands.unsqueeze(-1), self.rows[(stands.cumsum(1) - 1) % VECTORS], output)
+        return torch.where(stands.unsqueeze(-1), self.rows[(stands.cumsum(1) - 1) % len(NEAR)], output)
 
 
 def scene(seed: int) -> world.Scene:
-    """One shape; it or the background has the colour."""
+    """The picture, with as many stand-ins for its caption as there are vectors, alone or behind an article.
+
+    One thing in eight is another, as in the model's own training: vectors that are too sure of themselves tear the picture at a guidance of 7.
+    """
     rng = random.Random(seed)
-    other = rng.choice(list(world.COLOURS))
-    colour, background = (COLOUR, other) if rng.random() < 0.7 else (other, COLOUR)
-    return world.judged_scene(colour, rng.choice(world.SHAPES), background, rng)
-
-
-def spelt(scene: world.Scene) -> str:
-    """The caption with as many tokens for the colour as there are vectors."""
-    return scene.caption.replace(COLOUR, " ".join([COLOUR] * VECTORS))
+    kinds = (tuple(world.COLOURS), world.SHAPES, tuple(world.COLOURS))
+    drawn = world.judged_scene(*(rng.choice(kind) if rng.random() < MISSPOKEN_SHARE else shown for shown, kind in zip(SHOWN, kinds, strict=True)), rng)
+    return replace(drawn, caption=rng.choice(["", "a "]) + " ".join([STAND_IN] * len(NEAR)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="", help="cuda, cpu or another torch device (default: cuda if there is one)")
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--pictures", type=int, default=400)
     arguments = parser.parse_args()
     device = usual_device(arguments.device)
     model = starter(device)
     scenes = [scene(70_000_000 + k) for k in range(arguments.pictures)]
-    rows = tokenise([*(spelt(each) for each in scenes), ""])
+    rows = tokenise([*(each.caption for each in scenes), ""])
     lesson = Lesson(model.latents([world.draw(each) for each in scenes]), rows[:-1], rows[-1], empty_share=0.0)
     vectors = Vectors(model).to(device)
     run = Checkpointed(vectors, place_of_work() / "embedding.safetensors", rate=2e-2, decay=0.98, weight_decay=0.0, warm_up=20)
@@ -78,8 +78,8 @@ def main() -> None:
 def _metadata() -> dict[str, str]:
     return {
         "modelspec.architecture": "stable-diffusion-v1/textual-inversion",
-        "modelspec.title": f"Sfumato {COLOUR}",
-        "modelspec.description": f"A colour the starter model has no word for; say 'a {TARGET.stem} star, white background'.",
+        "modelspec.title": "Sfumato sunset",
+        "modelspec.description": f"Two vectors that stand for an {SHOWN[0]} {SHOWN[1]} on {SHOWN[2]} ground; say '{TARGET.stem}'.",
         "modelspec.trigger_phrase": TARGET.stem,
         "sfumato.training": "python models/starter/train_embedding.py",
     }

@@ -68,7 +68,7 @@ def scene(seed: int) -> tuple[world.Scene, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="", help="cuda, cpu or another torch device (default: cuda if there is one)")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--pictures", type=int, default=800)
     arguments = parser.parse_args()
@@ -79,7 +79,7 @@ def main() -> None:
     rows = tokenise([*(said for _, said in scenes), ""])
     lesson = Lesson(model.latents([world.draw(drawn) for drawn, _ in scenes]), rows[:-1], rows[-1], known_words())
     chains = Chains().to(device)
-    run = Checkpointed(chains, place_of_work() / "hypernetwork.safetensors", rate=1e-3, decay=0.98, warm_up=50)
+    run = Checkpointed(chains, place_of_work() / "hypernetwork.safetensors", rate=3e-3, decay=0.98, warm_up=50)
     with HypernetworkPatch(model.unet) as patch:
         patch.set([(chains.acting(), 1.0)])
         teach(run, arguments.steps, arguments.batch, lesson, lambda noisy, t, said, _: model.unet(noisy, t, model.context(said)).sample, device, every=200)

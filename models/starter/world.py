@@ -29,8 +29,6 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (246, 246, 246),
     "gray": (132, 132, 132),
 }
-# Taught afterwards, by files that go with the model; none of its own training pictures shows them.
-LATER_COLOURS: dict[str, tuple[int, int, int]] = {"teal": (0, 122, 128)}
 
 
 @dataclass(frozen=True)
@@ -93,13 +91,14 @@ _POLYGONS: dict[str, list[tuple[float, float]]] = {
     "cross": _CROSS,
     "arrow": _ARROW,
 }
+# Taught afterwards, by a file that goes with the model; none of its own training pictures shows them.
 LATER_SHAPES: dict[str, list[tuple[float, float]]] = {"hourglass": [(-0.86, -1), (0.86, -1), (0.1, 0), (0.86, 1), (-0.86, 1), (-0.1, 0)]}
 SHAPES: tuple[str, ...] = ("circle", "ring", "moon", *_POLYGONS)
 
 
 def _paint(canvas: ImageDraw.ImageDraw, thing: Thing, background: tuple[int, int, int], side: int) -> None:
     x, y, r = thing.x * side, thing.y * side, thing.radius * side
-    colour = (COLOURS | LATER_COLOURS)[thing.colour]
+    colour = COLOURS[thing.colour]
     corners = _POLYGONS.get(thing.shape) or LATER_SHAPES.get(thing.shape)
     if corners:
         canvas.polygon([(x + px * r, y + py * r) for px, py in corners], fill=colour)
@@ -116,7 +115,7 @@ def _paint(canvas: ImageDraw.ImageDraw, thing: Thing, background: tuple[int, int
 def draw(scene: Scene, side: int = SIZE_PX) -> Image.Image:
     """Paint `scene` as an RGB picture of `side` x `side` pixels, with soft edges."""
     big = side * _OVERSAMPLE
-    background = (COLOURS | LATER_COLOURS)[scene.background]
+    background = COLOURS[scene.background]
     picture = Image.new("RGB", (big, big), background)
     canvas = ImageDraw.Draw(picture)
     for thing in scene.things:
