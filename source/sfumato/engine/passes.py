@@ -85,6 +85,13 @@ class Pass:
         return len(self.grid.tiles) if self.grid else 1
 
     @property
+    def seen(self) -> Size:
+        """How much of the picture the network sees at once, in pixels."""
+        if self.grid is None:
+            return self.size
+        return self.size[0] * self.grid.tile_width // self.grid.width, self.size[1] * self.grid.tile_height // self.grid.height
+
+    @property
     def planned(self) -> int:
         """Calls of which shares are meant (when guidance begins, when the refiner takes over): from a picture those of the steps that are run."""
         return self.span.calls if self.strength is None else max(self.steps.count * self.methods.sampler.call_factor, 1)
