@@ -109,9 +109,9 @@ def test_what_automatic1111_leaves_out_is_its_default_not_ours() -> None:
     assert reading.source == "automatic1111"
     assert dict(reading.fields) == {
         "prompt": "a cat", "negative": "bad", "steps": 20, "sampler": "Euler a", "guidance": 7.0, "seed": 5, "width": 512, "height": 768, "model": "anything",
-        "rng": "nv", "clip_skip": 0, "lone_weight": True, "dynamic": False,
+        "rng": "nv", "clip_skip": 0, "lone_weight": True, "tag_schedules": False, "dynamic": False,
     }  # fmt: skip
-    assert reading.switches == {"lone_weight", "dynamic"}
+    assert reading.switches == {"lone_weight", "tag_schedules", "dynamic"}
     assert (reading.hashes, reading.unknown, reading.warnings) == ({"model": "0123456789"}, {}, ())
     ours = read_picture(encode_png(picture(), write_infotext("a", "", pairs_of(Generate(rng="gpu"), facts()))))
     assert (ours.source, ours.fields["rng"], ours.fields.get("lone_weight")) == ("sfumato", "gpu", None)
@@ -196,14 +196,14 @@ def test_forge_and_sd_next_are_named_and_what_has_no_field_is_kept() -> None:
     assert (forge.source, forge.fields["hr_guidance"]) == ("forge", 6.0)
     assert forge.unknown == {"Distilled CFG Scale": "3.5", "Module 1": "ae"}
     assert read(BASE + "App: SD.Next, Version: 9449c83, Operations: txt2img").source == "sdnext"
-    reading = read(BASE + 'ControlNet 0: "Module: canny, Weight: 1", Face restoration: CodeFormer')
-    assert reading.unknown == {"ControlNet 0": "Module: canny, Weight: 1", "Face restoration": "CodeFormer"}
+    reading = read(BASE + 'ADetailer model: "a, b", Face restoration: CodeFormer')
+    assert reading.unknown == {"ADetailer model": "a, b", "Face restoration": "CodeFormer"}
 
 
 @pytest.mark.rule("M15", "X11")
 def test_a_value_that_no_person_could_type_is_left_out_with_a_sentence() -> None:
     reading = read("Steps: 9999, Seed: -7, CFG scale: nan, Size: 8x8, Eta: x, Sampler: " + "x" * 99 + ", Masked content: pixels")
-    assert reading.fields.keys() == {"prompt", "negative", "rng", "clip_skip", "lone_weight", "dynamic"}
+    assert reading.fields.keys() == {"prompt", "negative", "rng", "clip_skip", "lone_weight", "tag_schedules", "dynamic"}
     assert len(reading.warnings) == 7
     assert any("Steps must be between 1 and 150." in sentence for sentence in reading.warnings)
     assert reading.unknown == {"Masked content": "pixels"}
