@@ -176,7 +176,8 @@ def test_qdiffusion_values_hold_any_sign() -> None:
         "width": 512,
         "height": 640, "model": "my, model: v1", "vae": "my vae", "clip_skip": 2, "hr_scale": 1.5, "hr_upscaler": "Latent (nearest)", "hr_strength": 0.6,
         "hr_steps": 12,
-        "cfg_rescale": 0.3, "prediction": "v", "hr_sampler": "Euler a", "lora_order": "unet_te", "and_default": 0.8, "negative_and": True, "attention_negative": "value",
+        "cfg_rescale": 0.3, "prediction": "v", "hr_sampler": "Euler a",
+        "lora_order": "unet_te", "and_default": 0.8, "negative_and": True, "attention_negative": "value",
     }  # fmt: skip
     assert reading.switches == {"lora_order", "and_default", "negative_and", "attention_negative"}
     assert reading.unknown == {"Mode": "txt2img", "Inputs": "2", "recipe": '{"operations": []}'}
