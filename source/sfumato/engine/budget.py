@@ -30,7 +30,8 @@ class Needs:
 
     def fitting(self, free_bytes: int) -> Offload:
         """The first way that fits, the tightest where none does."""
-        return next((way for way, needed in self.of.items() if needed <= free_bytes), list(self.of)[-1])
+        ways: list[Offload] = list(self.of)
+        return next((way for way in ways if self.of[way] <= free_bytes), ways[-1])
 
     @property
     def least(self) -> int:

@@ -98,6 +98,7 @@ class JobMemory(Workplace):
         self._measures = Measures(offload=wanted)  # type: ignore[arg-type]  looked up above
         self._models: tuple[Model, ...] = ()
         self._size: Size = (0, 0)
+        self._seen: Size = (0, 0)
         self._shape: Hashable = None
         self._pieces: dict[int, Pieces] = {}
         self._in_use: list[nn.Module] = []
@@ -115,16 +116,17 @@ class JobMemory(Workplace):
         """Whether networks are read into ordinary memory, from where they are brought when they are needed."""
         return self._measures.offload != "none"
 
-    def expect(self, models: Sequence[Model], size: Size, rows: int) -> None:
+    def expect(self, models: Sequence[Model], size: Size, rows: int, seen: Size | None = None) -> None:
         """Choose how to keep the networks of a job.
 
         Args:
             size: of the largest pass, in pixels.
             rows: that the network will evaluate together.
+            seen: how much of a picture the network sees at once, where that is not all.
         """
-        self._models, self._size = tuple(models), size
+        self._models, self._size, self._seen = tuple(models), size, seen or size
         self._known |= {id(network): network for model in models for network in networks_of(model)}
-        self._shape = (tuple(model.checkpoint.identity for model in models), self.device, size, rows, self._wishes)
+        self._shape = (tuple(model.checkpoint.identity for model in models), self.device, size, self._seen, rows, self._wishes)
         free = self._free()
         known = self._learned.measures.get(self._shape)
         if known is not None and free <= known[1] * 1.1:
@@ -136,7 +138,8 @@ class JobMemory(Workplace):
             self.keep(way)
 
     def _fitting(self, rows: int, free: int) -> Offload:
-        return max((self._learned.budget.needs(model, self._size, rows).fitting(free) for model in self._models), key=_ORDER.index)
+        ways: list[Offload] = [self._learned.budget.needs(model, self._seen, rows).fitting(free) for model in self._models]
+        return max(ways, key=_ORDER.index)
 
     def _free(self) -> int:
         """What the job's networks and its work may take together."""
@@ -273,7 +276,7 @@ class JobMemory(Workplace):
         needed, fits = 0, None
         if self._models and all(self._size):
             budget = self._learned.budget
-            needed = max(budget.needs(model, self._size, 1).least for model in self._models)
+            needed = max(budget.needs(model, self._seen, 1).least for model in self._models)
             fits = budget.fitting_size(self._models[0], self._size, min(free, int(needed * 0.9)))
         return OutOfMemory(what, needed_bytes=needed, free_bytes=free, would_fit=fits, memory=self.device.kind.memory, detail=trouble)
 
@@ -349,5 +352,13 @@ def networks_of(model: Model) -> tuple[nn.Module, ...]:
 
 def largest_size(plan: Plan) -> Size:
     """Of all passes of a job, in pixels."""
-    sizes = [each.size for each in plan.passes] or [(plan.width, plan.height)]
+    return _largest([each.size for each in plan.passes] or [(plan.width, plan.height)])
+
+
+def largest_seen(plan: Plan) -> Size:
+    """The most that a network sees at once: of passes in tiles no more than the VAE, which has tiles of its own."""
+    return _largest([(max(each.seen[0], min(each.size[0], TILE_PX)), max(each.seen[1], min(each.size[1], TILE_PX))) for each in plan.passes])
+
+
+def _largest(sizes: Sequence[Size]) -> Size:
     return max(sizes, key=lambda size: size[0] * size[1])
