@@ -94,13 +94,13 @@ def adapter(unet: UNet2DConditionModel, kind: str = "plain", seed: int = 0, widt
     else:
         made["image_proj.latents"] = random(1, QUERIES, RESAMPLED)
         made |= linear("image_proj.proj_in", RESAMPLED, reads) | linear("image_proj.proj_out", context, RESAMPLED) | norm("image_proj.norm_out", context)
-        for layer in range(2):
+        for layer in range(4):
             stem = f"image_proj.layers.{layer}"
             made |= norm(f"{stem}.0.norm1", RESAMPLED) | norm(f"{stem}.0.norm2", RESAMPLED) | norm(f"{stem}.1.0", RESAMPLED)
             inner = 64 * HEADS
             made |= {f"{stem}.0.to_q.weight": random(inner, RESAMPLED), f"{stem}.0.to_kv.weight": random(2 * inner, RESAMPLED)}
             made |= {f"{stem}.0.to_out.weight": random(RESAMPLED, inner)}
-            made |= {f"{stem}.1.1.weight": random(2 * RESAMPLED, RESAMPLED), f"{stem}.1.3.weight": random(RESAMPLED, 2 * RESAMPLED)}
+            made |= {f"{stem}.1.1.weight": random(4 * RESAMPLED, RESAMPLED), f"{stem}.1.3.weight": random(RESAMPLED, 4 * RESAMPLED)}
     for place, name in enumerate(name for name in unet.attn_processors if ".attn2." in name):
         attention = unet.get_submodule(name.removesuffix(".processor"))
         out = attention.to_q.out_features

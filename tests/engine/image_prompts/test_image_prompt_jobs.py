@@ -27,7 +27,13 @@ BLOBS = {"one": encoded(gradient()), "other": encoded(gradient(96, 48, 90)), "ha
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     """A process with tiny adapters for tiny checkpoints: plain, plus and full for SD1, xl and xl-plus for SDXL, and one image encoder."""
     files = SmallFiles(tmp_path_factory.mktemp("prompted"))
-    for name, kind, projection in (("plain", "sd1", "plain"), ("plus", "sd1", "plus"), ("full", "sd1", "full"), ("xl", "sdxl", "plain"), ("xl-plus", "sdxl", "plus")):
+    for name, kind, projection in (
+        ("plain", "sd1", "plain"),
+        ("plus", "sd1", "plus"),
+        ("full", "sd1", "full"),
+        ("xl", "sdxl", "plain"),
+        ("xl-plus", "sdxl", "plus"),
+    ):
         save(adapter(files.modules(kind).unet, projection), files.root / "ipadapter" / f"{name}.safetensors")  # type: ignore[arg-type]
     save(encoder().state_dict(), files.root / "clip_vision" / "tiny.safetensors")
     return Studio(files, tmp_path_factory.mktemp("data"))
