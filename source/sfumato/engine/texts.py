@@ -58,17 +58,17 @@ class JobTexts:
         """What is told of each tile that has a caption, in their order."""
         if plan.grid is None or not any(self._request.tile_captions):
             return ()
-        return tuple(self._captioned(plan, caption).of(plan, seed, index) for caption in self._request.tile_captions)
+        return tuple(self.captioned(caption, plan.kind == "highres").of(plan, seed, index) for caption in self._request.tile_captions)
 
     def all_of(self, plan: Pass, seed: ImageSeed, index: int) -> tuple[ImageTexts, ...]:
         """All that is told in a pass."""
         return (self.of(plan, seed, index), *self.of_tiles(plan, seed, index))
 
-    def _captioned(self, plan: Pass, caption: str) -> JobTexts:
+    def captioned(self, caption: str, is_highres: bool) -> JobTexts:
         """The same with a caption behind the prompts that a pass reads."""
         other = copy(self)
         request = self._request
-        names = ("hr_prompt",) if plan.kind == "highres" and request.hr_prompt else ("prompt", "prompt_2") if request.prompt_2 else ("prompt",)
+        names = ("hr_prompt",) if is_highres and request.hr_prompt else ("prompt", "prompt_2") if request.prompt_2 else ("prompt",)
         other._request = request.model_copy(update={name: joined(getattr(request, name), caption) for name in names})
         return other
 

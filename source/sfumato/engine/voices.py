@@ -90,6 +90,10 @@ class Voices:
         """What the pictures `index`, ... are told in a pass."""
         return tuple(self._texts.of(plan, seed, index + number) for number, seed in enumerate(seeds))
 
+    def tile_texts(self, plan: Pass, seed: ImageSeed, index: int) -> tuple[ImageTexts, ...]:
+        """What one picture's tiles with captions are told in a pass."""
+        return self._texts.of_tiles(plan, seed, index)
+
     def embeddings(self, plan: Pass, texts: ImageTexts) -> tuple[Embedding, ...]:
         """Those of the embeddings folders that a picture's texts name in a pass, each once."""
         conditioner = self._conditioner(self.model_of(plan))

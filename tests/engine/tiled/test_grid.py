@@ -102,9 +102,9 @@ def whole(plan: Pass, denoise: Spy) -> Tensor:
     return sample(plan, denoise, begin(plan, noise(), original(plan)), noise)
 
 
-def in_tiles(plan: Pass, denoise: Spy) -> Tensor:
+def in_tiles(plan: Pass, denoise: Spy, picture: Tensor | None = None) -> Tensor:
     noise = noise_for(plan)
-    x = begin(plan, noise(), original(plan))
+    x = begin(plan, noise(), original(plan) if picture is None else picture)
     assert plan.grid is not None
     canvas = Canvas(x)
     if plan.grid.method == "multidiffusion":
@@ -156,3 +156,38 @@ def test_the_canvas_shows_the_whole_picture() -> None:
     assert float(shown.sum()) == 4 * 64
     assert float(made.tiles[9].of(shown).min()) == 1
     assert not canvas.seen(made.tiles[0], torch.zeros(1, 4, 8, 8)).any()
+
+
+def blurring(x: Tensor, sigma: float) -> Tensor:
+    """A denoiser that looks around, by convolution: what is beyond the edges of its tile it takes for nothing, as networks do."""
+    offsets = torch.arange(-3, 4, dtype=torch.float32)
+    kernel = torch.exp(-(offsets**2) / 4)
+    kernel = (kernel[:, None] * kernel[None, :] / kernel.sum() ** 2).expand(x.shape[1], 1, 7, 7)
+    return torch.nn.functional.conv2d(x, kernel, padding=3, groups=x.shape[1])
+
+
+def along_seams(found: Tensor, made: Grid) -> float:
+    """How much steeper the picture is where one tile takes over from another than elsewhere."""
+    ratios = []
+    for axis, places, tile in ((-1, made.lefts, made.tile_width), (-2, made.tops, made.tile_height)):
+        steps = found.diff(dim=axis).abs().mean(dim=[each for each in range(4) if each != axis % 4])
+        is_seam = torch.zeros(len(steps), dtype=torch.bool)
+        for before, after in pairwise(places):
+            is_seam[after - 1 : before + tile] = True
+        inside = slice(4, len(steps) - 4)  # at its own edges the whole picture ends
+        ratios.append(float(steps[inside][is_seam[inside]].mean() / steps[inside][~is_seam[inside]].mean()))
+    return max(ratios)
+
+
+@pytest.mark.rule("E80")
+@pytest.mark.parametrize("method", METHODS)
+def test_no_seam_is_seen_in_a_smooth_picture(method: Method) -> None:
+    """What looks around sees less at the edges of a tile; there other tiles count. With hard edges the same measure finds the seams."""
+    made = grid(method, 1280, 1024, 256, 64)
+    plan = painted_over("Euler", 1280, 1024, made)
+    rows, columns = torch.meshgrid(torch.arange(128) / 128, torch.arange(160) / 160, indexing="ij")
+    smooth = (2 + torch.sin(20 * columns) + torch.cos(17 * rows))[None, None].expand(1, 4, -1, -1)
+    found = in_tiles(plan, Spy(blurring), smooth)
+    assert along_seams(found, made) < 1.1
+    hard = grid("tiles", 1280, 1024, 256, 0)
+    assert along_seams(in_tiles(replace(plan, grid=hard), Spy(blurring), smooth), hard) > 1.3

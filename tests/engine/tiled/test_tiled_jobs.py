@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -15,11 +16,12 @@ from PIL import Image
 from sfumato.engine.memory import Loaded
 from sfumato.engine.tiled.grid import Method
 from sfumato.imaging.picture import read_picture
-from sfumato.protocol.errors import Invalid, Stopped
+from sfumato.protocol.errors import Invalid, ModelNotFound, Stopped
 from sfumato.protocol.requests.control import ControlUnit
 from tests.support.control_files import control_net, save
 from tests.support.network_files import write_network
 from tests.support.painting import encoded
+from tests.support.small_device import SmallDevice, small_device
 from tests.support.studio import Pixels, SmallFiles, Studio, box_mask, gradient
 from tests.support.tiny_models import INPAINTING, Kind
 
@@ -278,3 +280,49 @@ def test_a_picture_in_tiles_tells_how_it_is_made_again(tiling: Studio, method: M
     over(tiling, method, **fields, metadata="prompt_free")
     ((_, _, data, _),) = tiling.recording.artifacts
     assert b"a star" not in data
+
+
+@pytest.mark.rule("M23", "P38")
+def test_networks_that_only_a_caption_names_are_recorded_and_missed(tiling: Studio) -> None:
+    over(tiling, "tiles", tile_captions=["<lora:moss-sd1:0.5>"], steps=1)
+    ((_, _, data, _),) = tiling.recording.artifacts
+    own = read_picture(data).own
+    assert own is not None
+    assert [network["name"] for network in own["resolved"]["networks"]] == ["moss-sd1"]
+    with pytest.raises(ModelNotFound, match="'fern'"):
+        over(tiling, "tiles", tile_captions=["", "<lora:fern:1>"], strict_networks=True)
+
+
+def peak_of_network(process: Studio, device: SmallDevice, **fields: Any) -> int:
+    """The most bytes that an evaluation of the network takes, in the second of two jobs."""
+    needed: list[int] = []
+
+    def before(*_: Any) -> None:
+        device.begin_peak()
+        needed.append(device.live_bytes)
+
+    def behind(*_: Any) -> None:
+        needed[-1] = device.peak_bytes - needed[-1]
+
+    process.one(**{**fields, "steps": 1})
+    model = process.kept.get(Loaded).latest
+    assert model is not None
+    handles = [model.unet.register_forward_pre_hook(before), model.unet.register_forward_hook(behind)]
+    process.one(**fields)
+    for handle in handles:
+        handle.remove()
+    return max(needed)
+
+
+@pytest.mark.rule("E80")
+@pytest.mark.parametrize("method", METHODS)
+def test_memory_is_that_of_one_tile_however_large_the_picture(tiling: Studio, tmp_path: Path, method: Method) -> None:
+    needed = set()
+    for width in (104, 240):
+        with small_device() as device:
+            process = Studio(tiling.files, tmp_path / f"{width}")
+            fields: dict[str, Any] = {"image": gradient(width, 64), "width": width, "height": 64, "strength": 0.6, "dtype": "fp32", "steps": 2, **IN_TILES}
+            needed.add(peak_of_network(process, device, tiled=method, **fields))
+            learned = process.kept.get(Loaded).learned.budget.measured
+        assert {work.size for work, *_ in learned if work.name == "denoise"} == {(64, 64)}  # type: ignore[misc]  keys begin with the work
+    assert len(needed) == 1

@@ -43,6 +43,9 @@ def check_named(request: Generate, seeds: Sequence[ImageSeed], texts: JobTexts, 
         check()
         told = [(texts.first(seed, index, loop), False) for loop in range(request.loops)]
         told += [(texts.highres(seed, index), True)] if has_highres(request) else []
+        for caption in request.tile_captions if request.tiled != "off" else ():
+            told += [(texts.captioned(caption, False).first(seed, index), False)] if request.image else []
+            told += [(texts.captioned(caption, True).highres(seed, index), True)] if has_highres(request) else []
         told += [(texts.inverted(seed, index), False)] if request.alternative else []
         for each, is_highres in told:
             for field, prompt in fields_of(request, each, is_highres):

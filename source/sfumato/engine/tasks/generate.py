@@ -35,7 +35,7 @@ from sfumato.engine.family import Model
 from sfumato.engine.findings import Findings
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask
-from sfumato.engine.job_memory import JobMemory, Wishes, largest_size
+from sfumato.engine.job_memory import JobMemory, Wishes, largest_seen, largest_size
 from sfumato.engine.ladder import is_out_of_memory
 from sfumato.engine.memory import NO_COMPONENTS, Loaded
 from sfumato.engine.networks.acting import JobNetworks
@@ -138,7 +138,7 @@ class _Job:
         models = self._load(control)
         plan = plan_of(request, draft, models, originals)
         self.warnings += plan.warnings
-        self.memory.expect(models.all, largest_size(plan), 2 * request.batch_size)
+        self.memory.expect(models.all, largest_size(plan), 2 * request.batch_size, largest_seen(plan))
         soft = [softened(picture, request.area_feather, plan.width) for picture in areas]
         networks = self._networks(models, plan, JobTexts(request, library))
         voices = Voices(request, plan, models, JobTexts(request, library), self.loaded.encodings, soft, tell, networks, self.context.shared(KeptEmbeddings))
@@ -295,9 +295,10 @@ class _Job:
     def _made(self, scene: Scene, index: int, seed: ImageSeed, told: Sequence[ImageTexts], recorder: Recorder) -> Made:
         request, plan = self.request, scene.plan
         first, last = told[0], told[-1]
-        networks = told_of([(prompt, each.span) for each, texts in zip(plan.passes, told, strict=True) for prompt in texts.prompts])
+        every = [(each, texts) for each, main in zip(plan.passes, told, strict=True) for texts in (main, *scene.voices.tile_texts(each, seed, index))]
+        networks = told_of([(prompt, each.span) for each, texts in every for prompt in texts.prompts])
         family = scene.models.first.family.name
-        words = dict.fromkeys(word for each, texts in zip(plan.passes, told, strict=True) for word in scene.voices.embeddings(each, texts))
+        words = dict.fromkeys(word for each, texts in every for word in scene.voices.embeddings(each, texts))
         models = (*(network.model(family) for network in networks), *(UsedModel.part("embedding", word.name, place_of(word.key)[0], family) for word in words))
         for used in models:
             # LoRAs are known to other programs by what is behind their headers.
