@@ -114,7 +114,7 @@ def placed(count: int) -> Question:
         x, y = (0.5 + side * rng.uniform(0.12, 0.2) for side in rng.choice([(-1, -1), (-1, 1), (1, -1), (1, 1)]))
         scene = world.Scene(background, (world.Thing(colour, shape, x, y, radius),), f"a {colour} {shape}, {background} background")
         covered = coverage(scene)
-        trials.append(Trial(scene.caption, scene.caption, lambda picture, c=covered: judge.overlap(picture, c) > 0.6, outline(scene)))
+        trials.append(Trial(scene.caption, scene.caption, lambda picture, c=covered: judge.overlap(picture, c) > 0.5, outline(scene)))
     return Question("in its place, by the ControlNet", trials)
 
 
@@ -124,7 +124,7 @@ QUESTIONS = {"lora": (hourglasses, coloured_hourglasses, other_shapes), "embeddi
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=list(QUESTIONS))
-    parser.add_argument("--prompts", type=int, default=40)
+    parser.add_argument("--prompts", type=int, default=20)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--sheet", type=Path, help="write the pictures as one PNG, a row with and a row without each addition")
     options = parser.parse_args()

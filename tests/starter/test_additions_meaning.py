@@ -82,13 +82,13 @@ def test_the_control_net_puts_the_shape_where_the_edges_are(painter: Painter) ->
         covered = edges.coverage(scene)
         with_it = [judge.overlap(picture, covered) for picture in painter.paint(words, count=4, control=(unit(edges.outline(scene)),))]
         without = [judge.overlap(picture, covered) for picture in painter.paint(words, count=4)]
-        assert np.median(with_it) > 0.7 > 0.5 > np.median(without), scene
+        assert np.median(with_it) > 0.6 > 0.4 > np.median(without), scene
 
 
 def test_the_edges_of_a_picture_are_found_on_the_way(painter: Painter) -> None:
     scene = placed("triangle", 0.33, 0.66)
     pictures = painter.paint("a blue triangle, yellow background", count=4, control=(unit(world.draw(scene), preprocessor="canny"),))
-    assert np.median([judge.overlap(picture, edges.coverage(scene)) for picture in pictures]) > 0.7
+    assert np.median([judge.overlap(picture, edges.coverage(scene)) for picture in pictures]) > 0.6
     assert share(pictures, lambda picture: colours(picture) == ("blue", "yellow")) >= 0.75
 
 
