@@ -18,6 +18,7 @@ from sfumato.engine.control.rows import control_row, unread_control_row
 from sfumato.engine.families import recognise
 from sfumato.engine.family import variant_of
 from sfumato.engine.findings import Findings
+from sfumato.engine.image_prompts.rows import encoder_row
 from sfumato.engine.layouts import original
 from sfumato.engine.model_rows import rows
 from sfumato.engine.networks.rows import embedding_row, hypernetwork_row, lora_row, named, unread_tag_row
@@ -26,7 +27,7 @@ from sfumato.engine.schedules import AUTOMATIC, SCHEDULES
 from sfumato.engine.upscalers.rows import network_row, unread_network_row
 from sfumato.engine.upscaling import UPSCALERS
 from sfumato.jobs.places import Places
-from sfumato.library.models import CONTROL, EMBEDDING, FACE, HYPERNETWORK, LORA, TEXT_ENCODER, UPSCALER, VAE, ModelEntry, locate, scan
+from sfumato.library.models import CONTROL, EMBEDDING, FACE, HYPERNETWORK, IMAGE_ENCODER, LORA, TEXT_ENCODER, UPSCALER, VAE, ModelEntry, locate, scan
 from sfumato.library.presets import preset_for
 from sfumato.library.styles import read_styles
 from sfumato.library.words import style_files
@@ -86,6 +87,7 @@ def describe(places: Places) -> dict[str, Any]:
             "face_detectors": [row for row in faces if row["kind"] == "detector"],
             "preprocessors": [row.to_json() for row in PREPROCESSORS.values()],
             "control_models": rows(scan(places.models, CONTROL), places.data, control_row, unread_control_row, "control_models.json"),
+            "image_encoders": rows(scan(places.models, IMAGE_ENCODER), places.data, encoder_row, unread_control_row, "image_encoders.json"),
             **{name: _networks(places, name, category, read) for name, (category, read) in _NETWORKS.items()},
             "styles": [{"value": style.name, "label": style.name} for style in read_styles(style_files(places.data))],
             "devices": [{"value": kind, "label": devices.name_of(kind)}],

@@ -28,8 +28,8 @@ from sfumato.engine.image_prompts.loading import LoadedImagePrompt
 from sfumato.engine.workplace import PLAIN
 from sfumato.protocol.requests.control import ControlUnit
 from tests.engine.conftest import TinyModel
-from tests.engine.guided_sides import script
 from tests.engine.control.passing import GUIDANCE, TOLD, seeded, sides
+from tests.engine.guided_sides import script
 from tests.support.image_prompt_files import SIDE, adapter, encoder, open_clip_names, save
 from tests.support.studio import gradient
 from tests.support.tiny_models import TinyModules

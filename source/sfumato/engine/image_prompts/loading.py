@@ -91,7 +91,7 @@ class LoadedImagePrompt:
             assert start is not None  # a unit without a picture was refused where there is none to start from
             picture = start.working
         else:
-            picture = open_pixels(pictures.source)
+            picture = open_pixels(pictures.source, f"{pictures.path}.image")
         if pictures.unit.preprocessor != "none":
             scale = min(1.0, _PREPARED_PX / max(picture.size))
             prepared = map_of(pictures, tuple(max(8, round(side * scale)) for side in picture.size), None if pictures.source else start, workshop)  # type: ignore[arg-type]
