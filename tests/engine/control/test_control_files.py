@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,22 @@ def test_a_control_lora_equals_the_dense_network_and_leaves_the_base_alone(tiny_
     assert float((found - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
     assert float((found - denoised(model, [], x, 3.0)).abs().max()) > 1e-2
     assert identical(before, model.unet.state_dict())
+
+
+@pytest.mark.rule("E82")
+def test_what_is_completed_by_an_inpainting_model_takes_of_its_first_layer_what_reads_latents(tiny_model: TinyModel, tmp_path: Path) -> None:
+    inpainting, modules = tiny_model("sd1", INPAINTING)
+    plain = copy.deepcopy(modules.unet)
+    plain.conv_in.weight.data = modules.unet.conv_in.weight[:, :BASE]
+    plain.register_to_config(in_channels=BASE)
+    base, (low_rank, dense) = plain.state_dict(), control_lora(plain)
+    difference = {name: tensor - base[name] if name in base else tensor for name, tensor in dense.items()}
+    stored = {f"control_model.{name}": tensor for name, tensor in original_names(difference).items()} | {"difference": torch.zeros(0)}
+    expected = weights(save(dense, tmp_path / "dense.safetensors"), inpainting)
+    for name, tensors in (("lora", low_rank), ("difference", stored)):
+        found = weights(save(tensors, tmp_path / f"{name}.safetensors"), inpainting)
+        for key, tensor in expected.items():
+            torch.testing.assert_close(found[key], tensor, atol=1e-6, rtol=0)
 
 
 @pytest.mark.rule("R10", "E82")

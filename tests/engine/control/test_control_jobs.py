@@ -394,8 +394,13 @@ def test_what_cannot_be_read_is_named_by_its_unit(steered: Studio) -> None:
     assert missing.value.path == "control.1.model"
     for field in ("image", "mask"):
         with pytest.raises(ImageUnreadable) as unreadable:
-            steered.paint(blobs={**BLOBS, "text": b"no picture"}, control=(unit(**{field: "text"}),))
-        assert unreadable.value.path == f"control.0.{field}"
+            steered.paint(blobs={**BLOBS, "text": b"no picture"}, control=(unit(), unit(**{field: "text"})))
+        assert unreadable.value.path == f"control.1.{field}"
+        assert unreadable.value.message.startswith(f"The {field} of control 2 is not a picture")
+    # Also where it is cut as what is painted.
+    with pytest.raises(ImageUnreadable) as unreadable:
+        steered.paint(gradient(), box_mask((16, 16, 32, 32)), blobs={**BLOBS, "text": b"no picture"}, mask_padding=8, control=(unit(image="text"),))
+    assert unreadable.value.path == "control.0.image"
     (steered.files.root / "controlnet" / "broken.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     with pytest.raises(SfumatoError, match="broken") as damaged:
         one(steered, unit("broken"))

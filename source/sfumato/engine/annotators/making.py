@@ -20,7 +20,7 @@ from sfumato.engine.closest import unknown
 from sfumato.engine.inputs.opening import flattened, open_pixels
 from sfumato.engine.inputs.resizing import covering, fitting, resized
 from sfumato.jobs.context import JobContext
-from sfumato.protocol.errors import ImageUnreadable, Invalid, Problem
+from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.params.control import RESOLUTION_MAX_PX, RESOLUTION_MIN_PX
 
 _MAPS_LIMIT_BYTES = 256 << 20
@@ -222,11 +222,7 @@ class _Making:
     def _opened(self) -> Image.Image:
         if isinstance(self.source, Image.Image):
             return self.source if self.source.mode == "RGBA" else self.source.convert("RGB")
-        try:
-            return open_pixels(self.source)
-        except ImageUnreadable as error:
-            error.path = f"{self.path}image"
-            raise
+        return open_pixels(self.source, f"{self.path}image")
 
     def _of_pose(self) -> Map:
         """Joints are moved, not pixels: lines are as thin at every size."""

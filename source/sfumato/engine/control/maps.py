@@ -78,7 +78,7 @@ def map_of(pictures: UnitPictures, size: Size, start: Start | None, workshop: Wo
         return _tensor(np.asarray(_part(drawn.picture(), size, start), np.float32) / 255)
     else:
         assert start is not None
-        cut = _placed(open_pixels(pictures.source), size, unit.resize_mode, start)
+        cut = _placed(open_pixels(pictures.source, f"{pictures.path}.image"), size, unit.resize_mode, start)
         hidden = _placed(pictures.mask, size, unit.resize_mode, start) if pictures.mask else start.work and resized(start.work.mask, size, "stretch")
         made = annotate(unit, cut, size, workshop, hidden, where)
     return _tensor(made.values())

@@ -31,6 +31,8 @@ _MIDDLES = {"none": "UNetMidBlock2D", "residual": "UNetMidBlock2D", "attention":
 _CONTROL = "control"
 # A diffusers module needs a width where nothing reads it.
 _NO_CONTEXT = 1
+# Reads latents, and in inpainting and pix2pix models what lies beside them.
+_FIRST_LAYER = "conv_in.weight"
 # Of the transformer that weighs the maps of a union model; no shape tells.
 _UNION_HEADS = 8
 
@@ -130,7 +132,7 @@ def fill_difference(module: nn.Module, file: ControlFile, base: Mapping[str, Sto
 
     def weight(name: str, read: Callable[[Stored], Tensor]) -> Tensor:
         own = read(file.weights[name])
-        return own + read(base[name]) if name in base else own
+        return own + _for_latents(read(base[name]), name, own.shape[1:]) if name in base else own
 
     _need_all(module, file.weights, file)
     _fill_by(module, weight, file, reader, dtype, device)
@@ -144,14 +146,24 @@ def fill_low_rank(module: nn.Module, file: ControlFile, base: Mapping[str, Store
         up, down = file.weights.get(stem + UP), file.weights.get(stem + DOWN)
         if up is None or down is None or not name.endswith(".weight"):
             return read(file.weights[name] if name in file.weights else base[name])
-        whole = read(base[name])
-        first, second = read(up).flatten(1), read(down).flatten(1)
+        second = read(down)
+        whole = _for_latents(read(base[name]), name, second.shape[1:])
+        first, second = read(up).flatten(1), second.flatten(1)
         if first.shape[1] != second.shape[0] or first.shape[0] * second.shape[1] != whole.numel():
             raise CorruptFile(file.name, f"the factors of '{stem}' do not make a weight of its shape", path="control")
         return whole + (first @ second).reshape(whole.shape)
 
     _need_all(module, {**base, **file.weights}, file)
     _fill_by(module, weight, file, reader, dtype, device)
+
+
+def _for_latents(whole: Tensor, name: str, reads: tuple[int, ...]) -> Tensor:
+    """A checkpoint's weight for a network that reads plain latents: where a variant reads more beside them, behind them, that is left out.
+
+    Args:
+        reads: shape of the weight wanted without its first side.
+    """
+    return whole[:, : reads[0]] if name == _FIRST_LAYER and whole.shape[1] > reads[0] else whole
 
 
 def _fill_by(

@@ -38,7 +38,7 @@ from sfumato.engine.passes import Pass
 from sfumato.engine.plan import Models
 from sfumato.engine.tiled.grid import Tile
 from sfumato.library.models import CONTROL, locate
-from sfumato.protocol.errors import FileTrouble, ImageUnreadable, ModelNotFound, ModelUnsupported
+from sfumato.protocol.errors import FileTrouble, ModelNotFound, ModelUnsupported
 from sfumato.protocol.requests.control import ControlUnit
 from sfumato.protocol.requests.generate import Generate
 
@@ -220,11 +220,7 @@ def _read(loaded: Loaded, picture: Tensor, model: Model) -> tuple[Tensor, ...]:
 def _mask(unit: ControlUnit, path: str, blobs: Mapping[str, bytes]) -> Image.Image | None:
     if not unit.mask:
         return None
-    try:
-        return open_mask(blobs[unit.mask])
-    except ImageUnreadable as error:
-        error.path = f"{path}.mask"
-        raise
+    return open_mask(blobs[unit.mask], f"{path}.mask")
 
 
 def _located(folders: Sequence[Path], name: str, field: str) -> Path:

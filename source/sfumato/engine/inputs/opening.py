@@ -65,7 +65,7 @@ def open_pixels(data: bytes, field: str = "image") -> Image.Image:
     Raises:
         ImageUnreadable: as for `open_picture`.
     """
-    what = f"The {field.replace('_', ' ')}"
+    what = _named(field)
     try:
         with Image.open(io.BytesIO(_without_texts(data)), formats=FORMATS) as image:
             width, height = image.size
@@ -89,6 +89,12 @@ def flattened(pixels: Image.Image, background: str = WHITE) -> Image.Image:
     canvas = Image.new("RGB", pixels.size, background)
     canvas.paste(pixels, mask=pixels)
     return canvas
+
+
+def _named(field: str) -> str:
+    """A field's picture in words: "image" -> "The image", "control.0.mask" -> "The mask of control 1"."""
+    *owner, name = field.replace("_", " ").split(".")
+    return f"The {name} of {owner[0]} {int(owner[1]) + 1}" if owner else f"The {name}"
 
 
 def _too_large(what: str, field: str, width: int = 0, height: int = 0) -> ImageUnreadable:
