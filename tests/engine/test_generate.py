@@ -49,7 +49,7 @@ def test_stages_come_in_order_with_totals_known_beforehand(bench: Bench) -> None
         assert done[-1] == total
     assert [entry.done for entry in said if entry.stage == "denoise"] == list(range(9))
     assert any(entry.rate and entry.rate > 0 for entry in said if entry.stage == "denoise")
-    assert result.seconds.keys() == {"load", "encode", "denoise", "decode", "save"}
+    assert result.seconds.keys() == {"load", "encode", "networks", "denoise", "decode", "save"}
 
 
 @pytest.mark.rule("M1", "M19", "M20", "R50")
