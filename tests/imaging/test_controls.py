@@ -22,6 +22,7 @@ UNITS = (
     ControlUnit(preprocessor="tile", model="t:x", resolution=640, mode="control", resize_mode="fill", guess=True, threshold_a=2.5, union_type="tile"),
     ControlUnit(preprocessor="pose", model="p", face=False, mode="prompt", resize_mode="stretch"),
     ControlUnit(preprocessor="shuffle", model="s", seed=77),
+    ControlUnit(model="face", encoder="clip-vit-h", block_weights="1 0.5 0", together="join"),
 )
 
 
@@ -58,7 +59,8 @@ def test_a_control_is_written_as_the_extension_writes_it() -> None:
 def test_what_was_written_is_read_but_for_the_pictures() -> None:
     reading = read_picture(encode(Image.new("RGB", (8, 8)), written(*UNITS)).data)
     assert (reading.unknown, reading.warnings) == ({}, ())
-    plain = [unit.model_copy(update={"image": "", "model": model}) for unit, model in zip(UNITS, ("control_v11p_sd15_canny", "tx", "p", "s"), strict=True)]
+    names = ("control_v11p_sd15_canny", "tx", "p", "s", "face")
+    plain = [unit.model_copy(update={"image": "", "model": model}) for unit, model in zip(UNITS, names, strict=True)]
     assert reading.request().control == tuple(plain)
     assert reading.hashes["control.0"] == "d14c016b11"
 

@@ -102,8 +102,15 @@ def _plain(name: str) -> Callable[[_Told], Value]:
 
 
 def _unusual(name: str) -> Callable[[_Told], Value]:
-    """Written off its default only."""
-    return lambda told: None if _is_default(told.unit, name) else getattr(told.unit, name)
+    """Written off its default only; lists and names without the signs at which readers part the pairs."""
+
+    def write(told: _Told) -> Value:
+        value = getattr(told.unit, name)
+        if _is_default(told.unit, name):
+            return None
+        return _without_signs(value.replace(",", " ")) if isinstance(value, str) else value
+
+    return write
 
 
 def _threshold(name: str) -> Callable[[_Told], Value]:

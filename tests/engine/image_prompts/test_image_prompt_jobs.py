@@ -18,7 +18,9 @@ from sfumato.engine.image_prompts.loading import LoadedEncoder
 from sfumato.engine.memory import Loaded
 from sfumato.protocol.errors import CorruptFile, Invalid, ModelIncompatible, ModelNotFound, ModelUnsupported, PickleRefused, Stopped
 from sfumato.protocol.requests.control import ControlUnit
+from tests.support.control_files import control_net
 from tests.support.image_prompt_files import HIDDEN, adapter, encoder, save
+from tests.support.network_files import write_network
 from tests.support.painting import encoded
 from tests.support.studio import Pixels, SmallFiles, Studio, box_mask, gradient
 
@@ -228,3 +230,32 @@ def test_face_recogniser_adapters_and_pickles_are_refused_in_a_sentence(shown: S
     save(short, folder / "short.safetensors")
     with pytest.raises(CorruptFile, match=r"'image_proj.norm.weight'"):
         one(shown, unit("short"))
+
+
+@pytest.mark.rule("E83")
+def test_a_picture_to_start_from_prompts_where_the_unit_has_none(shown: Studio) -> None:
+    """Its own picture is read whole, whichever part is painted; without one it is the part that is painted."""
+    masked = {"image": "one", "mask": "half", "strength": 0.8}
+    own, started = one(shown, unit(image="one"), **masked), one(shown, unit(image=""), **masked)
+    assert differs(own, one(shown, **masked))
+    assert np.abs(own.astype(int) - started).max() <= 1
+
+
+@pytest.mark.rule("E83")
+def test_tiles_are_prompted_as_the_whole_is(shown: Studio) -> None:
+    tiles = {"tiled": "multidiffusion", "tile_size": 64, "tile_overlap": 16, "image": "other", "width": 96, "height": 64, "steps": 2, "strength": 1.0}
+    plain, prompted = one(shown, **tiles), one(shown, unit("plus", mask="half"), **tiles)
+    assert differs(prompted, plain)
+    unet = shown.kept.get(Loaded).latest.unet  # type: ignore[union-attr]
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in unet.modules())
+
+
+@pytest.mark.rule("E83")
+def test_adapters_control_networks_and_loras_act_together(shown: Studio) -> None:
+    save(control_net(shown.files.modules("sd1").unet).state_dict(), shown.files.root / "controlnet" / "net.safetensors")
+    write_network(shown.files.modules("sd1"), shown.files.root / "loras" / "moss.safetensors", rank=4, strength=1.0)
+    told = {"prompt": "a red circle <lora:moss:0.8>", "negative": "(blue:-1)", "token_merging": 0.3}
+    net, prompts = unit("net"), (unit("plain", weight=0.6), unit("plus", image="other", weight=0.4))
+    pictures = [one(shown, *units, **told) for units in ((), (net,), prompts, (net, *prompts))]
+    assert len({picture.tobytes() for picture in pictures}) == 4
+    assert np.array_equal(one(shown, **told), pictures[0])
