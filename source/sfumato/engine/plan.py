@@ -171,7 +171,7 @@ def _first_size(request: Generate, model: Model, originals: Originals | None, wa
     if own:
         return own
     width, height = (request.width, request.height)
-    if originals and request.hr_only:
+    if originals and (request.hr_only or request.tiled != "off"):
         width, height = width or originals.size[0], height or originals.size[1]
     return _side("width", width, model, warnings), _side("height", height, model, warnings)
 

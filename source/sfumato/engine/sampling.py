@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sfumato.engine.noise import NoiseSource
 from sfumato.engine.passes import Pass
 from sfumato.engine.samplers import PairDenoiser
+from sfumato.engine.tiled.noise import TileNoise
 from sfumato.protocol.errors import NumbersInvalid
 
 # What is told of numbers that are none in latents.
@@ -33,7 +34,7 @@ def begin(plan: Pass, noise: Tensor, original: Tensor | None) -> Tensor:
     return (original + noise * plan.scale.extra) * steps.picture_scale + noise * steps.noise_sigma
 
 
-def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource) -> Tensor:
+def sample(plan: Pass, denoise: PairDenoiser, x: Tensor, noise: NoiseSource | TileNoise) -> Tensor:
     """The finished latents (B, C, h, w) float32 of a pass that starts from x. Raises `NumbersInvalid`, and whatever the denoiser raises to stop."""
     noise.cover(plan.steps.span)
     with torch.inference_mode():

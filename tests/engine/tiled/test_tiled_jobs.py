@@ -90,6 +90,10 @@ def test_a_large_picture_is_painted_over_in_tiles(tiling: Studio, method: Method
     assert np.array_equal(over(tiling, method, model=model, sampler="Euler a"), painted)
 
 
+def test_without_a_size_a_picture_keeps_its_own(tiling: Studio) -> None:
+    assert np.array_equal(over(tiling, "tiles", width=None, height=None, steps=1), over(tiling, "tiles", steps=1))
+
+
 @pytest.mark.rule("E80")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_tile_as_large_as_the_picture_is_the_plain_pass(tiling: Studio, method: Method) -> None:
@@ -147,8 +151,7 @@ def test_what_an_inpainting_network_sees_is_cut_to_the_tile(tiling: Studio, meth
     assert np.array_equal(painted[:, :60], np.asarray(PICTURE)[:, :60])
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("mode", ["hard", "soft", "differential"])
+@pytest.mark.parametrize(("method", "mode"), [("tiles", "hard"), ("multidiffusion", "soft"), ("tiles", "differential")])
 def test_masks_are_cut_to_the_tile(tiling: Studio, method: Method, mode: str) -> None:
     mask = box_mask((0, 0, 64, HEIGHT), WIDTH, HEIGHT)
     painted = tiling.one(PICTURE, mask, tiled=method, mask_mode=mode, mask_blur=0, **IN_TILES, **LARGE)
@@ -245,9 +248,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("way", list(WAYS))
-def test_tiles_go_with_every_way_to_paint(tiling: Studio, method: Method, way: str) -> None:
+@pytest.mark.parametrize(("way", "method"), list(zip(WAYS, METHODS * len(WAYS), strict=False)))
+def test_tiles_go_with_every_way_to_paint(tiling: Studio, way: str, method: Method) -> None:
     fields = {**WAYS[way]}
     if "refiner" in fields:
         fields["refiner"] = tiling.model("sd2")
@@ -314,6 +316,7 @@ def peak_of_network(process: Studio, device: SmallDevice, **fields: Any) -> int:
     return max(needed)
 
 
+@pytest.mark.slow
 @pytest.mark.rule("E80")
 @pytest.mark.parametrize("method", METHODS)
 def test_memory_is_that_of_one_tile_however_large_the_picture(tiling: Studio, tmp_path: Path, method: Method) -> None:

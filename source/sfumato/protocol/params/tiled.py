@@ -18,7 +18,7 @@ Tiled = Annotated[
     Literal["off", "tiles", "multidiffusion"],
     Field(
         title="Tiled painting",
-        description="Paint over large pictures in tiles: each painted by itself and faded into the next, or all at every step and averaged.",
+        description="Paint over large pictures in tiles: one by one, faded together, or all at every step, averaged. An unset size is the picture's own.",
     ),
     Ui("tiled", label="Tiled painting", needs=_OVER),
 ]
