@@ -217,6 +217,11 @@ def test_a_broken_settings_file_is_named_and_the_program_goes_on(tmp_path: Path)
     assert "settings.json is not JSON (line 1" in done.stderr
 
 
+def made_in(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
 @pytest.mark.rule("E11", "X4")
 def test_a_pickled_model_is_converted_beside_itself(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
@@ -226,6 +231,12 @@ def test_a_pickled_model_is_converted_beside_itself(tmp_path: Path) -> None:
     assert "left out: epoch" in done.stderr
     again = run("convert", str(tmp_path / "old.ckpt"), data=tmp_path)
     assert again.returncode == 2 and "exists already" in again.stderr
+    # By the name that the sentence about a pickle gives, from wherever it is called.
+    torch.save({"w": torch.ones(3)}, made_in(tmp_path / "models" / "loras") / "fur.pt")
+    found = run("convert", "fur.pt", data=tmp_path)
+    assert (found.returncode, Path(found.stdout.strip()).name) == (0, "fur.safetensors"), found.stderr
+    none = run("convert", "furr.pt", data=tmp_path)
+    assert none.returncode == 1 and "No file named 'furr.pt' in the models folders. Closest: 'fur" in none.stderr
 
 
 @pytest.mark.slow

@@ -134,7 +134,13 @@ def build_parser() -> argparse.ArgumentParser:
     convert = commands.add_parser(
         "convert", help="write a pickled model anew as safetensors", description="Write a pickled model (.ckpt, .pt, .pth, .bin) anew as .safetensors."
     )
-    convert.add_argument("files", metavar="FILE", type=Path, nargs="+", help="the pickled model; it is read by a process that can run nothing, and stays")
+    convert.add_argument(
+        "files",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        help="the pickled model, or its name in the models folders; it is read by a process that can run nothing, and stays",
+    )
     convert.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write it (default: beside it); for one FILE only")
     convert.set_defaults(run=_convert)
 
@@ -248,13 +254,14 @@ def _models(options: argparse.Namespace, places: Places) -> int:
 
 
 def _convert(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.library.models import locate_any
     from sfumato.library.pickles.conversion import convert
 
-    del places
     if options.output is not None and len(options.files) > 1:
         raise Invalid([Problem("output", "With --output only one file can be converted at a time.")])
     for file in options.files:
-        converted = convert(file, options.output)
+        # Sentences about models name them as they are named in the models folders.
+        converted = convert(file if file.exists() else locate_any(places.models, str(file)), options.output)
         print(converted.path)
         for title, names in (("not weights, left out", converted.left_out), ("could have run, was not", converted.placeholders)):
             if names:

@@ -120,6 +120,15 @@ def locate(folders: Sequence[Path], name: str, category: str = CHECKPOINT, field
     return resolve(folders, name, category, field).path
 
 
+def locate_any(folders: Sequence[Path], name: str, field: str = "file") -> Path:
+    """The file of that name, with or without its ending, whatever it is for; checkpoints first. It may be one that is not opened. Raises `ModelNotFound`."""
+    entries = [entry for category in FOLDERS for entry in scan(folders, category)]
+    entry = next((entry for entry in entries if name in (entry.name, entry.path.name)), None)
+    if entry is None:
+        raise ModelNotFound("file", name, difflib.get_close_matches(name, [entry.name for entry in entries], 1), path=field)
+    return entry.path
+
+
 def resolve(folders: Sequence[Path], name: str, category: str = CHECKPOINT, field: str = "model") -> ModelEntry:
     """The entry that a request means; arguments and errors as `locate`."""
     entries = scan(folders, category)

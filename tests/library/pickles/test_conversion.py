@@ -253,8 +253,10 @@ def test_a_name_that_is_taken_and_a_file_that_is_none_are_refused_before_any_wor
         convert(source)
     assert (tmp_path / "a.safetensors").read_bytes() == b"precious"
     (tmp_path / "text.ckpt").write_bytes(struct.pack("<Q", 3) + b"hello")
-    with pytest.raises(ModelUnsupported):
-        convert(tmp_path / "text.ckpt")
+    for name in ("text.ckpt", "a.safetensors"):
+        (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", 3) + b"hello")
+        with pytest.raises(ModelUnsupported, match=rf"'{name}' looks like no pickled model; Sfumato cannot convert it"):
+            convert(tmp_path / name)
 
 
 def test_a_cancelled_conversion_leaves_nothing(tmp_path: Path) -> None:

@@ -49,14 +49,15 @@ def convert(source: Path, target: Path | None = None, check: Callable[[], None] 
     target = target or source.with_suffix(".safetensors")
     if not source.is_file():
         raise ModelNotFound("file", source.name)
+    with source.open("rb") as opened:
+        if kind_of_bytes(opened.read(FIRST_BYTES)) != "pickle":
+            raise ModelUnsupported(source.name, "no pickled model", use="convert it")
     if target.exists():
         raise _taken(target)
     size = source.stat().st_size
     if free_bytes(target.parent) < size + _OUTPUT_EXTRA_BYTES:
         raise DiskFull(str(target.parent), free_bytes(target.parent), size + _OUTPUT_EXTRA_BYTES)
     with source.open("rb") as opened:
-        if kind_of_bytes(opened.read(FIRST_BYTES)) != "pickle":
-            raise ModelUnsupported(source.name, "no pickled model, so there is nothing to convert")
         sha256 = _sha256(opened, check)
         try:
             handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}.", suffix=".tmp", dir=target.parent)
