@@ -178,7 +178,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """One operation, on whichever place its tensors are."""
     tensors = [each for each in _flat((*args, *kwargs.values())) if isinstance(each, Tensor)]
     small = [each for each in tensors if isinstance(each, SmallTensor)]
-    asked = kwargs.get("device")
+    asked = kwargs.get("device") or next((each for each in args if isinstance(each, torch.device)), None)  # `to(device, dtype)` in inference mode
     if not small and (asked is None or torch.device(asked).type != KIND):
         return func(*args, **kwargs)
     if _is_composite(func):
