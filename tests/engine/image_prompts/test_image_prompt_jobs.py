@@ -22,6 +22,7 @@ from tests.support.control_files import control_net
 from tests.support.image_prompt_files import HIDDEN, adapter, encoder, save
 from tests.support.network_files import write_network
 from tests.support.painting import encoded
+from tests.support.small_device import small_device
 from tests.support.studio import Pixels, SmallFiles, Studio, box_mask, gradient
 
 BLOBS = {"one": encoded(gradient()), "other": encoded(gradient(96, 48, 90)), "half": encoded(box_mask((0, 0, 32, 64)))}
@@ -259,3 +260,14 @@ def test_adapters_control_networks_and_loras_act_together(shown: Studio) -> None
     pictures = [one(shown, *units, **told) for units in ((), (net,), prompts, (net, *prompts))]
     assert len({picture.tobytes() for picture in pictures}) == 4
     assert np.array_equal(one(shown, **told), pictures[0])
+
+
+@pytest.mark.rule("E83")
+@pytest.mark.parametrize("offload", ["none", "components", "blocks", "sequential"])
+def test_adapters_and_encoders_are_where_they_are_needed_in_every_way_to_offload(shown: Studio, tmp_path: Path, offload: str) -> None:
+    """On a device with memory of its own, where tensors of two places cannot be used together."""
+    units = (unit("plain"), unit("plus", image="other", mask="half"))
+    expected = one(shown, *units, steps=2, dtype="fp32")
+    with small_device(64 << 20):
+        found = one(Studio(shown.files, tmp_path), *units, steps=2, dtype="fp32", offload=offload)
+    assert np.abs(found.astype(int) - expected).max() <= 1

@@ -71,7 +71,7 @@ def pixels(picture: Image.Image) -> Tensor:
 
 def normalised(shown: Tensor) -> Tensor:
     """Pixels (B, 3, side, side) in 0..1, as the encoder was trained to see them."""
-    mean, deviation = (shown.new_tensor(each)[:, None, None] for each in (_MEAN, _DEVIATION))
+    mean, deviation = (torch.tensor(each, dtype=shown.dtype, device=shown.device)[:, None, None] for each in (_MEAN, _DEVIATION))
     return (shown - mean) / deviation
 
 
