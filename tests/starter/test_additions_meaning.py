@@ -96,8 +96,9 @@ def test_weight_zero_adds_nothing_and_no_job_leaves_a_trace(painter: Painter) ->
     assert same(plain, painter.paint(words, count=2))
 
 
-def test_all_four_act_together(painter: Painter) -> None:
-    scene = placed("circle", 0.34, 0.34, 0.25)
-    pictures = painter.paint(f"a {EMBEDDING} {LORA} {HYPERNETWORK}", count=6, control=(unit(edges.outline(scene)),))
-    assert share(pictures, lambda picture: colours(picture) == ("orange", "black")) >= 0.6
-    assert share(pictures, lambda picture: judge.overlap(picture, edges.coverage(scene)) > 0.5) >= 0.6
+def test_lora_hypernetwork_and_control_act_together(painter: Painter) -> None:
+    scene = placed("hourglass", 0.36, 0.4, 0.28)
+    pictures = painter.paint(f"a red hourglass, white background {LORA} {HYPERNETWORK}", count=5, control=(unit(edges.outline(scene)),))
+    assert share(pictures, lambda picture: judge.background_of(picture) == "black") >= 0.8
+    assert share(pictures, judge.is_hourglass) >= 0.8
+    assert np.median([judge.overlap(picture, edges.coverage(scene)) for picture in pictures]) > 0.4
