@@ -15,8 +15,8 @@ from sfumato.engine.workplace import Stage
 if TYPE_CHECKING:
     from sfumato.engine.job_memory import JobMemory
 
-# What torch's CPU allocator says, on Linux and on Windows.
-_WORDS = ("can't allocate memory", "not enough memory")
+# What torch's CPU allocator says, on Linux and on Windows; what devices say for which torch has no class, and the libraries that multiply on them.
+_WORDS = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ a weight between calls (networks of the prompt) changes the one that waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -170,6 +170,7 @@ class Pieces:
                 for weight in self._settled:
                     weight.arrive(self._device, beside=False)
             self._handles.append(self._network.register_forward_pre_hook(self._begin))
+            self._handles.append(self._network.register_forward_hook(self._end, always_call=True))
             for piece in self._pieces:
                 self._handles.append(piece.module.register_forward_pre_hook(self._before(piece)))
                 self._handles.append(piece.module.register_forward_hook(self._after(piece), always_call=True))
@@ -196,7 +197,8 @@ class Pieces:
         self._last = None
 
     def _pin(self) -> None:
-        with torch.inference_mode(False):
+        # The system may grant less than is free; what is not pinned is copied all the same, only more slowly.
+        with torch.inference_mode(False), suppress(RuntimeError):
             for piece in self._pieces:
                 for weight in piece.weights:
                     if not weight.now.is_pinned():
@@ -205,6 +207,10 @@ class Pieces:
     def _begin(self, *_: object) -> None:
         # What comes first is not brought when the call before ends: between calls weights may be given other numbers.
         self._last = None
+
+    def _end(self, *_: object) -> None:
+        # Nor does anything stay that was brought for a piece which this call then left out.
+        self.rest()
 
     def _before(self, piece: _Piece) -> Callable[..., None]:
         def before(*_: object) -> None:

@@ -69,7 +69,8 @@ def common_norms(networks: Sequence[nn.Module], learn: Callable[[], object]) -> 
         stack.close()
         for norm in norms:
             if norm in found:
-                stack.callback(norm.register_forward_hook(use).remove)  # type: ignore[arg-type]
+                # Before all others: networks that come piece by piece take the norm's weights off the device behind it.
+                stack.callback(norm.register_forward_hook(use, prepend=True).remove)  # type: ignore[arg-type]
         yield
 
 

@@ -95,6 +95,35 @@ def test_weights_are_the_same_objects_with_the_same_numbers_after_an_error_insid
     assert hooks(unet) == 0
 
 
+class Skipping(nn.Module):
+    """Leaves its middle layer out where it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle, self.last = (nn.Linear(3, 3) for _ in range(3))
+
+    def forward(self, x: torch.Tensor, is_whole: bool) -> torch.Tensor:
+        x = self.first(x)
+        return self.last(self.middle(x) if is_whole else x)
+
+
+@pytest.mark.rule("E105")
+def test_what_was_brought_for_a_piece_that_a_call_left_out_does_not_stay() -> None:
+    # Given a network whose next piece is brought while one works, in the order that was seen last
+    network, x = Skipping(), torch.ones(1, 3)
+    with small_device():
+        pieces = Pieces(network, PLACE, 0.0)
+        pieces._beside = True  # as on a graphics card, but for the stream
+        pieces.install()
+        network(x.to(PLACE), True)
+        # When a call leaves a piece out
+        made = network(x.to(PLACE), False).cpu()
+        # Then its weights wait where they can be given other numbers
+        assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
+        pieces.remove()
+    assert torch.equal(made, network(x, False))
+
+
 def test_a_weight_that_was_not_brought_is_noticed() -> None:
     # That the device of these tests tells places apart is what their other results rest on
     layer = nn.Linear(3, 3)

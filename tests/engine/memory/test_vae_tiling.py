@@ -21,8 +21,8 @@ from sfumato.engine.memory import Loaded
 from sfumato.engine.vae_tiling import OVERLAP_PX, TILE_PX, common_norms, ramps, starts, tiled
 from sfumato.engine.workplace import Workplace
 from sfumato.protocol.errors import Stopped
-from tests.engine.memory.conftest import Workshop
-from tests.support.studio import Studio
+from tests.engine.memory.conftest import Workshop, furthest
+from tests.support.studio import Pixels, Studio
 
 ROOT = Path(__file__).resolve().parents[3]
 SEAM = 2 / 255
@@ -151,3 +151,10 @@ def test_a_job_can_ask_for_tiles(studio: Studio) -> None:
     whole, parts = studio.one(width=576, height=64, steps=1), studio.one(width=576, height=64, steps=1, vae_tiling="on")
     assert 0 < np.abs(whole.astype(int) - parts).max() < 60
     assert OVERLAP_PX == 64
+
+
+@pytest.mark.rule("E109", "E110")
+@pytest.mark.parametrize("way", ["blocks", "sequential"])
+def test_tiles_share_norms_whose_weights_are_on_the_device_only_while_they_work(workshop: Workshop, on_cpu: Callable[..., list[Pixels]], way: str) -> None:
+    wide = {"width": 576, "height": 64, "steps": 1, "vae_tiling": "on"}
+    assert furthest(workshop.paint(**wide, offload=way), on_cpu(**wide)) <= 1

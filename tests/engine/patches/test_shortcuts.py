@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from sfumato.engine.family import Model
 from sfumato.engine.patches.deepcache import DeepCache
 from sfumato.engine.patches.hypertile import HyperTile, tiled, tiles
 from sfumato.engine.patches.token_merging import TokenMerging, merged
+from sfumato.engine.workplace import Stage, Workplace
 from tests.engine.conftest import Bench, TinyModel
 from tests.engine.patches.bare import assert_bare, noise, state_of
 
@@ -176,3 +178,29 @@ def test_jobs_take_shortcuts_and_tell_of_them(bench: Bench) -> None:
         assert words in bench.run(**size, **fields).images[0].infotext
         pictures.add(bench.pictures[0])
     assert len(pictures) == 4
+
+
+@pytest.mark.rule("E111", "E114")
+@pytest.mark.parametrize("failing", [0, 2])
+def test_a_full_evaluation_that_begins_anew_uses_nothing_of_the_half_before(model: Model, failing: int) -> None:
+    # Given memory that runs out once, in the middle of a call that computes all features
+    class TryingAgain(Workplace):
+        def attempt(self, stage: Stage, act: Callable[[], Any], rows: int = 0, batch: int = 1) -> Any:
+            try:
+                return act()
+            except MemoryError:
+                return act()
+
+    evaluations = iter(range(100))
+
+    def run_out(*_: object) -> None:
+        if next(evaluations) == failing:
+            raise MemoryError
+
+    expected = denoised(model, DeepCache(2), calls=4)
+    handle = model.unet.up_blocks[0].register_forward_pre_hook(run_out)
+    try:
+        made = denoised(replace(model, workplace=TryingAgain()), DeepCache(2), calls=4)
+    finally:
+        handle.remove()
+    torch.testing.assert_close(made, expected, atol=0, rtol=0)

@@ -67,8 +67,14 @@ class DeepCache:
         self._deep, self._is_reusing = prepared, is_fresh and self._start <= moment.share <= self._end
         if not self._is_reusing:
             prepared.call = moment.call
+            prepared.given.clear()
         try:
             yield None
+        except BaseException:
+            if not self._is_reusing:
+                # Of half an evaluation: the call may begin anew, in less memory.
+                prepared.given.clear()
+            raise
         finally:
             self._deep, self._is_reusing = None, False
 
