@@ -111,7 +111,7 @@ def test_large_latents_are_shrunk_before_the_tiny_decoder(model: Model, tiny: Au
 def test_the_file_is_found_by_the_familys_name_for_it(model: Model, tiny: AutoencoderTiny, tmp_path: Path) -> None:
     folder = tmp_path / "VAE-taesd"
     decoder_alone(tiny, folder).rename(folder / "taesdxl_decoder.safetensors")
-    with pytest.raises(ModelNotFound, match="No tiny autoencoder named 'taesd_decoder'"):
+    with pytest.raises(ModelNotFound, match=r"No tiny autoencoder named 'taesd_decoder'.* in the folder vae_approx of a models folder"):
         find_tiny([tmp_path], "taesd")
     assert find_tiny([tmp_path], "taesdxl").name == "taesdxl_decoder.safetensors"
     (tmp_path / "vae_approx").mkdir()
@@ -164,6 +164,7 @@ def test_without_a_usable_file_previews_are_linear_and_the_job_says_so(
     assert (warning.code, warning.path) == ("preview_linear", "preview")
     assert warning.message.startswith("Previews are linear instead of tiny. ")
     assert reason in warning.message
+    assert warning.message.count("vae_approx") == 1
     assert warning.message.endswith("taesd_decoder.safetensors in the folder vae_approx of a models folder.")
     linear, _ = previewer_of("linear", 1, previews(model, tmp_path))
     assert shown(previewer, latents) == shown(linear, latents)

@@ -14,9 +14,8 @@ from sfumato.engine.decoding import to_pixels
 from sfumato.engine.family import Model
 from sfumato.engine.preview.linear import linear_colours
 from sfumato.engine.preview.previewer import Colours, Previewer, Price
-from sfumato.engine.preview.tiny import TinyDecoders, find_tiny, tiny_colours
-from sfumato.library.models import FOLDERS, TINY
-from sfumato.protocol.errors import SfumatoError
+from sfumato.engine.preview.tiny import TinyDecoders, find_tiny, place_of, tiny_colours
+from sfumato.protocol.errors import ModelNotFound, SfumatoError
 from sfumato.protocol.requests import JobWarning
 
 if TYPE_CHECKING:
@@ -101,8 +100,8 @@ def previewer_of(mode: str, every: int, previews: Previews) -> tuple[Previewer, 
         row = MODES[LINEAR]
         colours = row.colours(previews)
         reason = error.message if isinstance(error, SfumatoError) else f"Its file cannot be read ({error.strerror})."
-        remedy = f"For this model it is {previews.model.family.tiny}_decoder.safetensors in the folder {FOLDERS[TINY][0]} of a models folder."
-        warnings = (JobWarning(code="preview_linear", message=f"Previews are linear instead of {mode}. {reason} {remedy}", path="preview"),)
+        remedy = "" if isinstance(error, ModelNotFound) else f" {place_of(previews.model.family.tiny)}"
+        warnings = (JobWarning(code="preview_linear", message=f"Previews are linear instead of {mode}. {reason}{remedy}", path="preview"),)
     beside = not row.computes or previews.model.device.torch.type != "cpu"
     price = previews.memory.prices.setdefault(LINEAR if warnings else mode, Price())
     return Previewer(colours, every, beside=beside, price=price), warnings

@@ -19,7 +19,7 @@ from torch.nn import functional
 from sfumato.engine.checkpoint import identity_of, weights_of
 from sfumato.engine.decoding import Pixels, to_pixels
 from sfumato.engine.layouts.place import Place
-from sfumato.library.models import TINY, scan
+from sfumato.library.models import FOLDERS, TINY, scan
 from sfumato.library.safetensors_header import read_header
 from sfumato.protocol.errors import CorruptFile, ModelIncompatible, ModelNotFound, PickleRefused
 
@@ -48,7 +48,12 @@ def find_tiny(folders: Sequence[Path], stem: str, field: str = "preview") -> Pat
         return usable[0]
     if any(entry.kind == "pickle" for entry in found):
         raise PickleRefused(found[0].path.name, path=field)
-    raise ModelNotFound(TINY, f"{stem}_decoder", path=field)
+    raise ModelNotFound(TINY, f"{stem}_decoder", path=field, remedy=place_of(stem))
+
+
+def place_of(stem: str) -> str:
+    """A sentence that says where the file of this stem belongs."""
+    return f"For this model it is {stem}_decoder.safetensors in the folder {FOLDERS[TINY][0]} of a models folder."
 
 
 def load_tiny(path: Path, device: Device) -> nn.Module:
