@@ -235,3 +235,13 @@ def test_short_memory_lets_other_models_go_and_tries_once_more(bench: Bench, mon
     left[0] = 2
     with pytest.raises(OutOfMemory, match="a map of this size"):
         bench.run()
+
+
+@pytest.mark.rule("E84")
+@pytest.mark.parametrize("field", ["resolution", "width"])
+def test_a_side_that_follows_from_an_odd_aspect_has_an_end(bench: Bench, field: str) -> None:
+    line = png(np.zeros((40_000, 2, 3), np.uint8))
+    name = hashlib.sha256(line).hexdigest()
+    with pytest.raises(Invalid, match="would have 512x10240000") as caught:
+        bench.run({name: line}, image=name, **{field: 512})
+    assert [problem.path for problem in caught.value.problems] == [field]

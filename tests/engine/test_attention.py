@@ -39,6 +39,16 @@ def test_every_kernel_gives_the_same_numbers(tiny_model: TinyModel, monkeypatch:
         torch.testing.assert_close(evaluated(unet), plain, atol=2e-6, rtol=1e-4)
 
 
+@pytest.mark.rule("E105", "E108")
+def test_a_kernel_acts_inside_another_and_gives_way_to_it_again(tiny_model: TinyModel) -> None:
+    unet = tiny_model("sd1")[0].unet
+    place = next(module for module in unet.modules() if isinstance(module, Attention))
+    with attending([unet], KERNELS["split"]):
+        with attending([unet], KERNELS["upcast"]):
+            assert attention.scores_of(place) is attention.upcast
+        assert attention.scores_of(place) is attention.split
+
+
 def test_pieces_are_no_larger_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     original = torch.nn.functional.scaled_dot_product_attention

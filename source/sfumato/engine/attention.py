@@ -127,7 +127,9 @@ def attending(modules: Sequence[nn.Module], kernel: Kernel) -> Iterator[None]:
             yield
         return
     processor = _Processor(kernel.scores)
-    places = [place for module in modules for place in module.modules() if isinstance(place, Attention) and type(place.processor) is AttnProcessor2_0]
+    # Those of a kernel that was chosen for the whole job too: inside it another may be needed for a while.
+    replaced = AttnProcessor2_0, _Processor
+    places = [place for module in modules for place in module.modules() if isinstance(place, Attention) and type(place.processor) in replaced]
     before = [place.processor for place in places]
     try:
         for place in places:

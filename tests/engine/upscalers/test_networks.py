@@ -219,3 +219,9 @@ def test_the_lent_functions_compute_what_their_names_say() -> None:
     assert torch.equal(normalize(picture, mean, spread), expected)
     assert torch.equal(normalize(picture, mean, spread, inplace=True), expected)
     assert torch.equal(picture, expected)
+
+
+@pytest.mark.rule("E77")
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_picture_of_a_pixel_has_something_to_be_padded_with(scale: int) -> None:
+    assert rrdb(scale)(pixels(1, 2)).shape == (1, 3, scale, 2 * scale)

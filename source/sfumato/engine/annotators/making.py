@@ -24,6 +24,8 @@ from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.params.control import RESOLUTION_MAX_PX, RESOLUTION_MIN_PX
 
 _MAPS_LIMIT_BYTES = 256 << 20
+# What a side that follows from the other may make of a picture with an odd aspect: 8192 x 8192.
+LARGEST_MAP = 1 << 26
 _PARTS = ("body", "hands", "face")
 
 
@@ -215,7 +217,7 @@ class _Making:
         if wish.size is not None and wish.resolution == 0:
             picture, mask = resized(picture, wish.size, wish.resize_mode), mask and resized(mask, wish.size, wish.resize_mode)
             return replace(self._drawn(picture, mask), source=source)
-        shown = _by_shorter_side(picture.size, wish.resolution)
+        shown = _by_shorter_side(picture.size, wish.resolution, self.path)
         made = self._drawn(resized(picture, shown, "stretch"), mask and resized(mask, shown, "stretch"))
         return replace(made if wish.size is None else _enlarged(made, wish.size, wish.resize_mode), source=source)
 
@@ -231,7 +233,7 @@ class _Making:
             raise Invalid([Problem(f"{self.path}image", f"{wish.row.title} needs OpenPose's JSON, not a picture; send it as the image.")])
         pose = read_pose(self.source, f"{self.path}image")
         canvas = pose.width, pose.height
-        width, height = wish.size or _by_shorter_side(canvas, wish.resolution)
+        width, height = wish.size or _by_shorter_side(canvas, wish.resolution, self.path)
         left, top, right, bottom = _PLACES[wish.resize_mode](canvas, (width, height))
         scale = (right - left) / canvas[0], (bottom - top) / canvas[1]
         people = tuple(person.placed(scale, (left, top)) for person in pose.people)
@@ -261,10 +263,19 @@ _PLACES: Mapping[str, Callable[[Size, Size], tuple[int, int, int, int]]] = {
 }
 
 
-def _by_shorter_side(size: Size, shorter: int) -> Size:
-    """The size with a shorter side of so many pixels; 0 leaves it."""
+def _by_shorter_side(size: Size, shorter: int, path: str) -> Size:
+    """The size with a shorter side of so many pixels; 0 leaves it. Raises `Invalid` where the longer side becomes too long."""
     factor = shorter / min(size) if shorter else 1
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+    found = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+    check_size(found, size, f"{path}resolution")
+    return found
+
+
+def check_size(size: Size, source: Size, field: str) -> None:
+    """Raises `Invalid` for a map that is larger than its picture, and larger than any should be."""
+    if size[0] * size[1] > max(LARGEST_MAP, source[0] * source[1]):
+        sentence = f"Of a picture of {source[0]}x{source[1]} pixels the map would have {size[0]}x{size[1]}; choose a smaller size."
+        raise Invalid([Problem(field, sentence)])
 
 
 def _enlarged(made: Map, size: Size, mode: str) -> Map:

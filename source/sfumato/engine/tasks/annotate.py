@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from sfumato.engine.annotators import Map, Workshop, annotate, preprocessor_of, problems_of
+from sfumato.engine.annotators.making import check_size
 from sfumato.engine.annotators.pose.keypoints import PNG_KEY, write_pose
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask, open_pixels
@@ -92,7 +93,9 @@ def _size(request: Annotate, source: bytes) -> tuple[int, int] | None:
     if row is not None and row.reads == "pose":
         raise Invalid([Problem("width" if height else "height", "A pose of keypoints needs both sides of its map, or none; set the other too.")])
     wide, high = open_pixels(source).size
-    return (width, max(1, round(width * high / wide))) if width else (max(1, round((height or 1) * wide / high)), height or 1)
+    size = (width, max(1, round(width * high / wide))) if width else (max(1, round((height or 1) * wide / high)), height or 1)
+    check_size(size, (wide, high), "width" if width else "height")
+    return size
 
 
 def _sent(request: Annotate, context: JobContext, made: Map, mask: Image.Image | None) -> AnnotateResult:

@@ -81,11 +81,11 @@ def run(request: Generate, context: JobContext) -> GenerateResult:
     except OutOfMemory:
         job.loaded.clear()
         raise
-    except torch.AcceleratorError as error:
-        # What is on the device can no longer be reached, nor given back.
-        raise DeviceLost(detail=str(error)) from error
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
+            if isinstance(error, torch.AcceleratorError):
+                # What is on the device can no longer be reached, nor given back.
+                raise DeviceLost(detail=str(error)) from error
             raise
         # Where nothing could be tried again: before the first picture, or while one was put together.
         job.loaded.clear()

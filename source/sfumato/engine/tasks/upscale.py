@@ -46,11 +46,11 @@ def run(request: Upscale, context: JobContext) -> UpscaleResult:
     try:
         with context.shared(IdleHashing).paused():
             return job.run()
-    except torch.AcceleratorError as error:
-        # What is on the device can no longer be reached, nor given back.
-        raise DeviceLost(detail=str(error)) from error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
+            if isinstance(error, torch.AcceleratorError):
+                # What is on the device can no longer be reached, nor given back.
+                raise DeviceLost(detail=str(error)) from error
             raise
         job.kept.clear()
         raise OutOfMemory("enlarging pictures to this size", detail=str(error)) from error

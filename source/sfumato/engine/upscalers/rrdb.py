@@ -71,7 +71,9 @@ class Rrdb(nn.Module):
         height, width = x.shape[-2:]
         if self.unshuffle > 1:
             beyond = (0, -width % self.unshuffle, 0, -height % self.unshuffle)
-            x = functional.pixel_unshuffle(functional.pad(x, beyond, mode="reflect") if any(beyond) else x, self.unshuffle)
+            # A side of a pixel or two has too little to mirror.
+            mode = "reflect" if beyond[1] < width and beyond[3] < height else "replicate"
+            x = functional.pixel_unshuffle(functional.pad(x, beyond, mode=mode) if any(beyond) else x, self.unshuffle)
         x = self.conv_first(x)
         x = x + self.conv_body(self.body(x))
         for number in range(self.doublings):

@@ -52,7 +52,8 @@ DEPTH_ANYTHING = DepthKind("DepthAnythingForDepthEstimation", "Depth-Anything-V2
 def depth_of(seen: Seen, kind: DepthKind) -> Floats:
     """(H, W) in 0..1, near 1."""
     path = find_folder(seen.networks, kind)
-    network = seen.networks.kept.get(path, seen.networks.device, lambda path: _read(path, seen.networks))
+    # By the file, not the folder, whose time of change tells nothing of what is written over inside.
+    network = seen.networks.kept.get(_weights(path, seen.networks), seen.networks.device, lambda weights: _read(weights, seen.networks))
     seen.check()
     height, width, _ = seen.pixels.shape
     said = _json(path / _PREPARATION) if (path / _PREPARATION).is_file() else {}
@@ -106,14 +107,20 @@ def _json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _read(path: Path, networks: Networks) -> nn.Module:
-    """The network of a folder, whose weights must be safetensors; nothing is looked up anywhere."""
+def _weights(path: Path, networks: Networks) -> Path:
+    """The weights of a folder; other formats are not looked for."""
+    if not (path / _WEIGHTS).is_file():
+        raise ModelNotFound("file", f"{path.name}/{_WEIGHTS}", path=networks.field, remedy=f"Put it into {FOLDER}/{path.name}.")
+    return path / _WEIGHTS
+
+
+def _read(weights: Path, networks: Networks) -> nn.Module:
+    """The network of a folder, whose weights are safetensors; nothing is looked up anywhere."""
     from transformers import AutoModelForDepthEstimation  # half a second, for the few who need it
 
     networks.check()
-    if not (path / _WEIGHTS).is_file():
-        raise ModelNotFound("file", f"{path.name}/{_WEIGHTS}", path=networks.field, remedy=f"Put it into {FOLDER}/{path.name}.")
-    read_header(path / _WEIGHTS)
+    path = weights.parent
+    read_header(weights)
     try:
         network, told = AutoModelForDepthEstimation.from_pretrained(
             path, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
