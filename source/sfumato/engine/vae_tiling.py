@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 
 import torch
 from torch import Tensor, nn
@@ -42,16 +43,24 @@ def ramps(begins: list[int], length: int, tile: int) -> Iterator[tuple[int, Tens
 
 @contextmanager
 def common_norms(networks: Sequence[nn.Module], learn: Callable[[], object]) -> Iterator[None]:
-    """While inside, the group norms of these networks use what they found while `learn` ran, whatever they are given; afterwards they are themselves again."""
+    """While inside, the group norms of these networks use what they found while `learn` ran, whatever they are given; afterwards they are themselves again.
+
+    Only on this thread: a preview may go through the same networks on another.
+    """
+    own = get_ident()
     norms = [module for network in networks for module in network.modules() if isinstance(module, nn.GroupNorm)]
     found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def remember(norm: nn.GroupNorm, args: tuple[Tensor, ...]) -> None:
+        if get_ident() != own:
+            return
         values = args[0].float().reshape(args[0].shape[0], norm.num_groups, -1)
         spread, mean = torch.var_mean(values, dim=-1, correction=0)
         found[norm] = mean, spread
 
     def use(norm: nn.GroupNorm, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if get_ident() != own:
+            return output
         mean, spread = found[norm]
         channels = norm.num_channels // norm.num_groups
         factor = (spread + norm.eps).rsqrt().repeat_interleave(channels, dim=1)

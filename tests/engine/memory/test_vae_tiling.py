@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,23 @@ def test_a_job_can_ask_for_tiles(studio: Studio) -> None:
 def test_tiles_share_norms_whose_weights_are_on_the_device_only_while_they_work(workshop: Workshop, on_cpu: Callable[..., list[Pixels]], way: str) -> None:
     wide = {"width": 576, "height": 64, "steps": 1, "vae_tiling": "on"}
     assert furthest(workshop.paint(**wide, offload=way), on_cpu(**wide)) <= 1
+
+
+@pytest.mark.rule("E104", "E109")
+def test_a_preview_on_another_thread_neither_teaches_nor_uses_the_shared_norms() -> None:
+    norm = torch.nn.GroupNorm(1, 1)
+    ours, theirs = torch.linspace(0, 1, 16).view(1, 1, 4, 4), torch.linspace(5, 90, 16).view(1, 1, 4, 4)
+    with torch.inference_mode():
+        plain = norm(theirs)
+
+    def seen_elsewhere() -> torch.Tensor:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.inference_mode()(norm), theirs).result()
+
+    def learn() -> None:
+        norm(ours)
+        seen_elsewhere()
+
+    with torch.inference_mode(), common_norms([norm], learn):
+        torch.testing.assert_close(norm(ours * 2), (ours * 2 - ours.mean()) / (ours.var(correction=0) + norm.eps).sqrt())
+        assert torch.equal(seen_elsewhere(), plain)
