@@ -384,6 +384,8 @@ def _bundled(key: str) -> tuple[str, str] | None:
 
 _CONFIGURATION = "lora_adapter_metadata"
 _CONFIGURATION_LIMIT = 1 << 20
+# Far beyond any rank; a whole number in JSON may be more than a float holds.
+_LARGEST_ALPHA = 1e9
 
 
 def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, int], float]:
@@ -402,7 +404,7 @@ def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, int], floa
         for pattern, own in patterns.items() if isinstance(patterns, dict) else ():
             if f".{pattern}." in key or key.startswith(f"{component}.{pattern}."):
                 alpha = own
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not math.isfinite(alpha):
+        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not abs(alpha) <= _LARGEST_ALPHA:
             return 1.0
         return alpha / (math.sqrt(rank) if values.get(f"{component}.use_rslora") is True else rank)
 
