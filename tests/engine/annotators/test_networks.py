@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,10 @@ def test_a_network_is_read_from_its_file_once_and_makes_a_map_of_any_size(
     assert workshop.networks.open(file) is module
     again = annotate(ControlUnit(preprocessor=name), png(disc[:, ::-1]), None, workshop)
     assert again.pixels.shape == made.pixels.shape
-    path.touch()
+    # A file that changed is another network, also for maps that are in memory.
+    assert annotate(ControlUnit(preprocessor=name), png(disc), None, workshop) is made
+    os.utime(path, ns=(1, 1))
+    assert annotate(ControlUnit(preprocessor=name), png(disc), None, workshop) is not made
     workshop.clear()
     assert kept.nbytes == 0 and workshop.maps.nbytes == 0
 
@@ -142,6 +146,7 @@ def test_a_network_is_read_from_its_file_once_and_makes_a_map_of_any_size(
 @pytest.mark.parametrize("name", ["lineart_anime", "lineart_coarse", "openpose"])
 def test_the_large_networks_run_on_the_processor(name: str, disc: NDArray[np.uint8], workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sfumato.engine.annotators.networks.files.Networks.open", lambda self, file: file.build().eval().requires_grad_(False))
+    monkeypatch.setattr("sfumato.engine.annotators.networks.files.Networks.find", lambda self, file: Path(__file__))
     assert annotate(ControlUnit(preprocessor=name), png(disc), None, workshop).pixels.shape == (60, 80, 3)
 
 
@@ -291,6 +296,7 @@ def test_a_person_is_found_where_they_stand_with_hands_and_face(workshop: Worksh
     hand[:21, 32, 16], face[:70, 16, 48] = 1, 1
     networks = {pose.BODY_FILE.name: Seer([fields, joints]), pose.HAND_FILE.name: Seer([hand]), pose.FACE_FILE.name: Seer([face])}
     monkeypatch.setattr("sfumato.engine.annotators.networks.files.Networks.open", lambda self, file: networks[file.name])
+    monkeypatch.setattr("sfumato.engine.annotators.networks.files.Networks.find", lambda self, file: Path(__file__))
     seen = Seen(np.full((368, 400, 3), 90, np.uint8), torch.device("cpu"), workshop.networks)
     (found,) = pose.people_of(seen)
     assert all(joint is not None and np.hypot(joint.x - x, joint.y - y) < 8 for joint, (x, y) in zip(found.body, person, strict=True))

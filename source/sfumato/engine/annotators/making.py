@@ -16,6 +16,7 @@ from sfumato.engine.annotators.networks.files import FIELD, KeptNetworks, Networ
 from sfumato.engine.annotators.pose.keypoints import read_pose
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Size
 from sfumato.engine.annotators.table import PREPROCESSORS
+from sfumato.engine.checkpoint import identity_of
 from sfumato.engine.closest import unknown
 from sfumato.engine.inputs.opening import flattened, open_pixels
 from sfumato.engine.inputs.resizing import covering, fitting, resized
@@ -160,7 +161,7 @@ def annotate(asked: Asked, source: bytes | Image.Image, size: Size | None, works
     )
     mask = mask if row.reads == "mask" else None
     workshop = replace(workshop, networks=replace(workshop.networks, field=f"{path}{FIELD}"))
-    key = (*wish.key, _digest(source), mask and _digest(mask))
+    key = (*wish.key, _digest(source), mask and _digest(mask), identity_of(row.find(workshop.networks, wish.parts)))
     return workshop.maps.get(key, lambda: _Making(wish, source, mask, workshop, path).run())
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ class Preprocessor:
         parts: it reads which parts of a pose are wanted.
         is_seeded: it draws at random.
         files: what its networks' files are called in models/annotators; none for most.
-        find: looks whether the files are there that it needs for the wanted parts of a pose; raises `ModelNotFound` naming one.
+        find: the files that it needs for the wanted parts of a pose; raises `ModelNotFound` naming one that is not there.
     """
 
     name: str
@@ -124,7 +125,7 @@ class Preprocessor:
     parts: bool = False
     is_seeded: bool = False
     files: tuple[str, ...] = ()
-    find: Callable[[Networks, frozenset[str]], object] = lambda networks, parts: None
+    find: Callable[[Networks, frozenset[str]], Sequence[Path]] = lambda networks, parts: ()
 
     def to_json(self) -> dict[str, Any]:
         """As a choice of the catalog; `settings` say what controls it has, and `fields` which further ones of a unit it reads."""

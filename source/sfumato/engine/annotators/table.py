@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -15,7 +16,7 @@ from sfumato.engine.annotators.pose.drawing import draw_people
 from sfumato.engine.annotators.pose.keypoints import Pose
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Setting
 
-Find = Callable[[Networks, frozenset[str]], object]
+Find = Callable[[Networks, frozenset[str]], Sequence[Path]]
 
 NONE = "none"
 _GAMMA = Setting("threshold_a", "Gamma", 1.0, 0.1, 2.0, 0.05)
@@ -36,11 +37,11 @@ def _found_pose(seen: Seen) -> Map:
 
 
 def _file(file: NetworkFile) -> Find:
-    return lambda networks, parts: networks.find(file)
+    return lambda networks, parts: (networks.find(file),)
 
 
 def _folder(kind: depth.DepthKind) -> Find:
-    return lambda networks, parts: depth.find_folder(networks, kind)
+    return lambda networks, parts: (depth.find_weights(networks, kind),)
 
 
 _FILTERS = (

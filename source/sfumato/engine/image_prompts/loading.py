@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPVisionModelWithProjection
 
 from sfumato.engine.annotators import Workshop
@@ -104,7 +105,9 @@ class LoadedImagePrompt:
 
     def features(self, picture: Tensor) -> tuple[Tensor, ...]:
         """What is read of the picture, and of no picture."""
-        made = vision.encoded(self.encoder.net, picture, self.shape.reads)
+        # Kept between jobs, so its bits must not tell by which kernels the job that asked first computed.
+        with sdpa_kernel(SDPBackend.MATH):
+            made = vision.encoded(self.encoder.net, picture, self.shape.reads)
         return self.encoder.encoded.get(self._key(picture), lambda: made)
 
     def combined(self, each: Sequence[tuple[Tensor, ...]], how: str) -> tuple[Tensor, ...]:

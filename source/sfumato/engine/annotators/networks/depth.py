@@ -51,9 +51,10 @@ DEPTH_ANYTHING = DepthKind("DepthAnythingForDepthEstimation", "Depth-Anything-V2
 
 def depth_of(seen: Seen, kind: DepthKind) -> Floats:
     """(H, W) in 0..1, near 1."""
-    path = find_folder(seen.networks, kind)
     # By the file, not the folder, whose time of change tells nothing of what is written over inside.
-    network = seen.networks.kept.get(_weights(path, seen.networks), seen.networks.device, lambda weights: _read(weights, seen.networks))
+    weights = find_weights(seen.networks, kind)
+    path = weights.parent
+    network = seen.networks.kept.get(weights, seen.networks.device, lambda weights: _read(weights, seen.networks))
     seen.check()
     height, width, _ = seen.pixels.shape
     said = _json(path / _PREPARATION) if (path / _PREPARATION).is_file() else {}
@@ -81,11 +82,13 @@ def _three(values: Any, default: float) -> Tensor:
     return torch.tensor(values if is_sound else [default] * 3).view(1, 3, 1, 1)
 
 
-def find_folder(networks: Networks, kind: DepthKind) -> Path:
-    """The first folder of this kind, by name."""
+def find_weights(networks: Networks, kind: DepthKind) -> Path:
+    """Those in the first folder of this kind, by name; other formats are not looked for. Raises `ModelNotFound`."""
     for path in _folders(networks.folders):
         if kind.architecture in (_json(path / _CONFIG).get("architectures") or ()):
-            return path
+            if not (path / _WEIGHTS).is_file():
+                raise ModelNotFound("file", f"{path.name}/{_WEIGHTS}", path=networks.field, remedy=f"Put it into {FOLDER}/{path.name}.")
+            return path / _WEIGHTS
     remedy = f"Put such a folder with {_CONFIG} and {_WEIGHTS} into {FOLDER}; it is published in {kind.publisher}."
     raise ModelNotFound("folder", kind.example, path=networks.field, remedy=remedy)
 
@@ -105,13 +108,6 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _weights(path: Path, networks: Networks) -> Path:
-    """The weights of a folder; other formats are not looked for."""
-    if not (path / _WEIGHTS).is_file():
-        raise ModelNotFound("file", f"{path.name}/{_WEIGHTS}", path=networks.field, remedy=f"Put it into {FOLDER}/{path.name}.")
-    return path / _WEIGHTS
 
 
 def _read(weights: Path, networks: Networks) -> nn.Module:

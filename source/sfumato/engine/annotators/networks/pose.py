@@ -6,6 +6,7 @@ Cao, Simon, Wei and Sheikh 2017 (bodies: confidence maps and part affinity field
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -131,11 +132,9 @@ FACE_FILE = NetworkFile("facenet", "OpenPose face network", _PROJECT, lambda: Pa
 _FILES = {"body": BODY_FILE, "hands": HAND_FILE, "face": FACE_FILE}
 
 
-def find_files(networks: Networks, parts: frozenset[str]) -> None:
-    """Raises `ModelNotFound` if a file for the wanted parts is not there; bodies are needed for all."""
-    for part, file in _FILES.items():
-        if part in {"body", *parts}:
-            networks.find(file)
+def find_files(networks: Networks, parts: frozenset[str]) -> list[Path]:
+    """The files for the wanted parts; bodies are needed for all. Raises `ModelNotFound` if one is not there."""
+    return [networks.find(file) for part, file in _FILES.items() if part in {"body", *parts}]
 
 
 def people_of(seen: Seen) -> tuple[Person, ...]:
