@@ -35,9 +35,7 @@ DeepCacheEnd = Annotated[
 ]
 Compile = Annotated[
     bool,
-    Field(
-        title="Compile", description="Translate the network: minutes once for each size, then faster; not beside controls, tiling or shortcuts."
-    ),
+    Field(title="Compile", description="Translate the network: minutes once for each size, then faster; not beside controls, tiling or shortcuts."),
     Ui("speed", advanced=True),
 ]
 Decoder = Annotated[
