@@ -30,8 +30,13 @@ class Needs:
 
     def fitting(self, free_bytes: int) -> Offload:
         """The first way that fits, the tightest where none does."""
-        ways: list[Offload] = list(self.of)
-        return next((way for way in ways if self.of[way] <= free_bytes), ways[-1])
+        tightest: Offload | None = None
+        for way, needed in self.of.items():
+            if needed <= free_bytes:
+                return way
+            tightest = way
+        assert tightest is not None
+        return tightest
 
     @property
     def least(self) -> int:
