@@ -158,3 +158,10 @@ def test_what_cannot_be_enlarged_is_said_before_anything_starts(tmp_path: Path, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Invalid, match=sentence):
         larger(*words)
+
+
+def test_pictures_that_differ_only_in_their_ending_do_not_share_a_result(tmp_path: Path) -> None:
+    inputs = pictures(tmp_path / "in", "a.png", "A.jpg", "b.png")
+    (tmp_path / "out").mkdir()
+    jobs = asked("x", "--image", str(inputs), "-o", str(tmp_path / "out"))
+    assert sorted(job.file.name for job in jobs if job.file) == ["A.jpg.png", "a.png.png", "b.png"]

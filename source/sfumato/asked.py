@@ -68,10 +68,8 @@ def jobs_of(options: argparse.Namespace) -> Iterator[Asked]:
     if given.get("seed", -1) == -1:
         given["seed"] = secrets.randbelow(_SEED_DRAWS)  # the same for all, so that only the pictures differ
     ending = FORMATS[validate(Generate, {"format": given.get("format", "png")}).format].suffixes[0]
-    return (
-        _job(given | {"image": picture} | ({"mask": masks[picture]} if masks else {}), output / f"{picture.stem}{ending}" if output else None)
-        for picture in pictures
-    )
+    files = _results_in(output, pictures, ending)
+    return (_job(given | {"image": picture} | ({"mask": masks[picture]} if masks else {}), file) for picture, file in zip(pictures, files, strict=True))
 
 
 def map_of(options: argparse.Namespace) -> Asked:
@@ -91,7 +89,8 @@ def larger_of(options: argparse.Namespace) -> Iterator[Asked]:
     output: Path | None = options.output
     if output is None or output.is_dir():
         ending = FORMATS[validate(Upscale, {"format": given.get("format", "png")}).format].suffixes[0]
-        return (_larger(given, picture, output / f"{picture.stem}{ending}" if output else None) for picture in pictures)
+        files = _results_in(output, pictures, ending)
+        return (_larger(given, picture, file) for picture, file in zip(pictures, files, strict=True))
     if len(pictures) > 1 or options.files[0].is_dir():
         raise Invalid([Problem("output", f"'{output}' is no folder; with several pictures the results need one, in which they keep their names.")])
     if "format" not in given:
@@ -115,6 +114,14 @@ def _pictures_of(folder: Path, field: str = "image") -> list[Path]:
     if not found:
         raise Invalid([Problem(field, f"There are no pictures in the folder '{folder}'.")])
     return found
+
+
+def _results_in(folder: Path | None, pictures: list[Path], ending: str) -> list[Path | None]:
+    """A file for the result of each picture, named as it is; those that differ in nothing but their ending keep it in the name."""
+    if folder is None:
+        return [None] * len(pictures)
+    stems = Counter(picture.stem.casefold() for picture in pictures)
+    return [folder / f"{picture.stem if stems[picture.stem.casefold()] == 1 else picture.name}{ending}" for picture in pictures]
 
 
 def _masks_for(pictures: list[Path], folder: Path) -> dict[Path, Path]:
