@@ -64,8 +64,10 @@ def test_exported_starter_loads_with_equal_outputs(tmp_path: Path, scripts: tupl
     latent, context = torch.randn(1, 4, 8, 8), torch.randn(1, 77, 64)
     tokens = torch.randint(0, 49408, (1, 77))
     with torch.inference_mode():
-        assert torch.equal(model.unet(latent, torch.tensor(5.5), context).sample, unet(latent, torch.tensor(5.5), context).sample)
-        assert torch.equal(model.vae.decode(latent).sample, vae.decode(latent).sample)
+        # not bit for bit: the engine lays the weights of convolutions out in another order
+        time = torch.tensor(5.5)
+        torch.testing.assert_close(model.unet(latent, time, context).sample, unet(latent, time, context).sample, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(model.vae.decode(latent).sample, vae.decode(latent).sample, atol=1e-5, rtol=1e-5)
         assert torch.equal(model.encoders[0].tower(tokens).last_hidden_state, text(tokens).last_hidden_state)
 
 
