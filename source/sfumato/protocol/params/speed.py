@@ -39,7 +39,9 @@ Compile = Annotated[
     Ui("speed", advanced=True),
 ]
 Decoder = Annotated[
-    Literal["vae", "tiny"],
-    Field(title="Decoder", description="What turns the finished latent into a picture: the VAE, or a tiny autoencoder's file, quicker and a little softer."),
+    Literal["full", "tiny"],
+    Field(
+        title="Decoder", description="What turns the finished latent into a picture: the full VAE, or a tiny autoencoder's file, quicker and a little softer."
+    ),
     Ui("speed", advanced=True, label="Decoder"),
 ]

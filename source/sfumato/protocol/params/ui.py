@@ -29,7 +29,7 @@ GROUPS: Mapping[str, str] = {
     "told": "Sizes told to SDXL",
     "loopback": "Loopback",
     "alternative": "Inverted noise",
-    "speed": "Shortcuts",
+    "speed": "Speed",
     "operation": "Operation",
 }
 

@@ -190,7 +190,7 @@ class Generate(Request):
     negative_aesthetic: params.model.NegativeAesthetic = 2.5
     zero_empty_negative: params.model.ZeroEmptyNegative = True
 
-    decoder: params.speed.Decoder = "vae"
+    decoder: params.speed.Decoder = "full"
     compile: params.speed.Compile = False
     token_merging: params.speed.TokenMerging = 0.0
     hypertile: params.speed.HyperTileSide = 0
