@@ -40,9 +40,13 @@ class KeptFiles(Generic[Content]):
         self._held.pop(path, None)
         made = make(path)
         self._held[path] = version, made
+        self.trim()
+        return made
+
+    def trim(self) -> None:
+        """Let go of what was used longest ago until the rest is within the limit; after a content has grown."""
         while self.nbytes > self._limit_bytes and len(self._held) > 1:
             self._held.popitem(last=False)
-        return made
 
     @property
     def nbytes(self) -> int:

@@ -53,6 +53,7 @@ class KeptNetworks(KeptFiles[_Readings]):
             readings = self.get(path, read)
             if structure not in readings.of:
                 readings.of[structure] = open_network(path, model, check, field)
+                self.trim()
         except FileNotFoundError as error:
             raise ModelNotFound("LoRA", path.stem, path=field) from error
         except OSError as error:
