@@ -240,5 +240,9 @@ def test_finished_pictures_may_be_decoded_by_the_tiny_autoencoder(bench: Bench, 
         quick = bench.run(width=64, height=64, decoder="tiny").images[0]
         assert (quick.width, quick.height) == (plain.width, plain.height) == (64, 64)
         assert "Decoder: tiny" in quick.infotext and "Decoder" not in plain.infotext
+        kept = bench.kept.get(PreviewMemory)
+        assert kept.nbytes == sum(weight.nbytes for weight in tiny.decoder.parameters())
+        kept.clear()
+        assert kept.nbytes == 0
     finally:
         file.unlink()

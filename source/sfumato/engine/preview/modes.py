@@ -31,6 +31,15 @@ class PreviewMemory:
         self.decoders = TinyDecoders()
         self.prices: dict[str, Price] = {}
 
+    @property
+    def nbytes(self) -> int:
+        """What the decoder takes."""
+        return self.decoders.nbytes
+
+    def clear(self) -> None:
+        """Let the decoder go; what a preview costs stays known."""
+        self.decoders.clear()
+
 
 @dataclass(frozen=True)
 class Previews:

@@ -116,6 +116,15 @@ class TinyDecoders:
             self._decoder, self._key = load_tiny(path, device), key
         return self._decoder
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes."""
+        return sum(weight.nbytes for weight in self._decoder.parameters()) if self._decoder is not None else 0
+
+    def clear(self) -> None:
+        """Let it go."""
+        self._key, self._decoder = None, None
+
 
 def tiny_decode(decoder: nn.Module, model: Model, name: str, field: str = "preview") -> Callable[[Tensor], Pixels]:
     """A latent (1, C, h, w) -> pixels (8h, 8w, 3) by the decoder. Raises `ModelIncompatible` where it reads another kind of latent."""
