@@ -275,3 +275,12 @@ def test_R19_any_tag_can_be_read(text: str, negative: bool) -> None:
 @pytest.mark.parametrize("unit", ["<", "<a:", "<lora:x>", "<aaaa", "<a:>", "\\<"])
 def test_tags_are_found_in_linear_time(unit: str) -> None:
     assert len(find_tags(unit * 100_000)) in (0, 1, 100_000)
+
+
+@pytest.mark.rule("P38")
+def test_a_name_that_no_file_has_is_told_with_the_closest() -> None:
+    told = [[span.message for span in read(text).spans if span.message] for text in ("<lora:bundel:1>", "<lora:nobody:1>")]
+    assert told == [
+        ["There is no lora file called 'bundel': it is left out. Closest: 'bundle'."],
+        ["There is no lora file called 'nobody': it is left out."],
+    ]

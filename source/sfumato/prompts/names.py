@@ -3,6 +3,7 @@
 The reader opens no file. Whoever knows the disk hands it a `Library`; `EmptyLibrary` knows nothing. Rules: P5, P38, P50 (lines of a file), P57.
 """
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ NetworkKind = Literal["lora", "hypernet"]
 
 _HASH = re.compile(r"[0-9a-fA-F]{8,64}")
 _LINE_WEIGHT = re.compile(r"\s*+(?P<weight>[0-9]++\.?[0-9]*+|\.[0-9]++)\s*+::")
+# Of `difflib`: 1 is the same.
+_ALIKE = 0.7
 _LINE_COUNT = re.compile(r",[0-9]++\s*\Z")
 
 
@@ -137,6 +140,8 @@ class NetworkIndex:
         # In the order in which they are tried; a record is entered under each name once.
         self._stages: tuple[dict[str, list[NetworkRecord]], ...] = ({}, {}, {})
         self._folded: dict[str, list[NetworkRecord]] = {}
+        # A prompt is read anew at every key, and looking for likeness among thousands takes long.
+        self._closest: dict[str, str] = {}
         for record in self.records:
             for stage, name in zip(self._stages, (record.stem, record.path, record.output_name)):
                 if name:
@@ -161,6 +166,12 @@ class NetworkIndex:
     def names(self) -> list[str]:
         """All stems, for suggestions."""
         return [record.stem for record in self.records]
+
+    def closest(self, name: str) -> str:
+        """The stem most like a name that none has, "" where none is much like it."""
+        if name not in self._closest:
+            self._closest[name] = next(iter(difflib.get_close_matches(name, self.names(), 1, _ALIKE)), "")
+        return self._closest[name]
 
 
 def _found(hits: Sequence[NetworkRecord]) -> Found:

@@ -300,7 +300,9 @@ class _Arguments:
         index = self._library.networks(self._kind)
         found = index.find(name)
         if found is None:
-            self.doubts.append(Doubt(*place, f"There is no {self._kind} file called '{name}': it is left out."))
+            closest = index.closest(name)
+            hint = f" Closest: '{closest}'." if closest else ""
+            self.doubts.append(Doubt(*place, f"There is no {self._kind} file called '{name}': it is left out.{hint}"))
             return None
         if found.is_ambiguous:
             self.doubts.append(Doubt(*place, f"'{name}' means {len(found.candidates)} files: '{found.record.path}' is taken. Write its folder too."))
