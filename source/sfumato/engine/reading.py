@@ -46,6 +46,7 @@ _PORTIONS_AHEAD = 6
 _BUFFER_BYTES = 2 * _PORTION_BYTES
 _CALL_BYTES = 1 << 30
 _ROWS_BYTES = 1 << 20
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 # Dimensions of a convolution's weight, which lies as its kernels want it: all channels of a place beside each other. On the processor that makes a UNet's
 # call up to 1.7 times as fast (benchmarks/engine_loop.py against bare calls of the other layout); the values are the same.
 _CONVOLUTION = 4
@@ -224,8 +225,10 @@ def _reordered(weight: Tensor, target: Tensor) -> Tensor:
     """The target, filled from the weight in whose bytes it lies; some rows at a time, since a row stays at its place."""
     if not target.is_contiguous():
         step = max(1, _ROWS_BYTES // weight[0].nbytes)
+        # As whole numbers: half precision is moved number by number otherwise, at half the speed.
+        source, place = weight.view(_INTEGERS[weight.element_size()]), target.view(_INTEGERS[weight.element_size()])
         for start in range(0, len(weight), step):
-            target[start : start + step].copy_(weight[start : start + step].clone())
+            place[start : start + step].copy_(source[start : start + step].clone())
     return target
 
 
