@@ -5,6 +5,7 @@ A ControlNet is evaluated at every call in which it acts. An adapter reads nothi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -22,7 +23,7 @@ from sfumato.engine.workplace import PLAIN, Workplace
 _NOTHING: AbstractContextManager[Residuals | None] = nullcontext(None)
 
 
-class Steered:
+class Steered(ABC):
     """What all kinds of control have in common: they leave the model as it is, and act on some rows at some calls."""
 
     def __init__(self, steering: Steering, device: torch.device) -> None:
@@ -40,8 +41,9 @@ class Steered:
             return _NOTHING
         return nullcontext(self.residuals(prepared, call))
 
+    @abstractmethod
     def residuals(self, acted: Acted, call: NetworkCall) -> Residuals:
-        raise NotImplementedError
+        """What is added to the network's features for these rows, at a call where they are acted on."""
 
     def _mask(self, acted: Acted) -> Tensor | None:
         mask = self._steering.mask
