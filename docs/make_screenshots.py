@@ -122,7 +122,7 @@ def first_light(shot: object, painter: Painter) -> None:
     from tests.support.window import until
 
     for number, (colour, shape, background) in enumerate((*SCENES[1:], SCENES[0])):
-        shot.studio.setProperty("prompt", f"a {colour} {shape}, {background} background")
+        shot.studio.prompts.setProperty("text", f"a {colour} {shape}, {background} background")
         shot.studio.parameters.commit("seed", str(number + 1))
         shot.studio.act("generate")
         until(lambda: not shot.studio.jobs.property("busy"), "a picture")
@@ -152,9 +152,9 @@ def finished(shot: object, painter: Painter) -> None:
 
 def _several(shot: object, painter: Painter, count: int) -> None:
     for colour, shape, background in SCENES[-count:]:
-        shot.studio.setProperty("prompt", f"a {colour} {shape}, {background} background")
+        shot.studio.prompts.setProperty("text", f"a {colour} {shape}, {background} background")
         _make(shot, painter, (colour, shape, background), 512)
-    shot.studio.setProperty("prompt", PROMPT)
+    shot.studio.prompts.setProperty("text", PROMPT)
 
 
 def several(shot: object, painter: Painter) -> None:

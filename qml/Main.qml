@@ -7,7 +7,6 @@ import "generate"
 Window {
     id: window
     readonly property rect place: studio.geometry()
-    property bool parametersLeft: studio.recall("parametersLeft", false)
     title: (studio.jobs.busy ? Math.round(studio.jobs.fraction * 100) + " %" + (studio.jobs.waiting ? " (+" + studio.jobs.waiting + ")" : "") + " · " : "") + "Sfumato"
     x: place.x
     y: place.y
@@ -19,7 +18,6 @@ Window {
     color: Theme.window
 
     Binding { target: Theme; property: "light"; value: studio.theme === "light" }
-    Component.onCompleted: prompts.focusPrompt()
     onClosing: close => { close.accepted = false; studio.act("quit") }
     onXChanged: keep("x", x)
     onYChanged: keep("y", y)
@@ -44,22 +42,34 @@ Window {
         function onViewAsked(action) { window.run(action) }
         function onReloadAsked() { reloadQuestion.open() }
         function onQuitAsked() { quitQuestion.open() }
-        function onChanged() { window.parametersLeft = studio.recall("parametersLeft", false) }
     }
     Instantiator {
         model: studio.actions.filter(row => row.scope === "window" && row.keys.length > 0)
         delegate: Shortcut { sequences: modelData.keys; context: Qt.ApplicationShortcut; onActivated: studio.act(modelData.id) }
     }
 
-    Workspace {
-        id: workspace
+    Item {
+        id: body
         anchors.fill: parent
         enabled: !fullView.visible
-        parametersLeft: window.parametersLeft
-        onOpenAsked: fullView.open()
-        onDetailsAsked: details.open()
+        TopBar { id: topBar; width: parent.width }
+        Repeater {
+            id: pages
+            model: studio.tabs
+            delegate: Page {
+                anchors.top: topBar.bottom
+                anchors.bottom: statusBar.top
+                width: body.width
+                onOpenAsked: fullView.open()
+            }
+        }
+        Notice {
+            anchors.horizontalCenter: parent.horizontalCenter
+            y: topBar.height + Theme.u4
+            onDetailsAsked: details.open()
+        }
+        StatusBar { id: statusBar; anchors.bottom: parent.bottom; width: parent.width }
     }
-    readonly property alias prompts: workspace.prompts
     FullView { id: fullView; anchors.fill: parent; z: 2 }
     ErrorDialog { id: details }
     ShortcutSheet { id: sheet }

@@ -53,7 +53,7 @@ def test_a_bad_file_is_reported_and_defaults_hold(tmp_path: Path, text: str, wor
     (tmp_path / "settings.json").write_bytes(text.encode("latin-1"))
     settings = Settings.load(tmp_path, tmp_path)
     assert words in settings.complaints[0]
-    assert settings["theme"] == SETTINGS["theme"][0]
+    assert settings["theme"] == SETTINGS["theme"].default
     assert (tmp_path / "settings.json").read_bytes() == text.encode("latin-1")
 
 

@@ -10,7 +10,7 @@ T.MenuBar {
     property var checked: ({})
     property Item before
     signal picked(string action)
-    readonly property var menuNames: actions.map(row => row.menu).filter((name, index, all) => name !== "" && all.indexOf(name) === index)
+    property var menuNames: []
     // When the last menu has closed and nothing else took it, the focus goes back to where it was.
     function giveBack() {
         for (var index = 0; index < count; ++index) {

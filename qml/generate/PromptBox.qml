@@ -21,8 +21,8 @@ FocusScope {
         width: Math.round(prompts.room * 0.62)
         name: "Prompt"
         placeholder: "What do you want to see?"
-        text: studio.prompt
-        onEdited: studio.prompt = text
+        text: studio.prompts.text
+        onEdited: studio.prompts.text = text
     }
     TextBox {
         id: negative
@@ -33,7 +33,7 @@ FocusScope {
         anchors.margins: Theme.u3
         name: "Negative prompt"
         placeholder: "What should not be in it?"
-        text: studio.negative
-        onEdited: studio.negative = text
+        text: studio.prompts.negative
+        onEdited: studio.prompts.negative = text
     }
 }

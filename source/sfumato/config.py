@@ -22,6 +22,7 @@ from sfumato.protocol.errors import Invalid, Problem
 
 PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
 SETTINGS_FILE = "settings.json"
+SIDECAR_WORDS: Mapping[str, str] = {name: {"": "None", "txt": "Text", "json": "Record"}.get(name, name.capitalize()) for name in SIDECARS}
 
 
 def find_places(data: str | Path | None = None, program: Path = PROGRAM_FOLDER) -> Places:
@@ -46,17 +47,56 @@ def data_folder(data: str | Path | None, program: Path = PROGRAM_FOLDER) -> Path
     return beside if beside.is_dir() else user_data_path("sfumato", appauthor=False)
 
 
-# name -> (default, what it is); the only list of settings.
-SETTINGS: Mapping[str, tuple[Any, str]] = {
-    "mode": ("", "Which requirements are installed: nvidia, amd, cpu or remote; empty asks."),
-    "outputs": ("", "Folder for pictures; empty is outputs/ in the data folder."),
-    "models": ("", "Folder for models; empty is models/ in the data folder."),
-    "output_name": ("", "Pattern for the names of pictures, such as [number:5]-[seed]; empty is number and time, AUTOMATIC1111 is that program's."),
-    "sidecars": ("", "Texts written beside each picture: txt (what other programs read), json (the whole record) or both; empty writes none."),
-    "theme": ("dark", "Colours of the window: dark or light."),
+@dataclass(frozen=True)
+class Setting:
+    """One thing the user can set.
+
+    Attributes:
+        default: its value unless config.json or the user says otherwise; its type is the setting's.
+        title, description: for the Settings page.
+        group: section of the Settings page, a key of `SETTING_GROUPS`; "" is set elsewhere and not shown there.
+        choices: the values allowed, with their words; empty = any.
+        minimum, maximum: limits of a number.
+        effect: when a change acts: "" at once, "reload" of the engine, or "restart" of the program.
+        widget: "folder", "command" or "secret" where the type does not tell.
+    """
+
+    default: Any
+    title: str
+    description: str
+    group: str = ""
+    choices: Mapping[str, str] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    effect: str = ""
+    widget: str = ""
+
+
+SETTING_GROUPS: Mapping[str, str] = {"program": "Program", "files": "Files", "appearance": "Appearance", "prompt": "Prompt", "queue": "Queue"}
+
+# The only list of settings, in the order they are shown.
+SETTINGS: Mapping[str, Setting] = {
+    "mode": Setting("", "Mode", "Which requirements are installed: nvidia, amd, cpu or remote; empty asks."),
+    "outputs": Setting("", "Outputs folder", "Folder for pictures; empty is outputs/ in the data folder.", "files", effect="restart", widget="folder"),
+    "models": Setting("", "Models folder", "Folder for models; empty is models/ in the data folder.", "files", effect="restart", widget="folder"),
+    "output_name": Setting(
+        "",
+        "Names of pictures",
+        "Pattern for the names of pictures, such as [number:5]-[seed]; empty is number and time, AUTOMATIC1111 is that program's.",
+        "files",
+        effect="restart",
+    ),
+    "sidecars": Setting(
+        "",
+        "Texts beside pictures",
+        "Texts written beside each picture: txt (what other programs read), json (the whole record) or both; empty writes none.",
+        "files",
+        choices=SIDECAR_WORDS,
+        effect="restart",
+    ),
+    "theme": Setting("dark", "Theme", "Colours of the window.", "appearance", choices={"dark": "Dark", "light": "Light"}),
 }
-FOLDER_SETTINGS = ("outputs", "models")
-CHOICE_SETTINGS: Mapping[str, tuple[str, ...]] = {"sidecars": tuple(SIDECARS)}
+FOLDER_SETTINGS = tuple(name for name, setting in SETTINGS.items() if setting.widget == "folder")
 
 
 @dataclass
@@ -89,30 +129,44 @@ class Settings:
         if not isinstance(values, dict):
             self.complaints.append(f"{path.name} must hold a JSON object; its values are ignored.")
             return {}
-        for name in [name for name, value in values.items() if name in SETTINGS and type(value) is not type(SETTINGS[name][0])]:
+        for name in [name for name, value in values.items() if name in SETTINGS and type(value) is not type(SETTINGS[name].default)]:
             self.complaints.append(f"{path.name}: '{name}' has a value of the wrong type; its default is used.")
             del values[name]
         for name in [name for name in FOLDER_SETTINGS if name in values and not _is_folder_name(values[name])]:
             self.complaints.append(f"{path.name}: '{name}' is no name of a folder on this system; its default is used.")
             del values[name]
-        for name in [name for name in CHOICE_SETTINGS if name in values and values[name] not in CHOICE_SETTINGS[name]]:
-            self.complaints.append(f"{path.name}: '{name}' must be one of {', '.join(filter(None, CHOICE_SETTINGS[name]))} or empty; its default is used.")
-            del values[name]
+        for name in list(values):
+            if name in SETTINGS and (problem := refusal(name, values[name])):
+                self.complaints.append(f"{path.name}: {problem[:-1]}; its default is used.")
+                del values[name]
         return values
 
     def __getitem__(self, name: str) -> Any:
-        return self.own.get(name, self.installed.get(name, SETTINGS[name][0]))
+        return self.own.get(name, self.installed.get(name, SETTINGS[name].default))
 
     def set(self, name: str, value: Any) -> None:
-        """Change one setting and write the user's file atomically; raises `DiskFull` or `NotWritable`."""
-        if type(value) is not type(SETTINGS[name][0]):
-            raise TypeError(f"{name} takes {type(SETTINGS[name][0]).__name__}")
-        if value == self.installed.get(name, SETTINGS[name][0]):
+        """Change one setting and write the user's file atomically; raises `Invalid`, `DiskFull` or `NotWritable`."""
+        if type(value) is not type(SETTINGS[name].default):
+            raise TypeError(f"{name} takes {type(SETTINGS[name].default).__name__}")
+        if value == self.installed.get(name, SETTINGS[name].default):
             self.own.pop(name, None)
         else:
             self.own[name] = value
         make_folder(self.folder)
         replace_file(self.folder / SETTINGS_FILE, json.dumps(self.own, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def refusal(name: str, value: Any) -> str:
+    """Why a setting cannot have this value, one sentence, or ""; its type is right already."""
+    setting = SETTINGS[name]
+    if setting.choices is not None and value not in setting.choices:
+        empty = " or empty" if "" in setting.choices else ""
+        return f"'{name}' must be one of {', '.join(filter(None, setting.choices))}{empty}."
+    if setting.minimum is not None and value < setting.minimum:
+        return f"'{name}' must be at least {setting.minimum:g}."
+    if setting.maximum is not None and value > setting.maximum:
+        return f"'{name}' must be at most {setting.maximum:g}."
+    return ""
 
 
 def _is_folder_name(name: str) -> bool:

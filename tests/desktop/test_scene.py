@@ -22,7 +22,7 @@ QML = PROGRAM / "qml"
 
 def fill(window: OpenWindow) -> None:
     """A picture, a notice and the advanced parameters, so that the scene has everything."""
-    window.studio.setProperty("prompt", "a red circle")
+    window.studio.prompts.setProperty("text", "a red circle")
     window.studio.act("generate")
     until(lambda: window.painter.submits)
     window.painter.picture(encoded(scene()))
@@ -134,8 +134,8 @@ def test_no_two_actions_of_one_scope_share_a_key_and_every_menu_item_acts(shown:
     studio.viewAsked.connect(happened.append)
     studio.leaving.connect(lambda: happened.append("quit"))
     for action in shortcuts.ACTIONS:
-        if not action.menu or action.id == "open_outputs":
-            continue
+        if not action.menu or action.id in ("open_outputs", "undo", "redo"):
+            continue  # tested where there is something to open or to undo
         before = (studio.property("theme"), studio.recall("advanced", False), studio.recall("parametersLeft", False), shown.painter.restarts, len(happened))
         # A theme already in force changes nothing, so the other one goes first.
         studio.act("theme_light" if action.id == "theme_dark" else "theme_dark")

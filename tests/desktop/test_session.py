@@ -44,7 +44,7 @@ def test_prompts_parameters_pictures_and_geometry_come_back(open_window: Open, t
 
     again = open_window(Painter(), data)
     studio = again.studio
-    assert (studio.property("prompt"), studio.property("negative")) == ("a blue star", "blurry")
+    assert (studio.prompts.property("text"), studio.prompts.property("negative")) == ("a blue star", "blurry")
     assert (studio.parameters.value("steps"), studio.parameters.value("model")) == (33, "landscape-v2")
     assert (again.window.x(), again.window.y(), again.window.width(), again.window.height()) == (140, 90, 1200, 700)
     assert studio.recall("advanced", False) is True
@@ -69,7 +69,7 @@ def test_a_damaged_session_is_set_aside_and_reported_and_the_window_starts(open_
     (data / session.FILE).write_text(damage, encoding="utf-8", errors="surrogatepass")
     (data / session.OLDER).write_text('{"prompt": "the one before"}', encoding="utf-8")
     window = open_window(data=data)
-    assert window.studio.property("prompt") == "the one before"
+    assert window.studio.prompts.property("text") == "the one before"
     assert "damaged" in window.studio.notices.property("sentence")
     (aside,) = data.glob("session.damaged-*.json")
     assert aside.read_text(encoding="utf-8", errors="surrogatepass") == damage

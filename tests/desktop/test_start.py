@@ -88,11 +88,11 @@ except SystemExit as end:
 def test_a_failure_before_the_window_is_told_logged_and_ends_with_an_error(tmp_path: Path) -> None:
     program = tmp_path / "a b é %" / "program"
     copy_program(program)
-    (program / "qml" / "Workspace.qml").write_text("import QtQuick 2.15\nItem { nonsense: 5 }\n", encoding="utf-8")
+    (program / "qml" / "StatusBar.qml").write_text("import QtQuick 2.15\nItem { nonsense: 5 }\n", encoding="utf-8")
     process = start("--data", str(tmp_path / "data"), program=program / "source" / "main.py", QT_QPA_PLATFORM="offscreen")
     code, _, error = ended(process)
     assert code == 1
-    assert "could not open its window" in error and "Workspace" in error
+    assert "could not open its window" in error and "StatusBar" in error
     assert "nonsense" in (tmp_path / "data" / "logs" / "crash.log").read_text(encoding="utf-8")
 
 

@@ -22,12 +22,16 @@ SMOOTHING = 0.3
 
 @dataclass
 class Job:
-    """A job and how far it is: `done` of `total` units of `stage`, `painted` steps of all, `pictures` of `expected`; `rate` in steps per second."""
+    """A job and how far it is; `owner` is the part of the window it works for ("" = the strip of outputs).
+
+    `done` of `total` units of `stage`, `painted` steps of all, `pictures` of `expected`; `rate` in steps per second.
+    """
 
     id: str
     kind: str
     params: dict[str, Any]
     blobs: dict[str, bytes] = field(default_factory=dict)
+    owner: str = ""
     state: str = "waiting"
     stage: str = ""
     note: str = ""
@@ -94,9 +98,9 @@ class JobQueue(QObject):
 
     # -- what the window asks --------------------------------------------------------------------
 
-    def submit(self, kind: str, params: dict[str, Any], blobs: dict[str, bytes] | None = None) -> Job:
+    def submit(self, kind: str, params: dict[str, Any], blobs: dict[str, bytes] | None = None, owner: str = "") -> Job:
         """Queue a job at the end; `blobs` are the pictures its parameters name."""
-        job = Job(uuid.uuid4().hex, kind, dict(params), dict(blobs or {}))
+        job = Job(uuid.uuid4().hex, kind, dict(params), dict(blobs or {}), owner)
         self._waiting.append(job)
         self._advance()
         return job
@@ -167,7 +171,7 @@ class JobQueue(QObject):
         self._running = None
         interrupted = self._reload == "now" and isinstance(event, Failed) and event.code == "worker_died"
         if interrupted and not self._cancelling:
-            self._waiting.appendleft(Job(uuid.uuid4().hex, job.kind, job.params))
+            self._waiting.appendleft(Job(uuid.uuid4().hex, job.kind, job.params, job.blobs, job.owner))
             event = Cancelled(job=event.job, seq=event.seq)
         job.state = event.type  # type: ignore[attr-defined]  # endings carry their type as a word
         self.ended.emit(job, event)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PyQt5.QtCore import QObject, QTimer
 
@@ -17,6 +17,8 @@ FILE = "session.json"
 OLDER = "session.old.json"
 DELAY_MS = 1000
 VERSION = 1
+
+T = TypeVar("T")
 
 
 def load(folder: Path) -> tuple[dict[str, Any], str]:
@@ -65,19 +67,28 @@ def save(folder: Path, values: dict[str, Any]) -> None:
 
 
 class Session(QObject):
-    """Saves what `collect` returns soon after `touch`; unknown keys of the restored session are kept."""
+    """What the parts want back after a restart. Each keeps its own key of the file; keys nobody keeps are written back as they were."""
 
-    def __init__(self, folder: Path, restored: dict[str, Any], collect: Callable[[], dict[str, Any]], disk: Disk, complain: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, restored: dict[str, Any], disk: Disk, complain: Callable[[str], None]) -> None:
         super().__init__()
         self._folder = folder
         self._restored = restored
-        self._collect = collect
+        self._collectors: dict[str, Callable[[], Any]] = {}
         self._disk = disk
         self._complain = complain
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self.save_now)
+
+    def keep(self, name: str, collect: Callable[[], Any]) -> None:
+        """Save what `collect()` returns (plain data) under `name` from now on."""
+        self._collectors[name] = collect
+
+    def restored(self, name: str, kind: type[T], otherwise: T) -> T:
+        """What the last session kept under `name`, if it is of that kind."""
+        value = self._restored.get(name)
+        return value if isinstance(value, kind) else otherwise
 
     def touch(self) -> None:
         """Something changed; a running delay is not prolonged, so that steady typing is saved too."""
@@ -86,7 +97,7 @@ class Session(QObject):
 
     def save_now(self) -> None:
         self._timer.stop()
-        values = self._restored | self._collect() | {"version": VERSION}
+        values = self._restored | {name: collect() for name, collect in self._collectors.items()} | {"version": VERSION}
         self._disk.run(lambda: save(self._folder, values), lambda _: None, self._failed)
 
     def _failed(self, error: SfumatoError) -> None:

@@ -1,13 +1,12 @@
-"""The application object QML binds to: it wires form, queue, strip, engine, notices and session together, and runs the actions of shortcuts.py.
+"""The application object QML binds to: it makes the parts of the window, gives them their shell, and runs the actions of shortcuts.py.
 
-QML knows this object and its parts as `studio`, holds no rule of its own, and neither reads files nor speaks the protocol.
+QML knows this object and its parts as `studio`, holds no rule of its own, and neither reads files nor speaks the protocol. A new part is a class that
+takes the `Shell`, and a property here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,8 +18,10 @@ from PyQt5.QtGui import QDesktopServices, QGuiApplication
 
 from sfumato import __version__
 from sfumato.config import Settings
-from sfumato.desktop import shortcuts
+from sfumato.desktop import shortcuts, tabs
 from sfumato.desktop.disk import Disk
+from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
+from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.images import Frames
 from sfumato.desktop.jobs import Job, JobQueue
@@ -28,7 +29,9 @@ from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.notices import Notices
 from sfumato.desktop.outputs import OutputStrip
 from sfumato.desktop.parameters import ParameterForm
+from sfumato.desktop.prompts import Prompts
 from sfumato.desktop.session import Session
+from sfumato.desktop.shell import Shell
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of
 from sfumato.library.outputs import save_picture as save
@@ -37,9 +40,6 @@ from sfumato.protocol.messages import Artifact, Event, Failed, Finished
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs
 
-KIND = "generate"
-# The range other programs can read as well (specification, "Settled").
-SEED_DRAWS = 2**32 - 2
 SMALLEST = (1024, 600)
 # No screen is wider; a number beyond it is damage.
 PIXELS_AT_MOST = 100_000
@@ -50,22 +50,16 @@ def save_picture(places: Places, folder: Path, data: bytes, beside: Mapping[str,
     return save(folder, "", data, pattern=places.naming, sidecars=places.sidecars, beside=beside)
 
 
-def read_pictures(files: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes]]:
-    """Parameter -> name, and name -> bytes, of pictures given by their files; a name is the SHA-256. Raises `Invalid` naming every file that fails."""
-    names: dict[str, str] = {}
-    blobs: dict[str, bytes] = {}
+def take_pictures(files: Mapping[str, str], frozen: Frozen) -> None:
+    """Put the pictures of `files` (parameter -> file) into a job. Raises `Invalid` naming every file that fails."""
     problems: list[Problem] = []
     for parameter, file in files.items():
         try:
-            data = Path(file).read_bytes()
+            frozen.params[parameter] = frozen.keep(Path(file).read_bytes())
         except OSError as error:
             problems.append(Problem(parameter, f"'{file}' cannot be read ({error.strerror}); choose another picture."))
-            continue
-        names[parameter] = hashlib.sha256(data).hexdigest()
-        blobs[names[parameter]] = data
     if problems:
         raise Invalid(problems)
-    return names, blobs
 
 
 @dataclass
@@ -82,8 +76,7 @@ class Beginnings:
 class Studio(QObject):
     """Everything the window shows and does."""
 
-    changed = pyqtSignal()  # prompts, theme, view
-    promptsReplaced = pyqtSignal()  # from outside the text boxes
+    changed = pyqtSignal()  # theme, tab, view
     reloadAsked = pyqtSignal()
     quitAsked = pyqtSignal()
     leaving = pyqtSignal()
@@ -91,14 +84,10 @@ class Studio(QObject):
 
     def __init__(self, beginnings: Beginnings, make_endpoint: MakeEndpoint) -> None:
         super().__init__()
-        self._places = beginnings.places
         self._log = beginnings.log
-        self._settings = beginnings.settings
+        settings, places = beginnings.settings, beginnings.places
         # The settings themselves belong to the disk thread once the window is open.
-        self._theme = "light" if self._settings["theme"] == "light" else "dark"
-        self._ui: dict[str, Any] = {}
-        self._prompt = self._negative = ""
-        self._last_seed = -1
+        self._theme = "light" if settings["theme"] == "light" else "dark"
         self._leave_when_done = False
         self.disk = Disk(self)
         self._notices = Notices(self)
@@ -106,17 +95,25 @@ class Studio(QObject):
         self._engine = EngineLink(make_endpoint, self)
         self._jobs = JobQueue(self._engine, self)
         self._parameters = ParameterForm(specs(Generate), self)
-        self._outputs = OutputStrip(Frames(), self.disk, partial(save_picture, self._places), folder_of(self._places.outputs, KIND), self)
-        self._session = Session(self._places.data, beginnings.session, self._remembered, self.disk, self._notices.show)
-        self._restore(beginnings.session)
-        for sentence in (*beginnings.settings.complaints, *beginnings.complaints):
+        self._outputs = OutputStrip(Frames(), self.disk, partial(save_picture, places), folder_of(places.outputs, KIND), self)
+        self._session = Session(places.data, beginnings.session, self.disk, self._notices.show)
+        self._edits = Edits(self)
+        self._shell = Shell(places, settings, self.disk, self._notices, self._engine, self._jobs, self._parameters, self._session, self._edits, Drafting())
+        self._shell.drafting.add(self._contribute)
+        self._prompts = Prompts(self._shell, self)
+        self._ui = dict(self._session.restored("window", dict, {}))
+        self._last_seed = self._session.restored("last_seed", int, -1)
+        self._tab = self.recall("tab", tabs.TABS[0].id)
+        self._restore()
+        for sentence in (*settings.complaints, *beginnings.complaints):
             self._notices.show(sentence)
         self._wire()
+        self._register()
 
     def _wire(self) -> None:
         self._engine.greeted.connect(self._greeted)
-        self._jobs.started.connect(self._outputs.begin)
-        self._jobs.previewed.connect(self._outputs.preview)
+        self._jobs.started.connect(self._started)
+        self._jobs.previewed.connect(self._previewed)
         self._jobs.pictured.connect(self._pictured)
         self._jobs.ended.connect(self._ended)
         self._parameters.edited.connect(self._session.touch)
@@ -149,6 +146,11 @@ class Studio(QObject):
     def actions(self) -> list[dict[str, object]]:
         return shortcuts.rows()
 
+    @pyqtProperty("QStringList", constant=True)
+    def menus(self) -> list[str]:
+        """The menus in the order of the bar."""
+        return list(shortcuts.MENUS)
+
     @pyqtSlot(str, result=str)
     def hint(self, action: str) -> str:
         """What an action does and its key, for tooltips."""
@@ -156,30 +158,43 @@ class Studio(QObject):
 
     @pyqtProperty("QVariantMap", constant=True)
     def about(self) -> dict[str, str]:
-        return {"version": __version__, "qt": QT_VERSION_STR, "pyqt": PYQT_VERSION_STR, "data": str(self._places.data), "outputs": str(self._places.outputs)}
+        return {
+            "version": __version__,
+            "qt": QT_VERSION_STR,
+            "pyqt": PYQT_VERSION_STR,
+            "data": str(self._shell.places.data),
+            "outputs": str(self._shell.places.outputs),
+        }
 
-    # -- what the user writes and sets -----------------------------------------------------------
+    @pyqtProperty(QObject, constant=True)
+    def prompts(self) -> Prompts:
+        return self._prompts
 
-    def _get_prompt(self) -> str:
-        return self._prompt
+    @pyqtProperty(QObject, constant=True)
+    def edits(self) -> Edits:
+        return self._edits
 
-    def _set_prompt(self, text: str) -> None:
-        if text != self._prompt:
-            self._prompt = text
-            self._session.touch()
-            self.changed.emit()
+    # -- the pages -------------------------------------------------------------------------------
 
-    def _get_negative(self) -> str:
-        return self._negative
+    @pyqtProperty("QVariantList", constant=True)
+    def tabs(self) -> list[dict[str, str]]:
+        """The pages in the order of their tabs."""
+        return tabs.rows()
 
-    def _set_negative(self, text: str) -> None:
-        if text != self._negative:
-            self._negative = text
-            self._session.touch()
-            self.changed.emit()
+    @pyqtProperty(str, notify=changed)
+    def tab(self) -> str:
+        """The page that is shown."""
+        return self._tab
 
-    prompt = pyqtProperty(str, _get_prompt, _set_prompt, notify=changed)
-    negative = pyqtProperty(str, _get_negative, _set_negative, notify=changed)
+    @pyqtSlot(str)
+    def show(self, tab: str) -> None:
+        """Turn to a page."""
+        if tab != self._tab:
+            self._tab = tab
+            self._edits.show(tab)
+            self.remember("tab", tab)
+
+    # -- what the user sets ----------------------------------------------------------------------
 
     @pyqtProperty(str, notify=changed)
     def theme(self) -> str:
@@ -223,51 +238,57 @@ class Studio(QObject):
 
     # -- actions ---------------------------------------------------------------------------------
 
+    def _register(self) -> None:
+        self._shell.register(
+            {
+                "generate": self._generate,
+                "cancel": self._jobs.cancel,
+                "cancel_all": self._jobs.cancelAll,
+                "use_image": self._use_image,
+                "open_outputs": self._open_outputs,
+                "reload": self._reload,
+                "quit": self._quit,
+                "undo": self._edits.undo,
+                "redo": self._edits.redo,
+                "theme_dark": partial(self._set_theme, "dark"),
+                "theme_light": partial(self._set_theme, "light"),
+                "advanced": lambda: self.remember("advanced", not self.recall("advanced", False)),
+                "swap_side": lambda: self.remember("parametersLeft", not self.recall("parametersLeft", False)),
+                **{tab.action: partial(self.show, tab.id) for tab in tabs.TABS},
+            }
+        )
+
     @pyqtSlot(str)
     def act(self, action: str) -> None:
         """Run an action of the table."""
-        runs = {
-            "generate": self._generate,
-            "cancel": self._jobs.cancel,
-            "cancel_all": self._jobs.cancelAll,
-            "use_image": self._use_image,
-            "open_outputs": self._open_outputs,
-            "reload": self._reload,
-            "quit": self._quit,
-            "theme_dark": partial(self._set_theme, "dark"),
-            "theme_light": partial(self._set_theme, "light"),
-            "advanced": lambda: self.remember("advanced", not self.recall("advanced", False)),
-            "swap_side": lambda: self.remember("parametersLeft", not self.recall("parametersLeft", False)),
-        }
-        if action in runs:
-            runs[action]()
+        handler = self._shell.handlers.get(action)
+        if handler is not None:
+            handler()
         else:
             self.viewAsked.emit(action)
 
-    def _generate(self) -> None:
-        obstacle = self._parameters.property("obstacle")
-        if obstacle:
-            self._notices.show(obstacle, action="obstacle")
-            return
-        params = self._parameters.request() | {"prompt": self._prompt, "negative": self._negative}
-        if params["seed"] == -1:
-            # Drawn when the job is queued, so that the job repeats itself whatever becomes of it.
-            params["seed"] = secrets.randbelow(SEED_DRAWS)
-        self._last_seed = params["seed"]
-        self.changed.emit()
+    def _contribute(self, draft: Draft) -> None:
+        draft.obstacle = self._parameters.property("obstacle")
+        draft.params |= self._parameters.request()
         pictures = self._parameters.pictures()
-        if not pictures:
-            self._jobs.submit(KIND, params)
-            return
-        # Read away from the GUI thread, in the order of the clicks; what is read now is painted, whatever becomes of the file.
-        self.disk.run(partial(read_pictures, pictures), partial(self._submit_with, params), self._refuse)
+        if pictures:
+            draft.later.append(partial(take_pictures, pictures))
 
-    def _submit_with(self, params: dict[str, Any], read: tuple[dict[str, str], dict[str, bytes]]) -> None:
-        names, blobs = read
-        self._jobs.submit(KIND, params | names, blobs)
+    def _generate(self) -> None:
+        draft = self._shell.drafting.draft()
+        if draft.obstacle:
+            self._notices.show(draft.obstacle, action="obstacle")
+            return
+        self._last_seed = draft.params["seed"]
+        self.changed.emit()
+        # Away from the GUI thread, in the order of the clicks; what is read now is painted, whatever becomes of the file.
+        self.disk.run(draft.freeze, self._submit, self._refuse)
+
+    def _submit(self, frozen: Frozen) -> None:
+        self._jobs.submit(frozen.kind, frozen.params, frozen.blobs)
 
     def _refuse(self, error: SfumatoError) -> None:
-        self._complain(error)
+        self._shell.complain(error)
         if isinstance(error, Invalid):
             self._parameters.mark({problem.path: problem.sentence for problem in error.problems})
 
@@ -277,11 +298,11 @@ class Studio(QObject):
             self._parameters.commit("image", path)
 
     def _open_outputs(self) -> None:
-        self.disk.run(lambda: self._places.outputs.mkdir(parents=True, exist_ok=True), lambda _: self._show_outputs(), self._complain)
+        self.disk.run(lambda: self._shell.places.outputs.mkdir(parents=True, exist_ok=True), lambda _: self._show_outputs(), self._shell.complain)
 
     def _show_outputs(self) -> None:
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._places.outputs))):
-            self._notices.show(f"No program opens folders here. The pictures are in {self._places.outputs}.", kind="note")
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._shell.places.outputs))):
+            self._notices.show(f"No program opens folders here. The pictures are in {self._shell.places.outputs}.", kind="note")
 
     def _reload(self) -> None:
         if self._jobs.running is not None:
@@ -306,7 +327,7 @@ class Studio(QObject):
         if theme != self.theme:
             self._theme = theme
             self.changed.emit()
-            self.disk.run(partial(self._settings.set, "theme", theme), lambda _: None, self._complain)
+            self._shell.set("theme", theme)
 
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
@@ -319,9 +340,6 @@ class Studio(QObject):
             logging.getLogger("sfumato").removeHandler(self._log)
             self._log.close()
 
-    def _complain(self, error: SfumatoError) -> None:
-        self._notices.show(error.message, error.detail)
-
     # -- the engine's words ----------------------------------------------------------------------
 
     def _greeted(self, catalog: Mapping[str, Any]) -> None:
@@ -331,13 +349,24 @@ class Studio(QObject):
         if not self._parameters.property("obstacle"):
             self._notices.withdraw("obstacle")
 
+    def _started(self, job: Job) -> None:
+        if not job.owner:
+            self._outputs.begin(job)
+
+    def _previewed(self, job: Job, pictures: tuple[bytes, ...]) -> None:
+        if not job.owner:
+            self._outputs.preview(job, pictures)
+
     def _pictured(self, job: Job, artifact: Artifact) -> None:
+        if job.owner:
+            return
         self._outputs.finish(job, artifact)
         if job.pictures < job.expected and job.pictures % job.batch_size == 0:
             self._outputs.begin(job)
 
     def _ended(self, job: Job, event: Event) -> None:
-        self._outputs.end(job)
+        if not job.owner:
+            self._outputs.end(job)
         if isinstance(event, Failed):
             self._notices.show(event.message, event.detail or f"{event.code} {event.path}".strip())
             if event.code == "invalid":
@@ -350,19 +379,13 @@ class Studio(QObject):
 
     # -- session ---------------------------------------------------------------------------------
 
-    def _remembered(self) -> dict[str, Any]:
-        values = {"prompt": self._prompt, "negative": self._negative, "parameters": self._parameters.set_values()}
-        return values | {"window": dict(self._ui), "last_seed": self._last_seed, "outputs": self._outputs.records()}
-
-    def _restore(self, session: Mapping[str, Any]) -> None:
-        kept = {name: value for name, value in session.items() if isinstance(value, dict | list | str | int)}
-        self._prompt, self._negative = (value if isinstance(value := kept.get(name), str) else "" for name in ("prompt", "negative"))
-        window, parameters, outputs = kept.get("window"), kept.get("parameters"), kept.get("outputs")
-        self._ui = dict(window) if isinstance(window, dict) else {}
-        self._last_seed = seed if isinstance(seed := kept.get("last_seed"), int) else -1
-        if isinstance(parameters, dict):
-            refused = self._parameters.restore(parameters)
-            if refused:
-                self._notices.show(f"These values of the last session no longer fit and were reset: {', '.join(refused)}.", kind="note")
-        if isinstance(outputs, list):
-            self._outputs.restore(record for record in outputs if isinstance(record, dict))
+    def _restore(self) -> None:
+        session = self._session
+        session.keep("window", lambda: dict(self._ui))
+        session.keep("last_seed", lambda: self._last_seed)
+        session.keep("parameters", self._parameters.set_values)
+        session.keep("outputs", self._outputs.records)
+        refused = self._parameters.restore(session.restored("parameters", dict, {}))
+        if refused:
+            self._notices.show(f"These values of the last session no longer fit and were reset: {', '.join(refused)}.", kind="note")
+        self._outputs.restore(record for record in session.restored("outputs", list, []) if isinstance(record, dict))

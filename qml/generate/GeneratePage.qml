@@ -1,35 +1,28 @@
 import QtQuick 2.15
-import "controls"
-import "generate"
+import "../controls"
+import ".."
 
 // The parts of the Generate page and the dividers between them.
 FocusScope {
     id: workspace
-    property bool parametersLeft: false
+    property bool parametersLeft: studio.recall("parametersLeft", false)
     property alias prompts: prompts
     property real sideWidth: Math.max(300, Math.min(480, studio.recall("parametersWidth", 344)))
     property real promptHeight: Math.max(108, Math.min(480, studio.recall("promptHeight", 112)))
     property real stripHeight: Math.max(80, Math.min(400, studio.recall("stripHeight", 104)))
     signal openAsked()
-    signal detailsAsked()
-
-    Rectangle {
-        id: top
-        width: parent.width
-        height: 36
-        color: Theme.window
-        Menus {
-            actions: studio.actions
-            checked: ({ theme_dark: studio.theme === "dark", theme_light: studio.theme === "light", swap_side: workspace.parametersLeft, advanced: side.open })
-            onPicked: action => studio.act(action)
-        }
-        Rectangle { anchors.bottom: parent.bottom; width: parent.width; height: 1; color: Theme.line }
+    // Where the focus goes when the page is shown.
+    function takeFocus() { prompts.focusPrompt() }
+    Connections {
+        target: studio
+        function onChanged() { workspace.parametersLeft = studio.recall("parametersLeft", false) }
     }
+
     Divider {
         z: 1
         vertical: true
-        anchors.top: top.bottom
-        anchors.bottom: status.top
+        anchors.top: parent.top
+        anchors.bottom: parent.bottom
         x: (workspace.parametersLeft ? side.width : left.width) - width / 2
         name: "Width of the parameters"
         onMoved: distance => workspace.sideWidth = Math.max(300, Math.min(480, workspace.sideWidth + (workspace.parametersLeft ? distance : -distance)))
@@ -37,8 +30,8 @@ FocusScope {
     }
     Item {
         id: left
-        anchors.top: top.bottom
-        anchors.bottom: status.top
+        anchors.top: parent.top
+        anchors.bottom: parent.bottom
         x: workspace.parametersLeft ? side.width + 1 : 0
         width: parent.width - side.width - 1
         Stage {
@@ -82,17 +75,12 @@ FocusScope {
             buttonWidth: button.width
         }
         Rectangle { anchors.top: prompts.top; width: parent.width; height: 1; color: Theme.line }
-        Notice {
-            anchors.horizontalCenter: parent.horizontalCenter
-            y: Theme.u4
-            onDetailsAsked: workspace.detailsAsked()
-        }
     }
-    Rectangle { x: workspace.parametersLeft ? side.width : left.width; anchors.top: top.bottom; anchors.bottom: status.top; width: 1; color: Theme.line }
+    Rectangle { x: workspace.parametersLeft ? side.width : left.width; anchors.top: parent.top; anchors.bottom: parent.bottom; width: 1; color: Theme.line }
     ParameterPanel {
         id: side
-        anchors.top: top.bottom
-        anchors.bottom: status.top
+        anchors.top: parent.top
+        anchors.bottom: parent.bottom
         x: workspace.parametersLeft ? 0 : parent.width - width
         width: workspace.sideWidth
     }
@@ -103,5 +91,4 @@ FocusScope {
         y: left.y + prompts.y + Theme.u3
         width: left.width < 720 ? 168 : 208
     }
-    StatusBar { id: status; anchors.bottom: parent.bottom; width: parent.width }
 }

@@ -1,0 +1,40 @@
+import QtQuick 2.15
+import "controls"
+
+// Menus on the left, the tabs of the pages on the right.
+Rectangle {
+    id: bar
+    height: 36
+    color: Theme.window
+    Menus {
+        actions: studio.actions
+        menuNames: studio.menus
+        checked: ({ theme_dark: studio.theme === "dark", theme_light: studio.theme === "light", swap_side: bar.parametersLeft, advanced: bar.advanced })
+        onPicked: action => studio.act(action)
+    }
+    property bool parametersLeft: studio.recall("parametersLeft", false)
+    property bool advanced: studio.recall("advanced", false)
+    Connections {
+        target: studio
+        function onChanged() {
+            bar.parametersLeft = studio.recall("parametersLeft", false)
+            bar.advanced = studio.recall("advanced", false)
+        }
+    }
+    Row {
+        anchors.right: parent.right
+        anchors.rightMargin: Theme.u3
+        height: parent.height
+        spacing: Theme.u1
+        Accessible.role: Accessible.PageTabList
+        Accessible.name: qsTr("Pages")
+        Repeater {
+            model: studio.tabs.length > 1 ? studio.tabs : []
+            delegate: TabButton {
+                tab: modelData
+                anchors.verticalCenter: parent.verticalCenter
+            }
+        }
+    }
+    Rectangle { anchors.bottom: parent.bottom; width: parent.width; height: 1; color: Theme.line }
+}

@@ -1,0 +1,14 @@
+"""The rows of shortcuts.py, one module per room of the window."""
+
+from __future__ import annotations
+
+from sfumato.desktop.actions import generate, outputs, window
+from sfumato.desktop.actions.action import Action
+
+__all__ = ["ACTIONS", "MENUS", "Action"]
+
+# In the order in which menus and the sheet show them.
+ACTIONS: tuple[Action, ...] = (*window.ROWS, *generate.ROWS, *outputs.ROWS)
+
+# The menus in the order of the bar.
+MENUS = ("File", "Edit", "View", "Help")

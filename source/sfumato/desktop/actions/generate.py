@@ -1,0 +1,20 @@
+"""What the Generate page can do."""
+
+from __future__ import annotations
+
+from sfumato.desktop.actions.action import Action
+
+ROWS = (
+    Action(
+        "generate",
+        "Generate",
+        "Make the picture; while busy, add it to the queue.",
+        ("Ctrl+Return", "Ctrl+Enter", "Ctrl+`"),
+        icon="sparkles",
+    ),
+    Action("cancel", "Cancel", "Cancel the running job.", ("Shift+Esc", "Alt+`"), icon="stop"),
+    Action("cancel_all", "Cancel all", "Cancel the running job and everything that waits.", icon="stop"),
+    Action("use_image", "Use as image", "Start the next picture from the one that is shown.", ("Ctrl+I",), icon="image"),
+    Action("advanced", "Advanced parameters", "Show or fold the parameters that are seldom needed.", (), menu="View", icon="sliders-horizontal"),
+    Action("swap_side", "Swap side", "Move the parameters to the other side.", (), menu="View", icon="panel-right"),
+)

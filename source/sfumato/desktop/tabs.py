@@ -1,0 +1,27 @@
+"""The pages of the window, in the order of their tabs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tab:
+    """`page` is the QML file under qml/, made at the first visit and kept; `action` the row of the table that opens it."""
+
+    id: str
+    title: str
+    page: str
+    icon: str
+
+    @property
+    def action(self) -> str:
+        return f"tab_{self.id}"
+
+
+TABS: tuple[Tab, ...] = (Tab("generate", "Generate", "generate/GeneratePage.qml", "sparkles"),)
+
+
+def rows() -> list[dict[str, str]]:
+    """The table as QML reads it."""
+    return [{"id": tab.id, "title": tab.title, "page": tab.page, "icon": tab.icon, "action": tab.action} for tab in TABS]
