@@ -12,7 +12,9 @@
     │   ├── ModelIncomplete         model_incomplete     422
     │   ├── ModelIncompatible       model_incompatible   422
     │   ├── ImageUnreadable         image_unreadable     422
-    │   └── ChecksumDiffers         checksum             409
+    │   ├── ChecksumDiffers         checksum             409
+    │   ├── NameTaken               name_taken           409   a file of that name is there, and stays
+    │   └── FileBusy                file_busy            409   a file that somebody is still writing
     ├── OutOfMemory                 out_of_memory        507
     ├── NumbersInvalid              nan                  500
     ├── MissingPackage              missing_package      501
@@ -186,6 +188,22 @@ class ChecksumDiffers(FileTrouble):
 
     def __init__(self, file: str, *, path: str = "model") -> None:
         super().__init__(file, f"'{file}' differs from the file this job was made with. Choose the original file or start the job anew.", path=path)
+
+
+class NameTaken(FileTrouble):
+    code = "name_taken"
+    http_status = 409
+
+    def __init__(self, file: str, folder: str, *, path: str = "name") -> None:
+        super().__init__(file, f"There is a '{file}' in '{folder}' already. Choose another name or folder.", path=path)
+
+
+class FileBusy(FileTrouble):
+    code = "file_busy"
+    http_status = 409
+
+    def __init__(self, file: str, *, path: str = "model") -> None:
+        super().__init__(file, f"'{file}' is still being written. Try again when it is finished.", path=path)
 
 
 class OutOfMemory(SfumatoError):

@@ -1,0 +1,13 @@
+"""The trash of the system as Qt knows it: Windows, macOS, and the desktops of Linux."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PyQt5.QtCore import QFile
+
+
+def system_trash(path: Path) -> Path | None:
+    """Move a file or folder there and say where it lies, None if it stayed: some volumes have no trash. For `library.trash.to_trash`; not on the GUI thread."""
+    done, place = QFile.moveToTrash(str(path))
+    return Path(place) if done and place else None
