@@ -23,6 +23,8 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
         errors.ModelIncompatible("x", "SD 1.5", "SDXL"),
         errors.ImageUnreadable("The mask", "it is empty"),
         errors.ChecksumDiffers("x"),
+        errors.NameTaken("mix.safetensors", "checkpoints"),
+        errors.FileBusy("mix.safetensors"),
         errors.OutOfMemory("2048x2048"),
         errors.NumbersInvalid("decoding"),
         errors.MissingPackage("Depth maps", "timm"),
