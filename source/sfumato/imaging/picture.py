@@ -38,6 +38,8 @@ FILE_LIMIT_BYTES = 1 << 30
 # Texts whose choices a record tells, under these names.
 _CHOSEN = ("prompt", "negative", "hr_prompt", "hr_negative")
 _SIDECAR_LIMIT_BYTES = 16 << 20
+# Where a JSON object stands that a person may have copied out of a picture, a node editor or a sidecar.
+_KEYWORDS_OF_JSON = (OWN_KEYWORD, "prompt", "workflow", "invokeai_metadata", "sd-metadata", INFOTEXT_KEYWORD)
 _WARNINGS_AT_MOST = 50
 
 
@@ -141,6 +143,31 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
     claims = next((found for ask in by_trust if (found := ask()) is not None), None) or Claims("sfumato" if told.own else "none")
     if (postprocessing := texts.keywords.get(POSTPROCESSING_KEYWORD)) is not None:
         claims.keep({POSTPROCESSING_KEYWORD: postprocessing})
+    return _reading(claims, texts, told)
+
+
+def read_text(text: str) -> Reading:
+    """What a text tells that somebody copied: an infotext, our record, or the JSON of another program; any other text is a prompt. Never fails.
+
+    Text beyond 16 MiB is not looked at.
+    """
+    if len(text) > _SIDECAR_LIMIT_BYTES:
+        return Reading("none", warnings=(f"The text has more than {_SIDECAR_LIMIT_BYTES >> 20} MiB and was not read.",))
+    told = _Told([], text.strip())
+    keywords = _KEYWORDS_OF_JSON if told.text.startswith("{") else (INFOTEXT_KEYWORD,)
+    for keyword in keywords:
+        texts = Texts(keywords={keyword: told.text})
+        claims = _own(texts, {}, told) if keyword == OWN_KEYWORD else _foreign(texts)
+        if claims is not None and any(claims.fields[name] for name in claims.fields.keys() - claims.switches):
+            return _reading(claims, Texts(), told)
+    told.warnings.clear()  # about a record that the text never was
+    if (found := read_infotext(told.text)).pairs:
+        return _reading(read_infotext_claims(found), Texts(), told)
+    return _reading(Claims("none", {"prompt": told.text} if told.text else {}), Texts(), told)
+
+
+def _reading(claims: Claims, texts: Texts, told: _Told) -> Reading:
+    """What was claimed, each value judged."""
     fields, refused = judged(claims.fields)
     return Reading(
         source=claims.source,
