@@ -7,6 +7,7 @@ from sfumato.prompts.networks import KINDS, find_tags
 
 STEP = 0.1
 TAG_STEP = 0.05
+LARGEST = 10.0
 _BRACKETED = 1.1  # what a bracket without a number weighs
 
 _BRACKETS = re.compile(r"\\[\s\S]|[()]")
@@ -27,13 +28,14 @@ class Edit:
         return text[: self.start] + self.text + text[self.end :]
 
 
-def reweigh(text: str, start: int, end: int, steps: int) -> Edit | None:
-    """Raise or lower a weight.
+def reweigh(text: str, start: int, end: int, steps: int, *, step: float = STEP, tag_step: float = TAG_STEP) -> Edit | None:
+    """Raise or lower a weight, within -10..10.
 
     Args:
         text: the whole prompt.
         start, end: the selection, or twice the cursor's place: then the network tag, the bracket or the word around it is meant.
-        steps: how many tenths (of a tag's weight: twentieths) up, or down if negative.
+        steps: how many steps up, or down if negative.
+        step, tag_step: what one changes of a weight, and of a network tag's.
 
     Returns:
         The change, None where there is nothing to weigh. A weight of 1 is not written.
@@ -41,7 +43,7 @@ def reweigh(text: str, start: int, end: int, steps: int) -> Edit | None:
     start, end = max(min(start, end), 0), min(max(start, end), len(text))
     tag = next((tag for tag in find_tags(text) if tag.start <= start and end <= tag.end and (tag.start < start or start < end)), None)
     if tag is not None:
-        return _reweigh_tag(text, tag.arguments, tag.end - 1, steps) if tag.type in KINDS else None
+        return _reweigh_tag(text, tag.arguments, tag.end - 1, tag_step * steps) if tag.type in KINDS else None
     around = _enclosing(text, start, end)
     if around is not None and (start == end or _is_all(text, around, start, end)):
         opened, closed = around
@@ -49,7 +51,7 @@ def reweigh(text: str, start: int, end: int, steps: int) -> Edit | None:
         written = _WEIGHT.fullmatch(text, colon + 1, closed) if colon > opened else None
         inner = (opened + 1, colon if written else closed)
         return _written(
-            text, opened, closed + 1, inner, (float(written[1]) if written else _BRACKETED) + STEP * steps, start - opened - 1 if start == end else None
+            text, opened, closed + 1, inner, (float(written[1]) if written else _BRACKETED) + step * steps, start - opened - 1 if start == end else None
         )
     if start == end:
         start, end = _word(text, start)
@@ -58,7 +60,7 @@ def reweigh(text: str, start: int, end: int, steps: int) -> Edit | None:
         start, end = start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
     if start >= end:
         return None
-    return _written(text, start, end, (start, end), 1.0 + STEP * steps, None)
+    return _written(text, start, end, (start, end), 1.0 + step * steps, None)
 
 
 def _written(text: str, start: int, end: int, inner: tuple[int, int], weight: float, cursor: int | None) -> Edit:
@@ -75,7 +77,7 @@ def _written(text: str, start: int, end: int, inner: tuple[int, int], weight: fl
 
 
 def _shown(weight: float) -> str:
-    return f"{round(weight, 2) + 0.0:g}"
+    return f"{round(min(max(weight, -LARGEST), LARGEST), 2) + 0.0:g}"
 
 
 def _enclosing(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -108,16 +110,16 @@ def _word(text: str, place: int) -> tuple[int, int]:
     return start, ends.start() if ends else len(text)
 
 
-def _reweigh_tag(text: str, start: int, end: int, steps: int) -> Edit | None:
+def _reweigh_tag(text: str, start: int, end: int, change: float) -> Edit | None:
     """Change the first number of a tag's arguments; None where a schedule or a list stands in its place."""
     colon = text.find(":", start, end)
     if colon < 0 or "=" in text[colon : text.find(":", colon + 1, end) if text.find(":", colon + 1, end) > 0 else end]:
         place = end if colon < 0 else colon
-        number = f":{_shown(1 + TAG_STEP * steps)}"
+        number = f":{_shown(1 + change)}"
         return Edit(place, place, number, (place + 1, place + len(number)))
     after = text.find(":", colon + 1, end)
     written = _WEIGHT.fullmatch(text, colon + 1, after if after > 0 else end)
     if written is None:
         return None
-    number = _shown(float(written[1]) + TAG_STEP * steps)
+    number = _shown(float(written[1]) + change)
     return Edit(written.start(1), written.end(1), number, (written.start(1), written.start(1) + len(number)))

@@ -181,6 +181,29 @@ def read_tag(text: str, tag: TagPlace, library: Library, order: LoraOrder = "te_
     return _Arguments(text, tag, library).read(order)
 
 
+class Argument(NamedTuple):
+    """An argument of a tag as it is written: "name", "number", "list" of block weights, or the key of a named one ("te" for both of its spellings)."""
+
+    role: str
+    start: int
+    end: int
+    is_plain: bool
+
+
+def arguments_of(text: str, tag: TagPlace, library: Library) -> list[Argument]:
+    """Where the arguments of a tag of a known type stand, in order, for whoever writes them anew; of a named one only its value. Plain: without schedules."""
+    arguments = _Arguments(text, tag, library)
+    (name, start), *others = arguments.pieces
+    found = [Argument("name", start, start + len(name), "[" not in name)]
+    for value, start in others:
+        end = start + len(value)
+        if key := _NAMED.match(value):
+            found.append(Argument(_ALIASES.get(key["key"], key["key"]), start + key.end(), end, "[" not in value))
+        elif not _ANY_NAMED.match(value):
+            found.append(Argument("list" if arguments.is_list(value) else "number", start, end, "[" not in value))
+    return found
+
+
 class _Arguments:
     """The arguments of one tag, cut at the colons outside of schedules."""
 
@@ -219,7 +242,7 @@ class _Arguments:
                 named[_ALIASES.get(key["key"], key["key"])] = value[key.end() :], start + key.end()
             elif _ANY_NAMED.match(value):
                 self._doubt(value, start, "This tag knows te, unet, dyn, lbw, start, stop and hr: what stands here is left out.")
-            elif self._is_list(value):
+            elif self.is_list(value):
                 blocks = self._block_list(value, start)
                 is_list_first = number == 0
             else:
@@ -267,7 +290,7 @@ class _Arguments:
             self._doubt(value, start, "This is no moment such as 5 or 0.5: it is left out.")
         return when
 
-    def _is_list(self, value: str) -> bool:
+    def is_list(self, value: str) -> bool:
         word = value.strip()
         if "," in value or word in PRESETS:
             return True
