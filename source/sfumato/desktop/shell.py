@@ -16,6 +16,7 @@ from sfumato.desktop.jobs import JobQueue
 from sfumato.desktop.notices import Notices
 from sfumato.desktop.parameters import ParameterForm
 from sfumato.desktop.session import Session
+from sfumato.desktop.thumbnails import ThumbnailPool
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import SfumatoError
 
@@ -34,6 +35,7 @@ class Shell:
     session: Session
     edits: Edits
     drafting: Drafting
+    thumbnails: ThumbnailPool
     handlers: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
     def register(self, handlers: dict[str, Callable[[], Any]]) -> None:

@@ -32,9 +32,11 @@ from sfumato.desktop.parameters import ParameterForm
 from sfumato.desktop.prompts import Prompts
 from sfumato.desktop.session import Session
 from sfumato.desktop.shell import Shell
+from sfumato.desktop.thumbnails import ThumbnailPool
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of
 from sfumato.library.outputs import save_picture as save
+from sfumato.library.thumbnails import Thumbnails
 from sfumato.protocol.errors import Invalid, Problem, SfumatoError
 from sfumato.protocol.messages import Artifact, Event, Failed, Finished
 from sfumato.protocol.requests.generate import Generate
@@ -98,7 +100,20 @@ class Studio(QObject):
         self._outputs = OutputStrip(Frames(), self.disk, partial(save_picture, places), folder_of(places.outputs, KIND), self)
         self._session = Session(places.data, beginnings.session, self.disk, self._notices.show)
         self._edits = Edits(self)
-        self._shell = Shell(places, settings, self.disk, self._notices, self._engine, self._jobs, self._parameters, self._session, self._edits, Drafting())
+        self._thumbnails = ThumbnailPool(Thumbnails(places.data / "thumbnails"), self)
+        self._shell = Shell(
+            places,
+            settings,
+            self.disk,
+            self._notices,
+            self._engine,
+            self._jobs,
+            self._parameters,
+            self._session,
+            self._edits,
+            Drafting(),
+            self._thumbnails,
+        )
         self._shell.drafting.add(self._contribute)
         self._prompts = Prompts(self._shell, self)
         self._ui = dict(self._session.restored("window", dict, {}))
@@ -173,6 +188,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def edits(self) -> Edits:
         return self._edits
+
+    @pyqtProperty(QObject, constant=True)
+    def thumbnails(self) -> ThumbnailPool:
+        return self._thumbnails
 
     # -- the pages -------------------------------------------------------------------------------
 
@@ -334,6 +353,7 @@ class Studio(QObject):
         self._session.save_now()
         self._engine.close()
         self._outputs.close()
+        self._thumbnails.close()
         self.disk.close()
         self.mishaps.uninstall()
         if self._log is not None:
