@@ -2,7 +2,7 @@ import QtQuick 2.15
 import QtQuick.Templates 2.15 as T
 import ".."
 
-// A menu of actions {id, title, shown, icon}; those named in `checked` carry a tick.
+// A menu of actions {id, title, icon}; those named in `checked` carry a tick.
 T.Menu {
     id: menu
     property var actions: []
@@ -43,7 +43,7 @@ T.Menu {
                     anchors.right: parent.right
                     anchors.rightMargin: Theme.u2
                     height: parent.height
-                    text: modelData.shown
+                    text: studio.keys.table[modelData.id] ? studio.keys.revision >= 0 ? studio.keys.shown(modelData.id) : "" : ""
                     color: Theme.faint
                     font.pixelSize: Theme.small
                     Accessible.ignored: true

@@ -3,50 +3,86 @@ import QtQuick.Templates 2.15 as T
 import "../controls"
 import ".."
 
-// The header of a section that folds. It says how many values in it differ from their defaults, and resets them.
+// The header of a section: a click folds it, a right click pins, hides or resets it. Folded it says its main values; a dot tells that something is set.
 Item {
     id: header
     property string title
+    property string summary
     property bool open: false
+    property bool pinned: false
+    property bool movable: true
     property int changes: 0
-    property bool inner: false
     signal toggled()
     signal resetAsked()
+    signal pinAsked()
+    signal hideAsked()
+    signal focused(Item item)
     implicitHeight: Theme.control + Theme.u1
-    Rectangle { visible: !header.inner; width: parent.width; height: 1; color: Theme.line }
     T.Button {
         id: fold
         y: Theme.u1
-        width: header.width - (reset.visible ? reset.width + Theme.u2 : 0)
+        x: -Theme.u1
+        width: header.width + Theme.u1
         height: Theme.control
         focusPolicy: Qt.StrongFocus
         Accessible.role: Accessible.Button
-        Accessible.name: header.title + (header.open ? ", open" : ", folded") + (header.changes ? ", " + header.changes + " changed" : "")
+        Accessible.name: header.title + ", " + (header.open ? qsTr("open") : qsTr("folded")) + (header.changes ? ", " + qsTr("%n value(s) set", "", header.changes) : "")
+        Accessible.onPressAction: header.toggled()
         onClicked: header.toggled()
+        onActiveFocusChanged: if (activeFocus) header.focused(header)
         Keys.onReturnPressed: event => event.modifiers & Qt.ControlModifier ? event.accepted = false : header.toggled()
+        Keys.onPressed: event => {
+            if (event.key === Qt.Key_Menu) {
+                menu.popup(fold, Theme.u4, fold.height)
+                event.accepted = true
+            }
+        }
         contentItem: Item {
-            Icon { id: arrow; x: header.inner ? Theme.u3 : 0; anchors.verticalCenter: parent.verticalCenter; glyph: header.open ? "chevron-down" : "chevron-right" }
-            Label { x: 24 + arrow.x; height: parent.height; text: header.title; color: fold.hovered ? Theme.text : Theme.soft; Accessible.ignored: true }
+            Icon { id: arrow; size: 14; anchors.verticalCenter: parent.verticalCenter; glyph: header.open ? "chevron-down" : "chevron-right" }
             Label {
-                anchors.right: parent.right
+                id: word
+                x: 22
                 height: parent.height
+                text: header.title
+                font.weight: Font.DemiBold
+                color: fold.hovered || header.open ? Theme.text : Theme.soft
+                Accessible.ignored: true
+            }
+            Rectangle {
+                id: dot
                 visible: header.changes > 0
-                text: header.changes === 1 ? "1 value set" : header.changes + " values set"
+                anchors.left: word.right
+                anchors.leftMargin: Theme.u2
+                anchors.verticalCenter: parent.verticalCenter
+                width: 6
+                height: 6
+                radius: 3
                 color: Theme.accent
+            }
+            Label {
+                anchors.left: dot.right
+                anchors.leftMargin: Theme.u2
+                anchors.right: pin.visible ? pin.left : parent.right
+                anchors.rightMargin: Theme.u1
+                height: parent.height
+                horizontalAlignment: Text.AlignRight
+                visible: !header.open
+                text: header.summary
+                color: Theme.faint
                 font.pixelSize: Theme.small
                 Accessible.ignored: true
             }
+            Icon { id: pin; visible: header.pinned; glyph: "pin"; size: 12; anchors.right: parent.right; anchors.verticalCenter: parent.verticalCenter; colour: Theme.faint }
         }
-        background: Item { FocusRing { control: fold } }
+        background: Rectangle { radius: Theme.radius; color: fold.hovered ? Theme.hover : "transparent"; FocusRing { control: fold } }
+        TapHandler { acceptedButtons: Qt.RightButton; onTapped: menu.popup() }
     }
-    Button {
-        id: reset
-        visible: header.changes > 0
-        anchors.right: parent.right
-        y: Theme.u1
-        quiet: true
-        glyph: "rotate-ccw"
-        hint: header.inner ? "Reset " + header.title.toLowerCase() : "Reset the advanced parameters"
-        onClicked: header.resetAsked()
+    ContextMenu {
+        id: menu
+        title: header.title
+        rows: () => [{ id: "reset", title: qsTr("Reset this section"), icon: "rotate-ccw", enabled: header.changes > 0 }].concat(header.movable ? [
+            { id: "pin", title: header.pinned ? qsTr("Back into its place") : qsTr("Pin to the top"), icon: header.pinned ? "pin-off" : "pin" },
+            { id: "hide", title: qsTr("Hide this section"), icon: "eye-off" }] : [])
+        onPicked: action => action === "reset" ? header.resetAsked() : action === "pin" ? header.pinAsked() : header.hideAsked()
     }
 }

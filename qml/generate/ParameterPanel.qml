@@ -3,17 +3,12 @@ import QtQuick.Templates 2.15 as T
 import "../controls"
 import ".."
 
-// The form: one row per parameter that acts, a line between sections, the seldom needed ones folded at the end.
+// The form: one section per group, each folds, can be pinned to the top or hidden; what is hidden is listed at the end.
 FocusScope {
     id: panel
-    property bool open: studio.recall("advanced", false)
-    readonly property Item firstControl: everyday.count > 0 && everyday.itemAt(0) ? everyday.itemAt(0).first : null
+    readonly property var arranged: studio.sections.shown
     Accessible.role: Accessible.Pane
-    Accessible.name: "Parameters"
-    Connections {
-        target: studio
-        function onChanged() { panel.open = studio.recall("advanced", false) }
-    }
+    Accessible.name: qsTr("Parameters")
     Rectangle { anchors.fill: parent; color: Theme.panel }
     Flickable {
         id: view
@@ -25,27 +20,14 @@ FocusScope {
         Column {
             id: column
             x: Theme.u4
-            y: Theme.u3
+            y: Theme.u2
             width: view.width - 2 * Theme.u4
             PresetOffer { width: column.width }
             Repeater {
-                id: everyday
-                model: studio.parameters.everyday
-                delegate: ParameterRow { width: column.width; onFocused: item => panel.reveal(item) }
+                model: panel.arranged
+                delegate: ParameterSection { width: column.width; onFocused: item => panel.reveal(item) }
             }
-            Item { width: 1; height: Theme.u2 }
-            FoldHeader {
-                width: column.width
-                title: "Advanced"
-                open: panel.open
-                changes: studio.parameters.advancedSet
-                onToggled: studio.act("advanced")
-                onResetAsked: studio.parameters.resetHidden()
-            }
-            Repeater {
-                model: panel.open ? studio.parameters.advanced : null
-                delegate: ParameterGroup { width: column.width; onFocused: item => panel.reveal(item) }
-            }
+            PanelFoot { width: column.width; onFocused: item => panel.reveal(item) }
         }
     }
     // Scrolls so that the control with the keyboard focus is seen.

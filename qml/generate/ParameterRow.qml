@@ -21,20 +21,18 @@ FocusScope {
     required property string problem
     required property string placeholder
     required property string source
-    required property bool opensGroup
-    readonly property int lift: opensGroup ? 17 : 0
     property Item first: loader.item ? loader.item.first : null
     readonly property int wordWidth: 120
     signal focused(Item item)
     onActiveFocusChanged: if (activeFocus) focused(cell)
     function commit(typed) { return studio.parameters.commit(name, typed) }
     function reset() { studio.parameters.reset(name) }
-    implicitHeight: lift + Theme.control + 4 + (complaint.visible ? complaint.implicitHeight + Theme.u1 : 0)
+    readonly property bool tall: control === "lines"
+    implicitHeight: loader.height + 4 + (complaint.visible ? complaint.implicitHeight + Theme.u1 : 0)
 
-    Rectangle { visible: cell.opensGroup; y: Theme.u2 - 1; width: parent.width; height: 1; color: Theme.line }
     Label {
         id: word
-        y: cell.lift
+        y: 0
         width: cell.wordWidth
         height: Theme.control
         text: cell.title
@@ -42,12 +40,13 @@ FocusScope {
         Accessible.ignored: true
         HoverHandler { id: over }
         TapHandler { onDoubleTapped: cell.reset() }
-        Hint { visible: over.hovered; text: cell.description + (cell.isSet ? "\nDouble-click to reset." : "") }
+        TapHandler { acceptedButtons: Qt.RightButton; onTapped: menu.popup() }
+        Hint { visible: over.hovered; text: cell.description + (cell.isSet ? "\n" + qsTr("Double-click to reset.") : "") }
     }
     Rectangle {
         visible: cell.isSet
         x: -10
-        y: cell.lift + (Theme.control - height) / 2
+        y: (Theme.control - height) / 2
         width: 4
         height: 4
         radius: 2
@@ -58,15 +57,15 @@ FocusScope {
         anchors.left: word.right
         anchors.leftMargin: Theme.u2
         anchors.right: parent.right
-        y: cell.lift
-        height: Theme.control
-        sourceComponent: ({ number: number, seed: seed, choice: choice, bool: toggle, image: picture })[cell.control] || line
+        y: 0
+        height: cell.tall ? 3 * Theme.control : Theme.control
+        sourceComponent: ({ number: number, seed: seed, choice: choice, bool: toggle, image: picture, lines: lines })[cell.control] || line
     }
     Label {
         id: complaint
         anchors.left: loader.left
         anchors.right: parent.right
-        y: cell.lift + Theme.control + 2
+        y: loader.height + 2
         visible: cell.problem !== ""
         text: cell.problem
         color: Theme.error
@@ -74,6 +73,28 @@ FocusScope {
         wrapMode: Text.Wrap
         Accessible.role: Accessible.AlertMessage
     }
+    ContextMenu {
+        id: menu
+        readonly property bool pinned: studio.sections.pinnedRows.indexOf(cell.name) >= 0
+        title: cell.title
+        rows: () => [
+            { id: "reset", title: qsTr("Reset"), icon: "rotate-ccw", enabled: cell.isSet },
+            { id: "copy", title: qsTr("Copy value"), icon: "copy" },
+            { id: "pin", title: pinned ? qsTr("Back into its section") : qsTr("Pin to the top"), icon: pinned ? "pin-off" : "pin" },
+            { id: "hide", title: qsTr("Hide this row"), icon: "eye-off" }
+        ]
+        onPicked: action => {
+            if (action === "reset")
+                cell.reset()
+            else if (action === "copy")
+                studio.parameters.copy(cell.name)
+            else if (action === "pin")
+                studio.sections.pinRow(cell.name)
+            else
+                studio.sections.hideRow(cell.name)
+        }
+    }
+    Keys.onMenuPressed: menu.popup(word, 0, word.height)
     Component { id: number; NumberControl { row: cell } }
     Component { id: seed; SeedControl { row: cell } }
     Component { id: picture; PictureControl { row: cell } }
@@ -92,6 +113,16 @@ FocusScope {
         Item {
             readonly property Item first: theSwitch
             Toggle { id: theSwitch; name: cell.title; anchors.right: parent.right; anchors.verticalCenter: parent.verticalCenter; checked: cell.text === "true"; onToggled: cell.commit(checked ? "true" : "false") }
+        }
+    }
+    Component {
+        id: lines
+        TextBox {
+            readonly property Item first: area
+            name: cell.title
+            placeholder: qsTr("One to a line")
+            text: cell.text
+            onEdited: if (text !== cell.text) cell.commit(text)
         }
     }
     Component {

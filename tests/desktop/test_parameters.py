@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from PyQt5.QtCore import QPoint, QPointF, Qt
 from PyQt5.QtGui import QWheelEvent
@@ -9,12 +12,17 @@ from PyQt5.QtQuick import QQuickItem
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication
 
-from sfumato.desktop.parameters import ParameterForm, Section
+from sfumato.desktop.disk import Disk
+from sfumato.desktop.edits import Edits
+from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm, Section
+from sfumato.desktop.parameters.form import ELSEWHERE
+from sfumato.desktop.parameters.roles import ROLE
+from sfumato.desktop.session import Session
 from sfumato.protocol.params import SEED_MAX
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import specs, validate
 from tests.support.painting import CHOICES
-from tests.support.window import OpenWindow, items, until
+from tests.support.window import OpenWindow, application_of_this_process, items, until
 
 
 @pytest.fixture
@@ -24,10 +32,15 @@ def form() -> ParameterForm:
     return made
 
 
+def rows(section: Section) -> set[str]:
+    """The parameters that have a row in a section."""
+    return {section.data(section.index(row, 0), ROLE["name"]) for row in range(section.rowCount())}
+
+
 @pytest.mark.rule("D48")
 def test_every_parameter_has_a_row_and_its_request_is_valid(form: ParameterForm) -> None:
-    names = {form.cell(spec.name, "name") for spec in form._specs}
-    assert names == {spec.name for spec in specs(Generate)} - {"prompt", "negative"}
+    names = {form.data(form.index(row), ROLE["name"]) for row in range(form.rowCount())}
+    assert names == {spec.name for spec in specs(Generate)} - ELSEWHERE
     validate(Generate, form.request())
 
 
@@ -82,7 +95,8 @@ def test_parameters_a_sampler_does_not_use_are_neither_shown_nor_sent_and_come_b
     form.commit("eta", "0.5")
     assert form.request()["eta"] == 0.5
     form.commit("sampler", "DPM++ 2M")
-    shown = {section.data(section.index(row, 0), 257) for section in form.advanced for row in range(section.rowCount())}
+    form.advanced = True
+    shown = set().union(*(rows(section) for section in form.property("sections")))
     assert "eta" not in form.request() and "eta" not in shown and "clip_skip" in shown
     form.commit("sampler", "Euler a")
     assert form.request()["eta"] == 0.5
@@ -104,34 +118,153 @@ def test_an_unusable_model_is_shown_with_its_reason_and_is_not_taken_by_default(
     assert not row["enabled"] and "pickle" in row["reason"]
 
 
-def test_rows_come_with_what_they_need_and_groups_count_and_reset_their_own(form: ParameterForm) -> None:
-    def rows(section: Section) -> set[str]:
-        return {section.data(section.index(row, 0), 257) for row in range(section.rowCount())}
-
-    groups = {section.name: section for section in form.advanced}
-    assert "strength" not in rows(form.everyday) and groups["loopback"].count == 0
-    form.commit("image", "/pictures/a.png")
-    assert {"strength", "resize_mode", "mask"} <= rows(form.everyday) and "loops" in rows(groups["loopback"])
-    assert "mask_blur" not in rows(form.everyday) and "mask_blur" not in form.request()
-    form.commit("mask", "file:///pictures/a%20mask.png")
-    assert "mask_blur" in rows(form.everyday)
-    assert form.pictures() == {"image": "/pictures/a.png", "mask": "/pictures/a mask.png"}
+def test_rows_come_with_what_they_need_and_sections_count_and_reset_their_own(form: ParameterForm) -> None:
+    sections = {section.group: section for section in form.property("sections")}
+    assert "strength" not in rows(sections["image"]) and sections["loopback"].count == 0
+    form.give({"image": "a picture"})
+    assert {"strength", "resize_mode"} <= rows(sections["image"]) and "loops" not in rows(sections["loopback"])
+    form.advanced = True
+    assert "loops" in rows(sections["loopback"])
+    assert "mask_blur" not in rows(sections["mask"]) and "mask_blur" not in form.request()
+    form.give({"image": "a picture", "mask": "another"})
+    assert "mask_blur" in rows(sections["mask"]) and not form.request().get("image")
     form.commit("rng", "nv")
     form.commit("clip_skip", "2")
-    assert (groups["seed"].changes, groups["model"].changes, form.property("advancedSet")) == (1, 1, 2)
-    groups["seed"].reset()
-    assert (groups["seed"].changes, groups["model"].changes) == (0, 1)
-    form.reset("image")
-    assert form.pictures() == {} and "mask" not in form.request()
+    assert (sections["seed"].changes, sections["model"].changes) == (1, 1)
+    sections["seed"].reset()
+    assert (sections["seed"].changes, sections["model"].changes) == (0, 1)
+    form.give({})
+    assert "mask_blur" not in form.request()
 
 
-@pytest.mark.rule("D43")
-def test_a_folded_advanced_value_stays_in_force_and_is_counted(form: ParameterForm) -> None:
-    assert form.property("advancedSet") == 0
+@pytest.mark.rule("D27", "D43")
+def test_a_seldom_needed_value_that_is_set_has_its_row_and_a_folded_section_tells_it(form: ParameterForm) -> None:
+    model = next(section for section in form.property("sections") if section.group == "model")
+    assert rows(model) == {"model"}
     form.commit("clip_skip", "2")
-    assert (form.property("advancedSet"), form.request()["clip_skip"]) == (1, 2)
-    form.resetHidden()
-    assert (form.property("advancedSet"), form.request()["clip_skip"]) == (0, 0)
+    assert rows(model) == {"model", "clip_skip"} and form.request()["clip_skip"] == 2
+    assert (model.property("changes"), model.property("summary")) == (1, "2")
+    form.resetAll()
+    assert rows(model) == {"model"} and form.request()["clip_skip"] == 0
+    assert model.property("summary") == "sfumato-starter"
+
+
+@pytest.mark.rule("D32")
+def test_every_change_of_the_form_is_taken_back_and_made_again(form: ParameterForm) -> None:
+    edits = Edits()
+    form.stepped.connect(edits.push)
+    form.commit("steps", "30")
+    form.commit("guidance", "5")
+    assert form.apply({"steps": 12, "width": 640, "nothing of that name": 1, "guidance": "much"}, "Import") == ["nothing of that name", "guidance"]
+    form.reset("width")
+    states = [{"steps": 30}, {"steps": 30, "guidance": 5.0}, {"steps": 12, "guidance": 5.0, "width": 640}, {"steps": 12, "guidance": 5.0}]
+    for expected in (*reversed(states[:-1]), {}):
+        edits.undo()
+        assert form.set_values() == expected
+    assert edits.property("undoWords") == ""
+    for expected in states:
+        edits.redo()
+        assert form.set_values() == expected
+    # What is done anew drops what could have been made again.
+    edits.undo()
+    form.commit("steps", "99")
+    assert edits.property("redoWords") == ""
+
+
+@pytest.mark.rule("D25", "D32")
+def test_dragging_a_slider_is_one_step_of_undo(form: ParameterForm) -> None:
+    edits = Edits()
+    form.stepped.connect(edits.push)
+    for steps in range(20, 40):
+        form.commit("steps", str(steps))
+    edits.undo()
+    assert form.set_values() == {}
+
+
+@pytest.mark.rule("D51")
+def test_a_value_that_follows_another_shows_it_until_it_is_set_and_after_a_reset(form: ParameterForm) -> None:
+    form.commit("hr_scale", "2")
+    form.commit("steps", "31")
+    assert (form.cell("hr_steps", "text"), form.cell("hr_steps", "isSet"), form.cell("hr_guidance", "text")) == ("31", False, "7")
+    assert form.request()["hr_steps"] == 0
+    form.commit("hr_steps", "9")
+    form.commit("steps", "40")
+    assert (form.cell("hr_steps", "text"), form.request()["hr_steps"]) == ("9", 9)
+    form.reset("hr_steps")
+    assert (form.cell("hr_steps", "text"), form.request()["hr_steps"]) == ("40", 0)
+
+
+@pytest.mark.rule("D49")
+def test_what_the_chosen_model_does_not_use_is_hidden_not_sent_and_comes_back() -> None:
+    made = ParameterForm(specs(Generate))
+    models = [{**CHOICES["models"][0], "idle": ["clip_skip"]}, CHOICES["models"][1]]
+    made.describe(specs(Generate), {**CHOICES, "models": models})
+    made.commit("model", "landscape-v2")
+    made.commit("clip_skip", "2")
+    assert made.request()["clip_skip"] == 2
+    made.commit("model", "sfumato-starter")
+    assert "clip_skip" not in made.request()
+    made.commit("model", "landscape-v2")
+    assert made.request()["clip_skip"] == 2
+
+
+def test_lists_are_typed_one_to_a_line_or_with_commas(form: ParameterForm) -> None:
+    form.commit("schedule", "custom")
+    assert form.commit("sigmas", "14.6, 7 3.2") and form.request()["sigmas"] == [14.6, 7.0, 3.2]
+    assert not form.commit("sigmas", "14, high") and "high" in form.cell("sigmas", "problem")
+    form.commit("tiled", "tiles")
+    form.give({"image": "a picture"})
+    assert form.commit("tile_captions", "a sky\n\na sea") and form.request()["tile_captions"] == ["a sky", "a sea"]
+    validate(Generate, form.request())
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    application_of_this_process()  # timers need one
+    disk = Disk()
+    yield Session(tmp_path, {}, disk, lambda sentence: None)
+    disk.close()
+
+
+@pytest.mark.rule("D50")
+def test_the_aspect_is_kept_by_whichever_side_is_changed_and_turned_by_a_swap(form: ParameterForm, session: Session) -> None:
+    aspect = Aspect(form, session)
+    form.commit("width", "768")
+    form.commit("height", "512")
+    aspect.ratio = "locked"
+    form.commit("width", "960")
+    assert form.value("height") == 640
+    aspect.swap()
+    assert (form.value("width"), form.value("height")) == (640, 960)
+    form.commit("height", "480")
+    assert form.value("width") == 320
+    aspect.ratio = "16:9"
+    assert abs(form.value("width") / form.value("height") - 16 / 9) < 0.05 and form.value("width") % 8 == 0
+    form.commit("height", "720")
+    assert form.value("width") == 1280
+    aspect.ratio = ""
+    form.commit("width", "512")
+    assert form.value("height") == 720
+
+
+@pytest.mark.rule("D27")
+def test_sections_and_rows_are_pinned_hidden_and_brought_back(form: ParameterForm, session: Session) -> None:
+    panel = Arrangement(form, session)
+    sections = {section.group: section for section in form.property("sections")}
+    panel.pin("batch")
+    assert [section.group for section in panel.property("shown")][:2] == ["pinned", "batch"]
+    panel.pinRow("steps")
+    assert rows(sections["pinned"]) == {"steps"} and "steps" not in rows(sections["sampling"])
+    panel.hide("size")
+    panel.hideRow("guidance")
+    assert "size" not in [section.group for section in panel.property("shown")] and "guidance" not in rows(sections["sampling"])
+    form.commit("guidance", "many")
+    assert "guidance" in rows(sections["sampling"]), "what is wrong is seen"
+    form.commit("guidance", "5")
+    assert form.request()["guidance"] == 5.0
+    for hidden in panel.property("hidden"):
+        panel.bringBack(hidden["name"])
+    assert panel.property("hidden") == [] and "guidance" in rows(sections["sampling"])
 
 
 def test_a_typed_value_beyond_the_slider_grows_it(form: ParameterForm) -> None:
@@ -231,9 +364,9 @@ def test_a_choice_that_may_stay_open_names_what_happens_then(form: ParameterForm
     form.commit("hr_scale", "2")
     first = {name: form.cell(name, "choices")[0] for name in ("hr_sampler", "hr_schedule", "hr_model", "vae", "refiner")}
     assert {name: (row["value"], row["label"]) for name, row in first.items()} == {
-        "hr_sampler": ("same", "Same"),
-        "hr_schedule": ("same", "Same"),
-        "hr_model": ("", "Same"),
+        "hr_sampler": ("same", "= Euler a"),
+        "hr_schedule": ("same", "= Automatic"),
+        "hr_model": ("", "= Sfumato starter"),
         "vae": ("", "Checkpoint's own"),
         "refiner": ("", "None"),
     }

@@ -15,20 +15,23 @@ from typing import Any
 
 from PyQt5.QtCore import PYQT_VERSION_STR, QT_VERSION_STR, QObject, QRect, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
 from PyQt5.QtGui import QDesktopServices, QGuiApplication
+from PyQt5.QtQml import QJSValue, qjsEngine
 
 from sfumato import __version__
 from sfumato.config import Settings
 from sfumato.desktop import shortcuts, tabs
+from sfumato.desktop.appearance import Appearance
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.images import Frames
 from sfumato.desktop.jobs import Job, JobQueue
+from sfumato.desktop.keys import Keys
 from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.notices import Notices
 from sfumato.desktop.outputs import OutputStrip
-from sfumato.desktop.parameters import ParameterForm
+from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm
 from sfumato.desktop.prompts import Prompts
 from sfumato.desktop.session import Session
 from sfumato.desktop.shell import Shell
@@ -79,6 +82,7 @@ class Studio(QObject):
     """Everything the window shows and does."""
 
     changed = pyqtSignal()  # theme, tab, view
+    hintsChanged = pyqtSignal()
     reloadAsked = pyqtSignal()
     quitAsked = pyqtSignal()
     leaving = pyqtSignal()
@@ -88,8 +92,6 @@ class Studio(QObject):
         super().__init__()
         self._log = beginnings.log
         settings, places = beginnings.settings, beginnings.places
-        # The settings themselves belong to the disk thread once the window is open.
-        self._theme = "light" if settings["theme"] == "light" else "dark"
         self._leave_when_done = False
         self.disk = Disk(self)
         self._notices = Notices(self)
@@ -114,8 +116,12 @@ class Studio(QObject):
             Drafting(),
             self._thumbnails,
         )
+        self._sections = Arrangement(self._parameters, self._session, self)
+        self._aspect = Aspect(self._parameters, self._session, self)
         self._shell.drafting.add(self._contribute)
         self._prompts = Prompts(self._shell, self)
+        self._keys = Keys(self._shell, self)
+        self._appearance = Appearance(self._shell, self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
         self._tab = self.recall("tab", tabs.TABS[0].id)
@@ -126,12 +132,15 @@ class Studio(QObject):
         self._register()
 
     def _wire(self) -> None:
+        self._shell.observe("theme", self.changed.emit)
+        self._keys.changed.connect(self.hintsChanged)
         self._engine.greeted.connect(self._greeted)
         self._jobs.started.connect(self._started)
         self._jobs.previewed.connect(self._previewed)
         self._jobs.pictured.connect(self._pictured)
         self._jobs.ended.connect(self._ended)
         self._parameters.edited.connect(self._session.touch)
+        self._parameters.stepped.connect(self._edits.push)
         self._outputs.edited.connect(self._session.touch)
         self._outputs.unsaved.connect(partial(self._notices.show, kind="error"))
 
@@ -140,6 +149,14 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def parameters(self) -> ParameterForm:
         return self._parameters
+
+    @pyqtProperty(QObject, constant=True)
+    def sections(self) -> Arrangement:
+        return self._sections
+
+    @pyqtProperty(QObject, constant=True)
+    def aspect(self) -> Aspect:
+        return self._aspect
 
     @pyqtProperty(QObject, constant=True)
     def jobs(self) -> JobQueue:
@@ -157,8 +174,17 @@ class Studio(QObject):
     def notices(self) -> Notices:
         return self._notices
 
+    @pyqtProperty(QObject, constant=True)
+    def keys(self) -> Keys:
+        return self._keys
+
+    @pyqtProperty(QObject, constant=True)
+    def appearance(self) -> Appearance:
+        return self._appearance
+
     @pyqtProperty("QVariantList", constant=True)
-    def actions(self) -> list[dict[str, object]]:
+    def actions(self) -> list[dict[str, str]]:
+        """The table of actions; their keys are in `keys`."""
         return shortcuts.rows()
 
     @pyqtProperty("QStringList", constant=True)
@@ -166,10 +192,10 @@ class Studio(QObject):
         """The menus in the order of the bar."""
         return list(shortcuts.MENUS)
 
-    @pyqtSlot(str, result=str)
-    def hint(self, action: str) -> str:
-        """What an action does and its key, for tooltips."""
-        return shortcuts.hint(action)
+    @pyqtProperty(QJSValue, notify=hintsChanged)
+    def hint(self) -> QJSValue:
+        """A function: what an action does and its key, for tooltips. As a property, so that a text made of it follows a rebinding."""
+        return qjsEngine(self).evaluate("keys => action => keys.hint(action)").call([qjsEngine(self).newQObject(self._keys)])
 
     @pyqtProperty("QVariantMap", constant=True)
     def about(self) -> dict[str, str]:
@@ -217,7 +243,8 @@ class Studio(QObject):
 
     @pyqtProperty(str, notify=changed)
     def theme(self) -> str:
-        return self._theme
+        """The theme that was chosen; what is drawn is `appearance.scheme`."""
+        return str(self._shell.settings["theme"])
 
     @pyqtProperty(str, notify=changed)
     def lastSeed(self) -> str:
@@ -269,9 +296,7 @@ class Studio(QObject):
                 "quit": self._quit,
                 "undo": self._edits.undo,
                 "redo": self._edits.redo,
-                "theme_dark": partial(self._set_theme, "dark"),
-                "theme_light": partial(self._set_theme, "light"),
-                "advanced": lambda: self.remember("advanced", not self.recall("advanced", False)),
+                "advanced": self._toggle_advanced,
                 "swap_side": lambda: self.remember("parametersLeft", not self.recall("parametersLeft", False)),
                 **{tab.action: partial(self.show, tab.id) for tab in tabs.TABS},
             }
@@ -292,6 +317,11 @@ class Studio(QObject):
         pictures = self._parameters.pictures()
         if pictures:
             draft.later.append(partial(take_pictures, pictures))
+
+    def _toggle_advanced(self) -> None:
+        shown = not self._parameters.advanced
+        self._parameters.advanced = shown
+        self.remember("advanced", shown)
 
     def _generate(self) -> None:
         draft = self._shell.drafting.draft()
@@ -341,12 +371,6 @@ class Studio(QObject):
         self._leave_when_done = when_done
         if not when_done or not self._jobs.property("busy"):
             self.leaving.emit()
-
-    def _set_theme(self, theme: str) -> None:
-        if theme != self.theme:
-            self._theme = theme
-            self.changed.emit()
-            self._shell.set("theme", theme)
 
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
@@ -405,6 +429,7 @@ class Studio(QObject):
         session.keep("last_seed", lambda: self._last_seed)
         session.keep("parameters", self._parameters.set_values)
         session.keep("outputs", self._outputs.records)
+        self._parameters.advanced = self.recall("advanced", False)
         refused = self._parameters.restore(session.restored("parameters", dict, {}))
         if refused:
             self._notices.show(f"These values of the last session no longer fit and were reset: {', '.join(refused)}.", kind="note")

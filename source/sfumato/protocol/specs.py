@@ -35,7 +35,8 @@ class ParamSpec:
     """Everything a control needs to know about one parameter.
 
     `minimum` and `maximum` are refusals, `slider_minimum` and `slider_maximum` the reach of the slider. A `choice` has fixed `choices` or takes them
-    from the catalog list `choices_from`. `optional` parameters may be unset (None); `unset` says how that reads. A `list` holds many values of kind
+    from the catalog list `choices_from`. `optional` parameters may be unset (None); `unset` says how that reads; one that `follows` has the value of
+    another parameter while it has its default. A `list` holds many values of kind
     `item`; objects have the `fields` of their own declaration. `needs`: when the parameter acts at all (see `acts`).
     """
 
@@ -59,6 +60,7 @@ class ParamSpec:
     label: str
     widget: str
     unset: str
+    follows: str = ""
     item: Kind | None = None
     needs: tuple[str, ...] = ()
     fields: tuple[ParamSpec, ...] = ()
@@ -120,6 +122,7 @@ def _spec(name: str, field: FieldInfo) -> ParamSpec:
         label=ui.label,
         widget=ui.widget,
         unset=ui.unset,
+        follows=ui.follows,
         item=_kind(item, False) if item else None,
         needs=ui.needs,
         fields=specs(item) if item and _is_object(item) else (),

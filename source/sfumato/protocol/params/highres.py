@@ -30,7 +30,7 @@ HighresUpscaler = Annotated[
 ]  # fmt: skip
 HighresSteps = Annotated[
     int, Field(ge=0, le=150, title="Highres steps", description="Steps of the highres pass, all of them run; 0 is as many as the first pass."),
-    Ui("highres", step=1, slider=(0, 50), label="Hires steps", needs=_ON),
+    Ui("highres", step=1, slider=(0, 50), label="Hires steps", follows="steps", needs=_ON),
 ]  # fmt: skip
 HighresStrength = Annotated[
     float, Field(ge=0, le=1, title="Highres strength", description="How far the enlarged picture is repainted."),
@@ -38,15 +38,15 @@ HighresStrength = Annotated[
 ]  # fmt: skip
 HighresSampler = Annotated[
     str, Field(max_length=64, title="Highres sampler", description="Sampler of the highres pass; same is the first pass's."),
-    Ui("highres", choices_from="samplers", advanced=True, label="Hires sampler", needs=_ON),
+    Ui("highres", choices_from="samplers", advanced=True, label="Hires sampler", follows="sampler", needs=_ON),
 ]  # fmt: skip
 HighresSchedule = Annotated[
     str, Field(max_length=64, title="Highres schedule", description="Schedule of the highres pass; same is the first pass's."),
-    Ui("highres", choices_from="schedules", advanced=True, label="Hires schedule type", needs=_ON),
+    Ui("highres", choices_from="schedules", advanced=True, label="Hires schedule type", follows="schedule", needs=_ON),
 ]  # fmt: skip
 HighresGuidance = Annotated[
     float | None, Field(ge=0, le=100, title="Highres guidance", description="Guidance of the highres pass; unset is the first pass's."),
-    Ui("highres", step=0.5, slider=(1, 20), advanced=True, unset="Same", label="Hires CFG Scale", needs=_ON),
+    Ui("highres", step=0.5, slider=(1, 20), advanced=True, unset="Same", label="Hires CFG Scale", follows="guidance", needs=_ON),
 ]  # fmt: skip
 HighresPrompt = Annotated[
     str, Field(max_length=PROMPT_LIMIT, title="Highres prompt", description="Prompt of the highres pass; empty is the first pass's."),
@@ -58,7 +58,7 @@ HighresNegative = Annotated[
 ]  # fmt: skip
 HighresModel = Annotated[
     str, Field(max_length=1024, title="Highres model", description="Checkpoint of the highres pass; empty is the first pass's."),
-    Ui("highres", choices_from="models", advanced=True, unset="Same", label="Hires checkpoint", needs=_ON),
+    Ui("highres", choices_from="models", advanced=True, unset="Same", label="Hires checkpoint", follows="model", needs=_ON),
 ]  # fmt: skip
 HighresOnly = Annotated[
     bool, Field(title="Only highres", description="Take the image for the result of the first pass, and run the highres pass alone."),

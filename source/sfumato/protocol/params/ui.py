@@ -48,6 +48,7 @@ class Ui:
         label: key in the picture's infotext, "" if it has none.
         widget: a hint where the type does not tell ("prompt", "seed", "image": a picture sent beside the request, named by the value).
         unset: what an unset value (None, or an empty choice) is called in the control.
+        follows: another parameter whose value this one takes while it has its default.
         needs: the parameter acts only while one of these holds: "name" differs from its default, or "name=value". Empty = always.
     """
 
@@ -60,4 +61,5 @@ class Ui:
     label: str = ""
     widget: str = ""
     unset: str = ""
+    follows: str = ""
     needs: tuple[str, ...] = ()
