@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 KIND = "generate"
@@ -42,20 +43,26 @@ class Draft:
         kind: the job kind; the inputs may turn "generate" into another.
         params: values ready on the GUI thread.
         later: work that reads or computes, in order, away from the GUI thread; it may raise `Invalid`.
+        series: one job for each, in order, which does this work last; empty is one job.
         obstacle: one sentence on why nothing can be sent, "" if it can.
     """
 
     kind: str = KIND
     params: dict[str, Any] = field(default_factory=dict)
     later: list[Later] = field(default_factory=list)
+    series: list[Later] = field(default_factory=list)
     obstacle: str = ""
 
-    def freeze(self) -> Frozen:
-        """Run what was left for later; not on the GUI thread."""
+    def freeze(self, last: Later | None = None) -> Frozen:
+        """Run what was left for later, and `last` after it; not on the GUI thread."""
         frozen = Frozen(self.kind, dict(self.params))
-        for work in self.later:
+        for work in (*self.later, *((last,) if last else ())):
             work(frozen)
         return frozen
+
+    def works(self) -> list[Callable[[], Frozen]]:
+        """What makes each job of the draft, to be run in order away from the GUI thread; one that fails leaves the others."""
+        return [partial(self.freeze, last) for last in self.series] or [self.freeze]
 
 
 Contributor = Callable[[Draft], None]

@@ -331,7 +331,8 @@ class Studio(QObject):
         self._last_seed = draft.params["seed"]
         self.changed.emit()
         # Away from the GUI thread, in the order of the clicks; what is read now is painted, whatever becomes of the file.
-        self.disk.run(draft.freeze, self._submit, self._refuse)
+        for work in draft.works():
+            self.disk.run(work, self._submit, self._refuse)
 
     def _submit(self, frozen: Frozen) -> None:
         self._jobs.submit(frozen.kind, frozen.params, frozen.blobs)
