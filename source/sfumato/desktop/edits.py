@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from PyQt5.QtCore import QObject, pyqtProperty, pyqtSignal, pyqtSlot
+
+from sfumato.desktop.language import tr
 
 STEPS_KEPT = 100
 Change = Callable[[], None]
@@ -28,6 +32,11 @@ class Stack:
     undone: list[Step] = field(default_factory=list)
 
 
+def _each(changes: Sequence[Change]) -> None:
+    for change in changes:
+        change()
+
+
 class Edits(QObject):
     """The stacks; `tab` says on which one undo and redo act."""
 
@@ -38,10 +47,14 @@ class Edits(QObject):
         self._stacks: dict[str, Stack] = {}
         self._tab = "generate"
         self._replaying = False
+        self._together: list[Step] | None = None
 
     def push(self, words: str, undo: Change, redo: Change, key: str = "", tab: str = "generate") -> None:
         """Remember a change that has just been made. While an undo or redo runs nothing is remembered."""
         if self._replaying:
+            return
+        if self._together is not None:
+            self._together.append(Step(words, undo, redo))
             return
         stack = self._stack(tab)
         stack.undone.clear()
@@ -51,6 +64,17 @@ class Edits(QObject):
         else:
             stack.done.append(Step(words, undo, redo, key))
         self.changed.emit()
+
+    @contextmanager
+    def together(self, words: str, tab: str = "generate") -> Iterator[None]:
+        """Everything pushed meanwhile is one step called `words`; nothing pushed, no step."""
+        outer, self._together = self._together, []
+        try:
+            yield
+        finally:
+            steps, self._together = self._together, outer
+            if steps:
+                self.push(words, partial(_each, [step.undo for step in reversed(steps)]), partial(_each, [step.redo for step in steps]), tab=tab)
 
     def seal(self, tab: str = "generate") -> None:
         """The next change of the same key is a step of its own: the control was left."""
@@ -89,6 +113,12 @@ class Edits(QObject):
     def redoWords(self) -> str:
         undone = self._stack(self._tab).undone
         return undone[-1].words if undone else ""
+
+    def title(self, action: str) -> str:
+        """The menu's words for "undo" or "redo", with what it is about."""
+        if action == "undo":
+            return tr("Undo {step}", step=self.undoWords) if self.undoWords else tr("Undo")
+        return tr("Redo {step}", step=self.redoWords) if self.redoWords else tr("Redo")
 
     def _replay(self, change: Change) -> None:
         self._replaying = True
