@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from sfumato.engine.acting import ACTING, acts, check_acting
+from sfumato.engine.catalog import model_row
+from sfumato.library.models import ModelEntry
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.requests.generate import Generate
 from tests.engine.conftest import load
@@ -42,6 +44,15 @@ def test_what_does_not_act_is_refused(tiny_files: TinyFiles, kind: Kind, channel
                 check_acting(Generate(**{name: value}), model)
             assert caught.value.path == name
             assert caught.value.message == f"{model.family.title} does not use '{name}'."
+
+
+@pytest.mark.rule("E16", "D49")
+@pytest.mark.parametrize(("kind", "channels"), _ACTS)
+def test_the_catalog_says_the_same_from_the_header_alone(tiny_files: TinyFiles, kind: Kind, channels: int) -> None:
+    path = tiny_files.single(kind, channels)
+    stat = path.stat()
+    row = model_row(ModelEntry(path.stem, path, "safetensors", stat.st_size, stat.st_mtime_ns))
+    assert set(row["idle"]) == ACTING.keys() - _ACTS[kind, channels]
 
 
 @pytest.mark.rule("E16", "E120", "E126")

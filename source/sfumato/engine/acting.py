@@ -3,31 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from sfumato.engine.family import Model
+from sfumato.engine.family import Family, Model, Variant
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.requests import Request
 
+TEXT_ROLES = ("clip", "clip_2")
 
-def _is_told(*names: str) -> Callable[[Model], bool]:
+
+@dataclass(frozen=True)
+class Traits:
+    """What decides which parameters act: known of a loaded model, and of a file by its header.
+
+    Attributes:
+        roles: the request fields of its parts.
+        told: the numbers its network takes beside the text.
+        variant: what its network is for.
+        encoders: how many text encoders it has.
+        zeroes_empty: whether it can be told nothing instead of an empty negative prompt.
+    """
+
+    roles: frozenset[str]
+    told: frozenset[str]
+    variant: Variant | None
+    encoders: int
+    zeroes_empty: bool
+
+    @staticmethod
+    def of_model(model: Model) -> Traits:
+        """Of a loaded model."""
+        told = frozenset(model.vector.names) if model.vector is not None else frozenset[str]()
+        return Traits(frozenset(model.family.roles), told, model.variant, len(model.encoders), model.text.zero_empty_negative)
+
+    @staticmethod
+    def of_file(family: Family, variant: Variant | None) -> Traits:
+        """Of a file that is of this family; `variant`: by its first convolution."""
+        told = frozenset(family.vector.names) if family.vector is not None else frozenset[str]()
+        encoders = sum(role in TEXT_ROLES for role in family.roles)
+        return Traits(frozenset(family.roles), told, variant, encoders, family.text.zero_empty_negative)
+
+
+def _is_told(*names: str) -> Callable[[Traits], bool]:
     """Whether the network takes one of these numbers beside the text."""
-    return lambda model: model.vector is not None and any(name in model.vector.names for name in names)
+    return lambda traits: not traits.told.isdisjoint(names)
 
 
-def _has_role(field: str) -> Callable[[Model], bool]:
-    return lambda model: field in model.family.roles
+def _has_role(field: str) -> Callable[[Traits], bool]:
+    return lambda traits: field in traits.roles
 
 
-def _is_variant(variant: str) -> Callable[[Model], bool]:
-    return lambda model: model.variant == variant
+def _is_variant(variant: str) -> Callable[[Traits], bool]:
+    return lambda traits: traits.variant == variant
 
 
-def _has_two_encoders(model: Model) -> bool:
-    return len(model.encoders) > 1
+def _has_two_encoders(traits: Traits) -> bool:
+    return traits.encoders > 1
 
 
 # Parameter -> whether it acts for a model; what is not here acts for every one.
-ACTING: Mapping[str, Callable[[Model], bool]] = {
+ACTING: Mapping[str, Callable[[Traits], bool]] = {
     "vae": _has_role("vae"),
     "clip": _has_role("clip"),
     "clip_2": _has_role("clip_2"),
@@ -41,7 +76,7 @@ ACTING: Mapping[str, Callable[[Model], bool]] = {
     "target_height": _is_told("target_height"),
     "aesthetic": _is_told("aesthetic"),
     "negative_aesthetic": _is_told("aesthetic"),
-    "zero_empty_negative": lambda model: model.text.zero_empty_negative,
+    "zero_empty_negative": lambda traits: traits.zeroes_empty,
     "image_guidance": _is_variant("pix2pix"),
     "mask_weight": _is_variant("inpainting"),
 }
@@ -49,7 +84,12 @@ ACTING: Mapping[str, Callable[[Model], bool]] = {
 
 def acts(parameter: str, model: Model) -> bool:
     """Whether a parameter of a request changes anything with this model."""
-    return parameter not in ACTING or ACTING[parameter](model)
+    return parameter not in ACTING or ACTING[parameter](Traits.of_model(model))
+
+
+def idle(traits: Traits) -> list[str]:
+    """The parameters that change nothing with such a model."""
+    return [name for name, matters in ACTING.items() if not matters(traits)]
 
 
 def check_acting(request: Request, model: Model, others: tuple[Model, ...] = ()) -> None:

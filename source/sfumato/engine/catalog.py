@@ -11,6 +11,7 @@ from typing import Any
 
 from sfumato import __version__
 from sfumato.engine import device as devices
+from sfumato.engine.acting import Traits, idle
 from sfumato.engine.annotators.table import PREPROCESSORS
 from sfumato.engine.checkpoint import Checkpoint, open_checkpoint
 from sfumato.engine.configuration import input_channels, need
@@ -106,8 +107,8 @@ def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, 
     """One model for a chooser.
 
     `state` is "ready", or "unusable" with the reason as a sentence; `variant` what the network is for ("base", "inpainting", "pix2pix"); `missing` the
-    request fields of parts that the file does not have, which other files must bring; `preset` what a distilled model wants of a request, or None. What was
-    found out about the network earlier counts.
+    request fields of parts that the file does not have, which other files must bring; `preset` what a distilled model wants of a request, or None; `idle` the
+    parameters that change nothing with it. What was found out about the network earlier counts.
     """
 
     def told(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -117,7 +118,8 @@ def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, 
         side = family.native_px(checkpoint)
         variant = variant_of(input_channels(checkpoint), family.latent.channels)
         missing = [field for field, part in family.roles.items() if part not in checkpoint.parts]
-        return {"family": family.title, "width": side, "height": side, "variant": variant or "base", "missing": missing, "preset": _preset(entry, checkpoint)}
+        row = {"family": family.title, "width": side, "height": side, "variant": variant or "base", "missing": missing}
+        return row | {"preset": _preset(entry, checkpoint), "idle": idle(Traits.of_file(family, variant))}
 
     return _row(entry, told)
 
@@ -169,7 +171,7 @@ def _row(entry: ModelEntry, told: Callable[[Checkpoint], dict[str, Any]]) -> dic
 def unread_row(entry: ModelEntry) -> dict[str, Any]:
     """A model of which nothing but the name is known; no family, no size."""
     row: dict[str, Any] = {"value": entry.name, "label": entry.name, "family": "", "width": 0, "height": 0, "state": "ready", "reason": entry.reason}
-    row |= {"variant": "base", "missing": [], "preset": None}
+    row |= {"variant": "base", "missing": [], "preset": None, "idle": []}
     return row | {"path": _legible(str(entry.path))}
 
 

@@ -29,6 +29,8 @@ PINNED = "pinned"
 MORE = "more"
 # Parameters that have a better place in the window than a row: the prompt boxes, the chips of styles, the strip of inputs.
 ELSEWHERE = frozenset({"prompt", "negative", "styles", "areas", "control"})
+# Models of later passes, for which a parameter may be meant.
+LATER_MODELS = ("refiner", "hr_model")
 # The seconds within which changes of one control are one step of undo.
 ONE_STEP_S = 1.0
 
@@ -383,13 +385,18 @@ class ParameterForm(QAbstractListModel):
 
     def _acts(self, spec: ParamSpec) -> bool:
         """False for a parameter that needs what is not given, that the chosen model does not use, or that only other samplers and schedules use."""
-        if not acts(self._all, spec.name, self._set | self._given) or spec.name in self._chosen("model").get("idle", ()):
+        if not acts(self._all, spec.name, self._set | self._given) or self._is_idle(spec.name):
             return False
         for rows, used in (("samplers", self._chosen("sampler")), ("schedules", self._chosen_schedule())):
             owned = {name for row in self._choices.get(rows, []) for name in row.get("parameters", ())}
             if used and spec.name in owned and spec.name not in used.get("parameters", ()):
                 return False
         return True
+
+    def _is_idle(self, name: str) -> bool:
+        """Whether none of the models of the job uses a parameter."""
+        chosen = [self._chosen("model"), *(self._chosen(later) for later in LATER_MODELS if self._set.get(later))]
+        return all(name in row.get("idle", ()) for row in chosen)
 
     def _chosen_schedule(self) -> Choice:
         """The schedule in force: automatic is the sampler's own."""
