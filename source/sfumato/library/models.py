@@ -83,8 +83,8 @@ def scan(folders: Iterable[Path], category: str = CHECKPOINT, suffixes: Set[str]
 
     A file's end is not looked at: `checked` does that. Takes well under a second for 5,000 files.
     """
-    entries = [_entry(path) for path in _candidates(folders, category, suffixes)]
-    named = [_named(entry, name) for entry, name in zip(entries, _names([entry.path for entry in entries]), strict=True)]
+    entries = [look_at(path) for path in candidates(folders, category, suffixes)]
+    named = [_named(entry, name) for entry, name in zip(entries, names_of([entry.path for entry in entries]), strict=True)]
     return sorted(named, key=lambda entry: (entry.name.casefold(), entry.name))
 
 
@@ -164,7 +164,8 @@ def _is_plain(name: str) -> bool:
     return not os.path.isabs(name) and ".." not in Path(name).parts and "\0" not in name and name.isprintable()
 
 
-def _candidates(folders: Iterable[Path], category: str, suffixes: Set[str]) -> Iterator[Path]:
+def candidates(folders: Iterable[Path], category: str, suffixes: Set[str] = SUFFIXES) -> Iterator[Path]:
+    """Every path that could be a model of `category`; nothing is opened."""
     seen: set[tuple[int, int]] = set()
     for root in folders:
         for part in FOLDERS[category]:
@@ -214,7 +215,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _entry(path: Path) -> ModelEntry:
+def look_at(path: Path) -> ModelEntry:
     """What a path is; an unreadable file is listed too, with the reason."""
     try:
         is_folder = path.is_dir()
@@ -285,7 +286,7 @@ def _spellings(path: Path) -> Iterator[str]:
         yield end
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def names_of(paths: Sequence[Path]) -> list[str]:
     """For each path the shortest of its spellings that no other path has, whatever the case of its letters."""
     short = [list(_first_spellings(path)) for path in paths]
     taken = Counter(spelling.casefold() for spellings in short for spelling in set(spellings))
