@@ -95,3 +95,20 @@ def test_speed_is_measured_when_the_engine_does_not_say_it() -> None:
     assert job.seconds_left == pytest.approx(18.0)
     job.take(Progress(job="a", seq=9, stage="decode", done=1, total=1), 13.0)
     assert job.fraction == 0.1, "decoding does not set the bar back"
+
+
+@pytest.mark.rule("D122")
+def test_the_engine_is_asked_to_look_for_models_again_and_its_lists_are_taken(open_window: Open) -> None:
+    opened = open_window()
+    link, painter = opened.studio.engine, opened.painter
+    catalogs: list[dict[str, object]] = []
+    link.greeted.connect(catalogs.append)
+    painter.choices = {"models": [{"value": "new", "label": "New", "family": "SD1", "state": "ready", "reason": ""}]}
+    link.refresh()
+    until(lambda: catalogs, "the lists")
+    assert catalogs[0]["choices"]["models"][0]["value"] == "new"  # type: ignore[index]
+    assert catalogs[0]["choices"]["samplers"] and catalogs[0]["kinds"]  # type: ignore[index]  # what was not looked for stays
+    assert opened.studio.parameters.value("model") == "new"
+    link.refresh()
+    until(lambda: len(catalogs) == 2, "the second look")
+    assert painter.looks == 2 and painter.submits == []

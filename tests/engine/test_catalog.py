@@ -14,8 +14,11 @@ from safetensors.torch import save_file
 from sfumato.engine.catalog import describe, find_components, find_model
 from sfumato.engine.samplers import SAMPLERS
 from sfumato.engine.schedules import SCHEDULES
+from sfumato.engine.tasks import catalog as look
+from sfumato.jobs.context import JobContext, Kept
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import ModelNotFound
+from sfumato.protocol.requests.catalog import Catalog
 from tests.support.hypernetwork_files import hypernetwork_modules, write_hypernetwork
 from tests.support.network_files import write_network
 from tests.support.tiny_models import TinyFiles, write_component
@@ -139,3 +142,21 @@ def test_R142_networks_are_listed_with_their_kind_and_the_family_they_are_for(tm
             "word": ("Stable Diffusion 1", 3),
             "wide": ("Stable Diffusion XL", 2),
         }
+
+
+@pytest.mark.rule("D122")
+def test_a_job_looks_again_while_the_engine_runs(tmp_path: Path, single_file: Path) -> None:
+    place = tmp_path / "models" / "checkpoints" / "late.safetensors"
+    place.parent.mkdir(parents=True)
+    context = JobContext("look", Places(tmp_path, tmp_path / "outputs", (tmp_path / "models",)), Silent(), Kept(), {})
+    assert look.run(Catalog(), context).choices["models"] == []
+    shutil.copy(single_file, place)
+    assert [row["value"] for row in look.run(Catalog(), context).choices["models"]] == ["late"]
+
+
+class Silent:
+    """Nobody listens."""
+
+    def progress(self, **_: object) -> None: ...
+
+    def artifact(self, **_: object) -> None: ...

@@ -17,6 +17,8 @@ from sfumato.transport.endpoint import ScriptedEndpoint
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models" / "starter"))
 import world
 
+# The job in which the engine looks for models again.
+LOOK = "catalog"
 CHOICES: dict[str, Any] = {
     "models": [
         {"value": "sfumato-starter", "label": "Sfumato starter", "family": "SD1", "width": 64, "height": 64, "state": "ready", "reason": ""},
@@ -73,6 +75,8 @@ class Painter(ScriptedEndpoint):
     def __init__(self, choices: dict[str, Any] | None = None, greet: bool = True) -> None:
         super().__init__(Hello(session="painter", catalog=catalog(choices)))
         self.greets = greet
+        self.choices = choices or CHOICES
+        self.looks = 0
         self._seq: dict[str, int] = {}
         self.restarts = 0
         self.opened = False
@@ -94,10 +98,14 @@ class Painter(ScriptedEndpoint):
         super().send(command)
         if isinstance(command, Submit):
             self.say(Accepted(job=command.job, seq=self._next(command.job)))
+        if isinstance(command, Submit) and command.kind == LOOK:
+            self.looks += 1
+            self.say(Finished(job=command.job, seq=self._next(command.job), result={"choices": self.choices}))
 
     @property
     def submits(self) -> list[Submit]:
-        return [command for command in self.sent if isinstance(command, Submit)]
+        """The jobs that paint or write; looking for models is answered at once with `choices`."""
+        return [command for command in self.sent if isinstance(command, Submit) and command.kind != LOOK]
 
     @property
     def cancels(self) -> list[Cancel]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from PyQt5.QtCore import QElapsedTimer, QObject, Qt, QTimer, pyqtProperty, pyqtSignal
 
 from sfumato.protocol.errors import EngineUnavailable
-from sfumato.protocol.messages import Command, Event, Failed, Hello, JobEvent, Progress, Submit
+from sfumato.protocol.messages import ENDINGS, Command, Event, Failed, Finished, Hello, JobEvent, Progress, Submit
 from sfumato.transport.endpoint import Endpoint
 from sfumato.transport.local import State
 
@@ -64,6 +65,8 @@ class EngineLink(QObject):
         self._clock = QElapsedTimer()
         self._state = State("starting", "Starting engine")
         self._device: dict[str, Any] = {}
+        self._catalog: dict[str, Any] = {}
+        self._looking = ""  # the job that looks for models
         self._arrived.connect(self._schedule, Qt.ConnectionType.QueuedConnection)
         self._told.connect(self._take_state, Qt.ConnectionType.QueuedConnection)
 
@@ -97,6 +100,12 @@ class EngineLink(QObject):
     def restart(self) -> None:
         """Start the engine anew, if this endpoint owns one."""
         self._work.put(self._restart)
+
+    def refresh(self) -> None:
+        """Have the engine look at its folders again: `greeted` comes with the lists as they are then. It waits for the job that runs, and is asked once."""
+        if self._catalog and not self._looking and self._state.name == "ready":
+            self._looking = f"catalog-{uuid.uuid4().hex}"
+            self.send(Submit(job=self._looking, kind="catalog", priority=100))
 
     def close(self) -> None:
         """End the endpoint and wait for it; afterwards nothing arrives."""
@@ -167,10 +176,21 @@ class EngineLink(QObject):
                 self._device = event.catalog.get("device") or {}
                 if self._state.name != "ready":
                     self._state = State("ready", "Ready")
+                self._catalog, self._looking = event.catalog, ""
                 self.changed.emit()
                 self.greeted.emit(event.catalog)
+            elif isinstance(event, JobEvent) and event.job == self._looking:
+                self._looked(event)
             elif isinstance(event, JobEvent):
                 self.heard.emit(event)
+
+    def _looked(self, event: JobEvent) -> None:
+        """The engine looked through its folders, or could not; then the lists stay as they were."""
+        if isinstance(event, ENDINGS):
+            self._looking = ""
+        if isinstance(event, Finished) and event.result.get("choices"):
+            self._catalog = {**self._catalog, "choices": {**self._catalog.get("choices", {}), **event.result["choices"]}}
+            self.greeted.emit(self._catalog)
 
     def _take_state(self, state: State) -> None:
         if state != self._state:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sfumato.jobs.registry import JobKind, Registry
 from sfumato.protocol.requests.annotate import Annotate, AnnotateResult
+from sfumato.protocol.requests.catalog import Catalog, CatalogResult
 from sfumato.protocol.requests.clear_cache import ClearCache, ClearCacheResult
 from sfumato.protocol.requests.convert import Convert, ConvertResult
 from sfumato.protocol.requests.generate import Generate, GenerateResult
@@ -18,4 +19,5 @@ def register(registry: Registry) -> None:
     registry.add(JobKind("annotate", "Annotate", Annotate, AnnotateResult, "sfumato.engine.tasks.annotate:run", writes=False))
     registry.add(JobKind("convert", "Convert", Convert, ConvertResult, "sfumato.engine.tasks.convert:run"))
     registry.add(JobKind("clear_cache", "Clear cache", ClearCache, ClearCacheResult, "sfumato.engine.tasks.clear_cache:run", writes=False))
+    registry.add(JobKind("catalog", "Look for models", Catalog, CatalogResult, "sfumato.engine.tasks.catalog:run", writes=False))
     registry.add_catalog("sfumato.engine.catalog:describe")

@@ -1,0 +1,17 @@
+"""Look again at what this machine has: files come and go while the engine runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sfumato.protocol.requests import Request, Result
+
+
+class Catalog(Request):
+    """Takes nothing."""
+
+
+class CatalogResult(Result):
+    """`choices`: the lists of models, networks, upscalers and the like, as in the catalog of `Hello`."""
+
+    choices: dict[str, Any] = {}
