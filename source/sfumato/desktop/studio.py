@@ -26,6 +26,7 @@ from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.images import Frames
+from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.keys import Keys
 from sfumato.desktop.mishaps import Mishaps
@@ -120,6 +121,7 @@ class Studio(QObject):
         self._aspect = Aspect(self._parameters, self._session, self)
         self._shell.drafting.add(self._contribute)
         self._prompts = Prompts(self._shell, self)
+        self._inputs = InputStrip(self._shell, self)
         self._keys = Keys(self._shell, self)
         self._appearance = Appearance(self._shell, self)
         self._ui = dict(self._session.restored("window", dict, {}))
@@ -157,6 +159,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def aspect(self) -> Aspect:
         return self._aspect
+
+    @pyqtProperty(QObject, constant=True)
+    def inputs(self) -> InputStrip:
+        return self._inputs
 
     @pyqtProperty(QObject, constant=True)
     def jobs(self) -> JobQueue:
@@ -345,7 +351,7 @@ class Studio(QObject):
     def _use_image(self) -> None:
         path = str(self._outputs.property("shown").get("path") or "")
         if path:
-            self._parameters.commit("image", path)
+            self._inputs.add(path, "image")
 
     def _open_outputs(self) -> None:
         self.disk.run(lambda: self._shell.places.outputs.mkdir(parents=True, exist_ok=True), lambda _: self._show_outputs(), self._shell.complain)
@@ -378,6 +384,7 @@ class Studio(QObject):
         self._session.save_now()
         self._engine.close()
         self._outputs.close()
+        self._inputs.close()
         self._thumbnails.close()
         self.disk.close()
         self.mishaps.uninstall()

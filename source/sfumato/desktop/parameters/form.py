@@ -16,6 +16,7 @@ from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, pyqtProperty,
 from PyQt5.QtGui import QGuiApplication
 
 from sfumato.desktop.images import address
+from sfumato.desktop.inputs import OWNED
 from sfumato.desktop.language import tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange, snap_step
 from sfumato.desktop.parameters.roles import ROLE, ROLES
@@ -28,7 +29,7 @@ PROMPTS = "prompt"
 PINNED = "pinned"
 MORE = "more"
 # Parameters that have a better place in the window than a row: the prompt boxes, the chips of styles, the strip of inputs.
-ELSEWHERE = frozenset({"prompt", "negative", "styles", "areas", "control"})
+ELSEWHERE = frozenset({"prompt", "negative", "styles"}) | OWNED
 # Models of later passes, for which a parameter may be meant.
 LATER_MODELS = ("refiner", "hr_model")
 # The seconds within which changes of one control are one step of undo.

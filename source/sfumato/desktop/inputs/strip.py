@@ -1,0 +1,518 @@
+"""The strip of inputs: `studio.inputs`, a list of cards that QML draws and that other rooms add to.
+
+Cards are changed by making new ones, so that a step of undo is the list as it was. What is wrong with a card, what belongs to what, which mode results and what
+is sent are rules of the modules beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtProperty, pyqtSignal, pyqtSlot
+
+from sfumato.desktop.inputs import card_settings, maps
+from sfumato.desktop.inputs.bulk import is_picture
+from sfumato.desktop.inputs.cards import (
+    CARDS_AT_MOST,
+    CONTROL,
+    FILES_AT_MOST,
+    IMAGE,
+    MASK,
+    PAINTED,
+    REFERENCE,
+    REGIONS,
+    ROLES,
+    TITLES,
+    Card,
+    layers_folder,
+    new_id,
+)
+from sfumato.desktop.inputs.contributing import Situation, contribute
+from sfumato.desktop.inputs.controls import Offers
+from sfumato.desktop.inputs.crops import Crop
+from sfumato.desktop.inputs.faces import Faces
+from sfumato.desktop.inputs.gathering import gathered, pasted
+from sfumato.desktop.inputs.linking import links, moved
+from sfumato.desktop.inputs.maps import Maps
+from sfumato.desktop.inputs.reading import Facts
+from sfumato.desktop.inputs.sending import Part, size_taken
+from sfumato.desktop.inputs.troubles import trouble
+from sfumato.desktop.inputs.views import CELLS, Viewing
+from sfumato.desktop.language import tr
+from sfumato.desktop.numbers import NotANumber, OutOfRange
+from sfumato.desktop.shell import Shell
+
+Cards = tuple[Card, ...]
+
+
+class InputStrip(QAbstractListModel):
+    """Rows of `Card`; `current` is the chosen one."""
+
+    changed = pyqtSignal()
+    settingsChanged = pyqtSignal(str)  # card
+
+    def __init__(self, shell: Shell, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._shell = shell
+        self._cards: Cards = tuple(card for row in shell.session.restored("inputs", list, []) if isinstance(row, dict) and (card := Card.from_json(row)))
+        self._current = self._cards[0].id if self._cards else ""
+        self._choices: dict[str, Any] = {}
+        self._watched: dict[str, Any] = {}
+        self._size = (0, 0)
+        self._cells: list[dict[str, Any]] = []
+        self._problems: dict[tuple[str, str], str] = {}
+        self._roles = {Qt.ItemDataRole.UserRole + 1 + index: name for index, name in enumerate(CELLS)}
+        self.faces = Faces(self)
+        self._maps = Maps(shell, self.find, self._take_map, self._tell, self)
+        self.faces.seen.connect(lambda path: self._tell())
+        shell.session.keep("inputs", lambda: [card.to_json() for card in self._cards])
+        shell.drafting.add(lambda draft: contribute(draft, self.situation, self._stop))
+        shell.engine.greeted.connect(self._greeted)
+        shell.parameters.changed.connect(self._form_changed)
+        for card in self._cards:
+            self.faces.glance(list(card.files))
+        self._form_changed()
+        self._tell()
+
+    # -- what other rooms ask ----------------------------------------------------------------------
+
+    @property
+    def cards(self) -> Cards:
+        return self._cards
+
+    def find(self, identity: str) -> Card | None:
+        """The card of that id, None if it is gone."""
+        return next((card for card in self._cards if card.id == identity), None)
+
+    def file(self, card: Card | str) -> str:
+        """The picture of a card as it is shown and edited: a control's map where there is one, else what was painted or opened; "" for an empty one."""
+        found = self.find(card) if isinstance(card, str) else card
+        return (found.map or found.file) if found else ""
+
+    def layers(self, card: Card | str) -> Path | None:
+        """The folder of a card's canvas, which may not exist yet; None once the card is gone."""
+        found = self.find(card) if isinstance(card, str) else card
+        return layers_folder(self._shell.places.data, found) if found else None
+
+    def take_painted(self, identity: str, path: str) -> None:
+        """Show and send `path`, the flattened canvas of a card, instead of its file; "" goes back to the file."""
+        card = self.find(identity)
+        if card is None:
+            return
+        self.faces.forget(path)
+        if card.role == CONTROL:
+            self._replace(replace(card, map=path, map_key=PAINTED if path else "", pose=card.pose if path else ""), tr("Paint on a map"))
+        else:
+            self._replace(replace(card, painted=path), tr("Paint on a card"))
+
+    def take_regions(self, identity: str, masks: Sequence[str], preview: str) -> None:
+        """Take the masks of a regions card, one for each numbered layer ("" where nothing is painted), and a picture that shows them together."""
+        card = self.find(identity)
+        if card is not None:
+            for path in (*masks, preview):
+                self.faces.forget(path)
+            self._replace(replace(card, masks=tuple(masks), painted=preview), tr("Paint regions"))
+
+    def set_pose(self, identity: str, pose: str) -> None:
+        """Keep the joints of a control's map, OpenPose's JSON."""
+        card = self.find(identity)
+        if card is not None:
+            self._replace(replace(card, pose=pose), tr("Change the pose"))
+
+    @pyqtSlot(str, str, result=str)
+    def add(self, path: str, role: str = IMAGE) -> str:
+        """Put a picture on a card of its own behind the chosen one, an image at the end; the card's id. A folder becomes a bulk card a little later."""
+        if role not in ROLES:
+            raise ValueError(f"'{role}' is no role of a card; the roles are {', '.join(ROLES)}.")
+        if is_picture(path):
+            return self._insert(role, (path,), None)
+        self.takeFiles([path], role, -1, "")
+        return ""
+
+    # -- filling -----------------------------------------------------------------------------------
+
+    @pyqtSlot(list, str, int, str)
+    def takeFiles(self, paths: list[str], role: str, at: int, onto: str) -> None:
+        """Files or folders, or file: addresses: a card at place `at` (-1: where it belongs), or into the card `onto`. Many become one bulk card."""
+
+        def done(files: list[str]) -> None:
+            if not files:
+                self._shell.notices.show(tr("There is no picture in what was dropped. Pictures are PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF."), kind="note")
+            elif onto:
+                self._fill(onto, tuple(files))
+            else:
+                self._insert(role if role in ROLES else IMAGE, tuple(files), at if at >= 0 else None)
+
+        self._shell.disk.run(partial(gathered, paths, FILES_AT_MOST), done, self._shell.complain)
+
+    @pyqtSlot(str, str, result=str)
+    def addEmpty(self, role: str, kind: str = "") -> str:
+        """A card without a picture: to be painted, to be filled, or a control that reads its image."""
+        return self._insert(role, (), None, {"type": kind} if kind and role == CONTROL else {})
+
+    @pyqtSlot()
+    def paste(self) -> None:
+        """Put what the clipboard holds on a card: files, or a picture, which is kept in the data folder."""
+        found = pasted(self._shell.places.data)
+        if found is not None:
+            self._shell.disk.run(found, lambda paths: self.takeFiles(paths, IMAGE, -1, ""), self._shell.complain)
+
+    def _insert(self, role: str, files: tuple[str, ...], at: int | None, settings: dict[str, Any] | None = None) -> str:
+        if len(self._cards) >= CARDS_AT_MOST:
+            self._shell.notices.show(tr("There are {count} inputs already. Remove one first.", count=CARDS_AT_MOST), kind="note")
+            return ""
+        card = Card(new_id(), role, files[:FILES_AT_MOST], settings=settings or {})
+        place = self._place_for(role) if at is None else max(0, min(at, len(self._cards)))
+        is_first_image = role == IMAGE and all(other.role != IMAGE or not other.pictures for other in self._cards)
+        self._set((*self._cards[:place], card, *self._cards[place:]), tr("Add {role}", role=tr(TITLES[role]).lower()))
+        self._choose(card.id)
+        self.faces.glance(list(card.files))
+        if is_first_image and files:
+            self._take_size(card.id)
+        return card.id
+
+    def _place_for(self, role: str) -> int:
+        """Behind the chosen card and what belongs to it; a further image stands at the end."""
+        current = self.current
+        if role == IMAGE or current < 0:
+            return len(self._cards)
+        place = current + 1
+        while place < len(self._cards) and self._cards[place].role != IMAGE:
+            place += 1
+        return place
+
+    def _fill(self, identity: str, files: tuple[str, ...]) -> None:
+        card = self.find(identity)
+        if card is None:
+            return
+        self._replace(replace(card, files=files[:FILES_AT_MOST], at=0, crop=Crop(), painted="", map="", map_key="", pose=""), tr("Replace a picture"))
+        self.faces.glance(list(files))
+        if card.role == IMAGE and not card.pictures:
+            self._take_size(identity)
+
+    def _take_size(self, identity: str) -> None:
+        """Dropping an image takes its size."""
+
+        def then(facts: Facts) -> None:
+            card, model = self.find(identity), self.situation.offers.model
+            if card is None or not all(facts.size):
+                return
+            native = tuple(int(model.get(side) or 0) for side in ("width", "height"))
+            width, height = size_taken(facts.size, (native[0], native[1]))
+            form = self._shell.parameters
+            if (form.side("width"), form.side("height")) != (width, height):
+                form.apply({"width": width, "height": height}, tr("Take the size of the image"))
+
+        card = self.find(identity)
+        if card is not None and card.file:
+            self.faces.when_known(card.file, then)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    @pyqtSlot(str)
+    def remove(self, identity: str) -> None:
+        self._set(tuple(card for card in self._cards if card.id != identity), tr("Remove a card"))
+
+    @pyqtSlot(str)
+    def duplicate(self, identity: str) -> None:
+        card = self.find(identity)
+        if card is not None:
+            place = self._cards.index(card) + 1
+            copy = card.copied()
+            self._set((*self._cards[:place], copy, *self._cards[place:]), tr("Duplicate a card"))
+            self._choose(copy.id)
+
+    @pyqtSlot(str)
+    def clear(self, identity: str) -> None:
+        """Take the picture off a card; the card stays, and so do files and layers."""
+        self._change(identity, tr("Clear a card"), files=(), at=0, painted="", masks=(), map="", map_key="", pose="", crop=Crop())
+
+    @pyqtSlot(str, str)
+    def setRole(self, identity: str, role: str) -> None:
+        if role in ROLES:
+            self._change(identity, tr("Change what a card is for"), role=role)
+
+    @pyqtSlot(str, bool)
+    def enable(self, identity: str, on: bool) -> None:
+        self._change(identity, tr("Switch a card on") if on else tr("Switch a card off"), enabled=on)
+
+    @pyqtSlot(str, int)
+    def move(self, identity: str, to: int) -> None:
+        """Bring a card to a place among all; an image takes along what belongs to it."""
+        if self.find(identity) is not None:
+            self._set(tuple(moved(self._cards, identity, max(0, min(to, len(self._cards) - 1)))), tr("Move a card"))
+
+    @pyqtSlot(str, int)
+    def shift(self, identity: str, distance: int) -> None:
+        """One place to the left or right; an image with what belongs to it goes past the next image."""
+        card = self.find(identity)
+        if card is None:
+            return
+        before = self._cards
+        place = before.index(card)
+        to = place + distance
+        while 0 <= to < len(before) and tuple(moved(before, identity, to)) == before:
+            to += distance
+        if 0 <= to < len(before):
+            self.move(identity, to)
+
+    @pyqtSlot(str, int)
+    def step(self, identity: str, distance: int) -> None:
+        """Show the next or the last picture of a bulk card."""
+        card = self.find(identity)
+        if card is not None and card.files:
+            self._quietly(replace(card, at=(card.at + distance) % len(card.files)))
+
+    @pyqtSlot(str, float, float)
+    def pan(self, identity: str, dx: float, dy: float) -> None:
+        """Move the picture under its frame by shares of the frame."""
+        self._crop(identity, lambda crop, size, aspect: crop.panned(size, aspect, dx, dy))
+
+    @pyqtSlot(str, float, float, float)
+    def zoom(self, identity: str, factor: float, x: float, y: float) -> None:
+        """Nearer or farther, around a point of the frame (shares)."""
+        self._crop(identity, lambda crop, size, aspect: crop.zoomed(size, aspect, factor, x, y))
+
+    def _crop(self, identity: str, changed: Callable[[Crop, tuple[int, int], float], Crop]) -> None:
+        viewing = self._viewing
+        card = viewing.crop_holder(self.find(identity))
+        facts = self.faces.facts(card.file) if card else None
+        if card is not None and facts is not None and all(facts.size):
+            crop = changed(card.crop, facts.size, viewing.aspect(card))
+            if crop != card.crop:
+                self._change(card.id, tr("Crop a picture"), key=f"crop:{card.id}", crop=crop)
+
+    @pyqtSlot(str)
+    def resetCrop(self, identity: str) -> None:
+        card = self._viewing.crop_holder(self.find(identity))
+        if card is not None:
+            self._change(card.id, tr("Crop a picture"), crop=Crop())
+
+    # -- controls ----------------------------------------------------------------------------------
+
+    @pyqtSlot(str, result="QVariantList")
+    def settings(self, identity: str) -> list[dict[str, Any]]:
+        """The settings of a control or reference card."""
+        card = self.find(identity)
+        if card is None or card.role not in (CONTROL, REFERENCE):
+            return []
+        rows = card_settings.rows(card, self.situation.offers)
+        return [{**row, "problem": self._problems.get((identity, row["name"]), "")} for row in rows]
+
+    @pyqtSlot(str, str, str, result=bool)
+    def set(self, identity: str, name: str, text: str) -> bool:
+        """Take a setting as typed or chosen, "" the default; False, and its row says why, where it cannot be taken."""
+        card = self.find(identity)
+        if card is None:
+            return False
+        try:
+            changed = card_settings.taken(card, name, text, self.situation.offers)
+        except (NotANumber, OutOfRange) as error:
+            self._problems[identity, name] = str(error)
+            self.settingsChanged.emit(identity)
+            return False
+        self._problems.pop((identity, name), None)
+        self._replace(changed, tr("Change a control"), key=f"card:{identity}:{name}")
+        self.settingsChanged.emit(identity)
+        return True
+
+    @pyqtSlot(str)
+    def refresh(self, identity: str) -> None:
+        """Compute the map of a control card and show it there."""
+        wish = self._wish(self.find(identity))
+        if wish is not None:
+            self._maps.refresh(wish)
+
+    @pyqtSlot(str)
+    def dropMap(self, identity: str) -> None:
+        """Go back from a map, painted or computed, to the picture."""
+        self._change(identity, tr("Drop a map"), map="", map_key="", pose="")
+
+    def _wish(self, card: Card | None) -> maps.Wish | None:
+        source = self._viewing.source(card) if card is not None and card.role == CONTROL else None
+        if card is None or source is None:
+            return None
+        situation = self.situation
+        aspect = self._viewing.aspect(source)
+        return maps.wish(card, Part(Path(source.file), source.crop, aspect), situation.size if aspect else (0, 0), situation.offers)
+
+    def _take_map(self, card: Card) -> None:
+        self._quietly(card)
+
+    # -- what QML reads ----------------------------------------------------------------------------
+
+    def roleNames(self) -> dict[int, bytes]:
+        return {role: name.encode() for role, name in self._roles.items()}
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:
+        return 0 if parent.isValid() else len(self._cards)
+
+    def data(self, index: QModelIndex, role: int = 0) -> Any:
+        if not index.isValid() or role not in self._roles or index.row() >= len(self._cells):
+            return None
+        return self._cells[index.row()][self._roles[role]]
+
+    @pyqtProperty(int, notify=changed)
+    def count(self) -> int:
+        return len(self._cards)
+
+    @pyqtProperty(int, notify=changed)
+    def current(self) -> int:
+        return next((index for index, card in enumerate(self._cards) if card.id == self._current), -1)
+
+    @pyqtProperty(str, notify=changed)
+    def chosen(self) -> str:
+        """Id of the chosen card, "" for none."""
+        return self._current if self.current >= 0 else ""
+
+    @pyqtSlot(int)
+    def choose(self, index: int) -> None:
+        if 0 <= index < len(self._cards):
+            self._choose(self._cards[index].id)
+
+    @pyqtProperty(str, notify=changed)
+    def mode(self) -> str:
+        """What would be made now: "Txt2Img", "Inpainting", ..."""
+        situation = self.situation
+        return situation.mode(situation.groups()[0]).title
+
+    @pyqtProperty(int, notify=changed)
+    def jobs(self) -> int:
+        """How many jobs Generate makes of the cards."""
+        return max(1, len(self.situation.plans()))
+
+    @pyqtProperty(str, notify=changed)
+    def obstacle(self) -> str:
+        """Why nothing can be sent, "" if it can."""
+        return self._stop()
+
+    @pyqtProperty("QVariantList", notify=changed)
+    def controlTypes(self) -> list[dict[str, str]]:
+        """The kinds of control that "+" offers."""
+        return [{"value": row.id, "label": tr(row.title)} for row in self.situation.offers.types()]
+
+    @pyqtProperty(bool, notify=changed)
+    def offersReferences(self) -> bool:
+        return self.situation.offers.offers_references()
+
+    @pyqtProperty("QVariantList", constant=True)
+    def roles(self) -> list[dict[str, str]]:
+        return [{"value": role, "label": tr(TITLES[role])} for role in (IMAGE, MASK, CONTROL, REFERENCE, REGIONS)]
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @property
+    def situation(self) -> Situation:
+        """Everything that decides what is made now."""
+        choices = self._choices
+        model = next((row for row in choices.get("models", ()) if row.get("value") == self._watched.get("model")), {})
+        offers = Offers(choices.get("preprocessors", ()), choices.get("control_models", ()), choices.get("image_encoders", ()), model, bool(choices))
+        pixels = frozenset(str(row["value"]) for row in choices.get("picture_upscalers", ()))
+        return Situation(self._cards, self._watched, self._size, offers, self._facts, pixels)
+
+    def _facts(self, path: str) -> Facts | None:
+        is_mask = any(card.role == MASK and path in card.pictures for card in self._cards)
+        return self.faces.facts(path, is_mask=is_mask)
+
+    @property
+    def _viewing(self) -> Viewing:
+        return Viewing(self.situation, links(self._cards), self.faces, self._maps.is_busy, self._wish_key)
+
+    def _wish_key(self, card: Card) -> str:
+        wish = self._wish(card)
+        return wish.key if wish else ""
+
+    def _stop(self) -> str:
+        situation, held = self.situation, links(self._cards)
+        for card in self._cards:
+            link = held[card.id]
+            found = trouble(card, link, self.find(link.owner), situation.facts, situation.offers, inverted=situation.inverted)
+            if found.stops:
+                return found.sentence
+        return ""
+
+    def _greeted(self, catalog: dict[str, Any]) -> None:
+        self._choices = dict(catalog.get("choices") or {})
+        self._form_changed()
+        self._tell()
+
+    def _form_changed(self) -> None:
+        form = self._shell.parameters
+        watched = Situation.values_of(form)
+        size = (form.side("width"), form.side("height"))
+        if (watched, size) != (self._watched, self._size):
+            self._watched, self._size = watched, size
+            self._tell()
+
+    def _change(self, identity: str, words: str, key: str = "", **fields: Any) -> None:
+        card = self.find(identity)
+        if card is not None:
+            self._replace(replace(card, **fields), words, key)
+
+    def _replace(self, card: Card, words: str, key: str = "") -> None:
+        self._set(tuple(card if other.id == card.id else other for other in self._cards), words, key)
+
+    def _quietly(self, card: Card) -> None:
+        """A change that nobody takes back: which picture is shown, a map that was computed."""
+        self._put(tuple(card if other.id == card.id else other for other in self._cards))
+
+    def _set(self, after: Cards, words: str, key: str = "") -> None:
+        """Change the cards as a step of undo."""
+        before = self._cards
+        if after != before:
+            self._put(after)
+            self._shell.edits.push(words, partial(self._put, before), partial(self._put, after), key)
+
+    def _put(self, after: Cards) -> None:
+        self._arrange(after)
+        if self.current < 0 and after:
+            self._current = after[-1].id
+        self._tell()
+        self._shell.session.touch()
+
+    def _arrange(self, after: Cards) -> None:
+        """Bring the rows into the new order, so that the scene keeps what stays."""
+        rows, cells = list(self._cards), self._cells
+        kept = {card.id for card in after}
+        for index in reversed([index for index, card in enumerate(rows) if card.id not in kept]):
+            self.beginRemoveRows(QModelIndex(), index, index)
+            del rows[index], cells[index]
+            self._cards = tuple(rows)
+            self.endRemoveRows()
+        for index, card in enumerate(after):
+            place = next((at for at in range(index, len(rows)) if rows[at].id == card.id), -1)
+            if place < 0:
+                self.beginInsertRows(QModelIndex(), index, index)
+                rows.insert(index, card)
+                cells.insert(index, Viewing.empty(card))
+                self._cards = tuple(rows)
+                self.endInsertRows()
+            elif place > index:
+                self.beginMoveRows(QModelIndex(), place, place, QModelIndex(), index)
+                rows.insert(index, rows.pop(place))
+                cells.insert(index, cells.pop(place))
+                self._cards = tuple(rows)
+                self.endMoveRows()
+        self._cards = after
+
+    def _tell(self) -> None:
+        """Draw again what has changed, and tell the form what the cards bring."""
+        viewing = self._viewing
+        cells = [viewing.cell(card) for card in self._cards]
+        held, self._cells = self._cells, cells
+        for row, cell in enumerate(cells):
+            if row >= len(held) or held[row] != cell:
+                self.dataChanged.emit(self.index(row), self.index(row))
+        self._shell.parameters.give(viewing.situation.given())
+        self.changed.emit()
+
+    def _choose(self, identity: str) -> None:
+        self._current = identity
+        self.changed.emit()
+
+    def close(self) -> None:
+        self.faces.close()
