@@ -6,9 +6,11 @@ installation gives defaults, the user's own changes are one file in the data fol
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from sfumato.protocol.errors import Invalid, Problem
 
 PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
 SETTINGS_FILE = "settings.json"
+VERSION = 1  # of the settings' file
 SIDECAR_WORDS: Mapping[str, str] = {name: {"": "None", "txt": "Text", "json": "Record"}.get(name, name.capitalize()) for name in SIDECARS}
 
 
@@ -74,6 +77,8 @@ class Setting:
 
 SETTING_GROUPS: Mapping[str, str] = {"program": "Program", "files": "Files", "appearance": "Appearance", "prompt": "Prompt", "queue": "Queue"}
 
+THEMES: Mapping[str, str] = {"dark": "Dark", "light": "Light", "system": "System", "contrast": "High contrast"}
+
 # The only list of settings, in the order they are shown.
 SETTINGS: Mapping[str, Setting] = {
     "mode": Setting("", "Mode", "Which requirements are installed: nvidia, amd, cpu or remote; empty asks."),
@@ -94,25 +99,73 @@ SETTINGS: Mapping[str, Setting] = {
         choices=SIDECAR_WORDS,
         effect="restart",
     ),
-    "theme": Setting("dark", "Theme", "Colours of the window.", "appearance", choices={"dark": "Dark", "light": "Light"}),
+    "restore_session": Setting(
+        "everything",
+        "Restore the session",
+        "What the window shows again after a start; the queue is kept in any case.",
+        "program",
+        choices={"everything": "Everything", "parameters": "Parameters", "nothing": "Nothing"},
+        effect="restart",
+    ),
+    "start_preset": Setting("", "Preset at the start", "The preset that every start takes; empty takes none."),
+    "remember_sampling": Setting(
+        False,
+        "Remember sampling with models",
+        "Keep size, steps, sampler, guidance and VAE with each checkpoint too, not only what belongs to the file, and bring them back with it.",
+        "program",
+    ),
+    "operation": Setting({}, "Operation", "How this machine works: the section Operation of the parameters."),
+    "keys": Setting({}, "Keys", "Keys of the user's own: action -> sequences."),
+    "theme": Setting("dark", "Theme", "Colours of the window; System follows the desktop.", "appearance", choices=THEMES),
+    "font_size": Setting(100, "Size of words", "In percent; buttons and rows grow with it.", "appearance", minimum=75, maximum=200),
+    "density": Setting("normal", "Density", "How close rows stand.", "appearance", choices={"normal": "Normal", "compact": "Compact"}),
+    "reduced_motion": Setting(False, "Reduced motion", "Nothing fades, slides or turns by itself.", "appearance"),
+    "queue_retry": Setting(True, "Run once more", "Run a job once more when the engine stopped while it ran.", "queue"),
+    "queue_model_first": Setting(False, "Loaded model first", "Let jobs of the model that is loaded go before others, to load models less often.", "queue"),
+    "queue_when_done": Setting(
+        "",
+        "When the queue is done",
+        "What happens when the last job has ended.",
+        "queue",
+        choices={"": "Nothing", "notification": "Notification", "sound": "Sound", "command": "Command"},
+    ),
+    "queue_command": Setting("", "Command", "Program with its arguments, started when the queue is done and Command is chosen.", "queue", widget="command"),
 }
 FOLDER_SETTINGS = tuple(name for name, setting in SETTINGS.items() if setting.widget == "folder")
 
 
+# What makes values of version n of the file ones of n + 1.
+MIGRATIONS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (dict,)  # the first version carried no number
+
+
 @dataclass
 class Settings:
-    """The settings in force. Values of a wrong type fall back to their default and are named in `complaints`; unknown keys are kept."""
+    """The settings in force.
+
+    Values of a wrong type fall back to their default and are named in `complaints`. Nothing of the user's file is lost by writing it again: unknown
+    keys and unusable values stay in it, and a file that is damaged or of an older version is kept as `kept_as`.
+    """
 
     folder: Path
     installed: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
+    unusable: dict[str, Any] = field(default_factory=dict)
+    kept_as: str = ""
+    version: int = VERSION
 
     @staticmethod
     def load(folder: Path, program: Path = PROGRAM_FOLDER) -> Settings:
         settings = Settings(folder)
         settings.installed = settings._read(program / "config.json")
+        settings.unusable, settings.kept_as = {}, ""  # that file is never written
         settings.own = settings._read(folder / SETTINGS_FILE)
+        version = settings.own.pop("version", 0)
+        settings.version = version if isinstance(version, int) and version > VERSION else VERSION
+        if settings.own and isinstance(version, int) and 0 <= version < VERSION:
+            settings.kept_as = f"settings.version-{version}.json"
+            for migrate in MIGRATIONS[version:]:
+                settings.own = migrate(settings.own)
         return settings
 
     def _read(self, path: Path) -> dict[str, Any]:
@@ -122,38 +175,58 @@ class Settings:
             return {}
         except json.JSONDecodeError as error:
             self.complaints.append(f"{path.name} is not JSON (line {error.lineno}, column {error.colno}); its values are ignored until it is mended.")
-            return {}
+            return self._damaged()
         except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or an integer of thousands of digits
             self.complaints.append(f"{path.name} could not be read ({type(error).__name__}); its values are ignored.")
-            return {}
+            return self._damaged()
         if not isinstance(values, dict):
             self.complaints.append(f"{path.name} must hold a JSON object; its values are ignored.")
-            return {}
+            return self._damaged()
         for name in [name for name, value in values.items() if name in SETTINGS and type(value) is not type(SETTINGS[name].default)]:
             self.complaints.append(f"{path.name}: '{name}' has a value of the wrong type; its default is used.")
-            del values[name]
+            self.unusable[name] = values.pop(name)
         for name in [name for name in FOLDER_SETTINGS if name in values and not _is_folder_name(values[name])]:
             self.complaints.append(f"{path.name}: '{name}' is no name of a folder on this system; its default is used.")
-            del values[name]
+            self.unusable[name] = values.pop(name)
         for name in list(values):
             if name in SETTINGS and (problem := refusal(name, values[name])):
                 self.complaints.append(f"{path.name}: {problem[:-1]}; its default is used.")
-                del values[name]
+                self.unusable[name] = values.pop(name)
         return values
+
+    def _damaged(self) -> dict[str, Any]:
+        self.kept_as = f"settings.damaged-{time.strftime('%Y%m%d-%H%M%S')}.json"
+        return {}
 
     def __getitem__(self, name: str) -> Any:
         return self.own.get(name, self.installed.get(name, SETTINGS[name].default))
 
     def set(self, name: str, value: Any) -> None:
         """Change one setting and write the user's file atomically; raises `Invalid`, `DiskFull` or `NotWritable`."""
+        self.write(self.change(name, value))
+
+    def change(self, name: str, value: Any) -> dict[str, Any]:
+        """Change one setting here; what is then to be written, for any thread to write. Raises `Invalid`."""
         if type(value) is not type(SETTINGS[name].default):
             raise TypeError(f"{name} takes {type(SETTINGS[name].default).__name__}")
+        if problem := refusal(name, value):
+            raise Invalid([Problem(name, problem)])
+        self.unusable.pop(name, None)
         if value == self.installed.get(name, SETTINGS[name].default):
             self.own.pop(name, None)
         else:
             self.own[name] = value
+        return self.unusable | self.own | {"version": self.version}
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Write the user's file atomically; a file that could not be read, or of an older version, is kept beside it. Raises `DiskFull` or `NotWritable`."""
         make_folder(self.folder)
-        replace_file(self.folder / SETTINGS_FILE, json.dumps(self.own, indent=2, ensure_ascii=False).encode() + b"\n")
+        path = self.folder / SETTINGS_FILE
+        if self.kept_as:
+            with contextlib.suppress(FileNotFoundError):
+                replace_file(self.folder / self.kept_as, path.read_bytes())
+            self.kept_as = ""
+        replace_file(path, json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def refusal(name: str, value: Any) -> str:

@@ -1,142 +1,310 @@
-"""The queue of the window: first in, first out, one job at the engine at a time, each frozen when it is queued.
+"""The queue of the window: first in, first out, one job at the engine at a time, each frozen when it is queued and on the disk before it is sent.
 
-Knows how far the running job is and how long it will take; pictures go to outputs.py, sentences to notices.py.
+Knows how far the running job is and how long it will take; pictures go to outputs.py, sentences to notices.py, rows to queue/rows.py, files to
+queue/keeping.py. What a person does with rows is queue/desk.py's.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PyQt5.QtCore import QObject, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.engine_link import EngineLink
+from sfumato.desktop.language import tr
+from sfumato.desktop.queue.job import PENDING, Job, duration
+from sfumato.desktop.queue.keeping import Keeper
+from sfumato.desktop.queue.rows import QueueRows
+from sfumato.jobs.queue_order import next_of
+from sfumato.jobs.queue_pace import Pace
+from sfumato.jobs.queue_store import Restored
+from sfumato.protocol.errors import SfumatoError
 from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Failed, Finished, JobEvent, Progress, Submit
 
+__all__ = ["DEATHS_FORGIVEN", "STAGES", "Job", "JobQueue", "duration"]
+
 STAGES = {"load": "Loading model", "encode": "Reading prompt", "denoise": "Painting", "decode": "Decoding", "save": "Finishing"}
-SMOOTHING = 0.3
+# A job that killed the engine so often never runs again by itself.
+DEATHS_FORGIVEN = 1
+MODES = {"generate": "Text to picture", "upscale": "Upscale", "annotate": "Prepare control", "convert": "Convert"}
 
 
-@dataclass
-class Job:
-    """A job and how far it is; `owner` is the part of the window it works for ("" = the strip of outputs).
-
-    `done` of `total` units of `stage`, `painted` steps of all, `pictures` of `expected`; `rate` in steps per second.
-    """
-
-    id: str
-    kind: str
-    params: dict[str, Any]
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    owner: str = ""
-    state: str = "waiting"
-    stage: str = ""
-    note: str = ""
-    done: int = 0
-    total: int = 0
-    rate: float = 0.0
-    painted: tuple[int, int] = (0, 0)
-    pictures: int = 0
-    marks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=8))
-
-    @property
-    def batch_size(self) -> int:
-        return int(self.params.get("batch_size", 1))
-
-    @property
-    def expected(self) -> int:
-        return self.batch_size * int(self.params.get("batch_count", 1))
-
-    @property
-    def fraction(self) -> float:
-        """0..1 of the whole job; denoising, counted over all batches, is taken for all of its time."""
-        return self.painted[0] / self.painted[1] if self.painted[1] else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """None until the speed is known."""
-        return (self.painted[1] - self.painted[0]) / self.rate if self.rate and self.painted[1] else None
-
-    def take(self, event: Progress, now: float) -> None:
-        """Note a progress event; `now` in seconds."""
-        if event.stage != self.stage or event.done < self.done:
-            self.marks.clear()
-        self.stage, self.done, self.total, self.note = event.stage, event.done, event.total, event.note
-        if event.stage != "denoise":
-            return
-        self.painted = (event.done, event.total)
-        self.marks.append((now, event.done))
-        if event.rate:
-            self.rate = event.rate
-        elif len(self.marks) > 1 and self.marks[-1][0] > self.marks[0][0]:
-            measured = (self.marks[-1][1] - self.marks[0][1]) / (self.marks[-1][0] - self.marks[0][0])
-            self.rate = measured if not self.rate else self.rate + SMOOTHING * (measured - self.rate)
+def mode_of(job: Job) -> str:
+    """What a job does, in the words of the panel."""
+    if job.kind != "generate":
+        return tr(MODES.get(job.kind, job.kind.replace("_", " ").capitalize()))
+    if job.params.get("mask"):
+        return tr("Inpaint")
+    return tr("Picture to picture") if job.params.get("image") else tr("Text to picture")
 
 
 class JobQueue(QObject):
-    """Jobs of this window, in order."""
+    """Jobs of this window, in order.
+
+    Args:
+        keeper: keeps them on the disk.
+        setting: gives the value of a setting by its name.
+    """
 
     changed = pyqtSignal()
     started = pyqtSignal(object)  # Job
     previewed = pyqtSignal(object, object)  # Job, tuple of JPEG bytes
     pictured = pyqtSignal(object, object)  # Job, Artifact
     ended = pyqtSignal(object, object)  # Job, the ending event
+    putBack = pyqtSignal(object)  # Job that ran, and waits again
+    died = pyqtSignal(object, object, bool)  # Job, Failed, whether it runs once more
+    restored = pyqtSignal(int)  # how many jobs of the last session wait
+    complained = pyqtSignal(str)
 
-    def __init__(self, link: EngineLink, parent: QObject | None = None) -> None:
+    def __init__(self, link: EngineLink, keeper: Keeper, setting: Callable[[str], Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._link = link
-        self._waiting: deque[Job] = deque()
-        self._running: Job | None = None
+        self._keeper = keeper
+        self._setting = setting
+        self._pace = Pace()
+        self._rows = QueueRows(self._pace, mode_of, self)
         self._cancelling = False
+        self._putting_back = False
+        self._sent = False
+        self._pause = "loading"  # "", "loading", "user", "restart" or "deaths"
         self._reload = ""  # "", "after" the running job, or "now"
         link.heard.connect(self._take)
         link.greeted.connect(self._engine_settled)
         link.changed.connect(self._engine_changed)
+        keeper.load(self._take_restored, self._not_restored)
 
     # -- what the window asks --------------------------------------------------------------------
 
-    def submit(self, kind: str, params: dict[str, Any], blobs: dict[str, bytes] | None = None, owner: str = "") -> Job:
-        """Queue a job at the end; `blobs` are the pictures its parameters name."""
-        job = Job(uuid.uuid4().hex, kind, dict(params), dict(blobs or {}), owner)
-        self._waiting.append(job)
-        self._advance()
+    def submit(
+        self, kind: str, params: Mapping[str, Any], blobs: Mapping[str, bytes] | None = None, owner: str = "", front: bool = False, lasting: bool | None = None
+    ) -> Job:
+        """Queue a job at the end; `blobs` are the pictures its parameters name.
+
+        Args:
+            front: before all that wait.
+            lasting: whether it outlives the window and is listed when it has ended; by default the jobs of the strip and of grids. Others are short
+                requests of a part of the window: they go before the rest and do not mind a pause.
+        """
+        lasting = (owner == "" or owner.startswith("grid")) if lasting is None else lasting
+        job = Job(uuid.uuid4().hex, kind, dict(params), dict(blobs or {}), owner, lasting=lasting, is_urgent=front or not lasting)
+        waiting = self._rows.waiting
+        at = next((place for place, other in enumerate(waiting) if front or other.lasting), len(waiting)) if job.is_urgent else len(waiting)
+        self._enqueue([job], at)
         return job
+
+    def _enqueue(self, jobs: Sequence[Job], at: int) -> None:
+        waiting = self._rows.waiting
+        before = waiting[at - 1].place if at else (waiting[0].place - len(jobs) - 1 if waiting else 0)
+        for offset, job in enumerate(jobs, 1):
+            job.place = before + offset
+        self._rows.insert(list(jobs), at)
+        following = waiting[at + len(jobs) :]
+        if following and following[0].place <= jobs[-1].place:
+            for offset, job in enumerate(following, 1):
+                job.place = jobs[-1].place + offset
+            self._keeper.place([job for job in following if job.lasting])
+        for job in jobs:
+            if job.lasting:
+                self._keeper.add(job, self._stored)
+            else:
+                job.is_stored = True
+        self._advance()
+
+    def duplicate(self, jobs: Sequence[Job]) -> None:
+        """Queue jobs that ask for the same, each list behind the last of the originals, or at the end."""
+        waiting = self._rows.waiting
+        places = [waiting.index(job) for job in jobs if job in waiting]
+
+        def filled(copy: Job, pictures: dict[str, bytes]) -> None:
+            copy.blobs = pictures
+            self._enqueue([copy], min(at, len(self._rows.waiting)))
+
+        at = max(places) + 1 if places else len(waiting)
+        for job in reversed(jobs):
+            copy = job.again()
+            if copy.stored and not copy.blobs:
+                self._keeper.pictures_of(job, lambda pictures, copy=copy: filled(copy, pictures))
+            else:
+                self._enqueue([copy], at)
+
+    def reorder(self, waiting: list[Job]) -> None:
+        """Give the waiting jobs another order; the first is urgent if it was moved there."""
+        if waiting and self._rows.waiting and waiting[0] is not self._rows.waiting[0]:
+            waiting[0].is_urgent = True
+        self._rows.reorder(waiting)
+        lowest = min((job.place for job in waiting), default=0)
+        for offset, job in enumerate(waiting):
+            job.place = lowest + offset
+        self._keeper.place([job for job in waiting if job.lasting])
+        self.changed.emit()
+
+    def edit(self, job: Job, params: Mapping[str, Any]) -> None:
+        """Give a waiting job other parameters; it keeps its place."""
+        job.params, job.pictures = dict(params), 0
+        self._keeper.edit(job)
+        self._rows.stale()
+        self._rows.tell(job)
+        self.changed.emit()
+
+    def remove(self, jobs: Sequence[Job]) -> None:
+        """Forget jobs that do not run."""
+        gone = [job for job in jobs if job is not self.running]
+        self._rows.remove(gone)
+        self._keeper.remove([job for job in gone if job.lasting])
+        self.changed.emit()
+
+    def retry(self, jobs: Sequence[Job]) -> None:
+        """Let ended jobs run again, with what they asked for; what is made of them stays made."""
+        for job in [job for job in jobs if job in self._rows.ended and job.state != "finished"]:
+            self._rows.remove([job])
+            job.state, job.message, job.deaths, job.ended = "waiting", "", 0, 0.0
+            waiting = self._rows.waiting
+            job.place = waiting[-1].place + 1 if waiting else 0
+            self._rows.insert([job], len(waiting))
+            self._keeper.retry(job)
+        self._advance()
 
     @pyqtSlot()
     def cancel(self) -> None:
         """Cancel the running job; the waiting ones go on."""
-        if self._running is not None and not self._cancelling:
+        self._putting_back = False
+        self._stop_running()
+
+    def _stop_running(self) -> None:
+        job = self.running
+        if job is not None and not self._cancelling:
             self._cancelling = True
-            self._link.send(Cancel(job=self._running.id))
+            if self._sent:
+                self._link.send(Cancel(job=job.wire))
             self.changed.emit()
+
+    def cancel_waiting(self, jobs: Sequence[Job]) -> None:
+        """Cancel jobs that wait; they can be retried."""
+        gone = [job for job in jobs if job in self._rows.waiting]
+        self._rows.remove(gone)
+        for job in gone:
+            job.state, job.ended = "cancelled", time.time()
+            self.ended.emit(job, Cancelled(job=job.wire, seq=1))
+        kept = [job for job in gone if job.lasting]
+        self._keeper.end(kept, "cancelled")
+        self._rows.list_ended(kept)
+        self.changed.emit()
 
     @pyqtSlot()
     def cancelAll(self) -> None:
-        self._waiting.clear()
+        """Cancel what runs and all that waits."""
+        self.cancel_waiting(list(self._rows.waiting))
         self.cancel()
-        self.changed.emit()
+        if self._pause == "restart":
+            self._set_pause("")
 
     @pyqtSlot(bool)
     def reload(self, now: bool) -> None:
         """Restart the engine, at once or after the running job; a job that is interrupted by it runs again first."""
-        self._reload = "now" if now or self._running is None else "after"
+        self._reload = "now" if now or self.running is None else "after"
         if self._reload == "now":
             self._link.restart()
         self.changed.emit()
 
-    # -- events ----------------------------------------------------------------------------------
+    @pyqtSlot()
+    def pause(self) -> None:
+        """Let the running job finish and hold the rest."""
+        self._set_pause("user")
+
+    @pyqtSlot()
+    def pauseNow(self) -> None:
+        """Stop the running job as well; it is the first to go on, from the pictures it has made."""
+        self._set_pause("user")
+        if self.running is not None and not self._cancelling:
+            self._putting_back = True
+            self._stop_running()
+
+    def pause_after_deaths(self) -> None:
+        """Hold everything: the engine dies again and again."""
+        self._set_pause("deaths")
+
+    @pyqtSlot()
+    def resume(self) -> None:
+        """Go on."""
+        self._set_pause("")
+
+    def _set_pause(self, why: str) -> None:
+        if self._pause != "loading":
+            self._pause = why
+            self._advance()
+
+    # -- what an earlier session left ------------------------------------------------------------
+
+    def _take_restored(self, found: Restored) -> None:
+        jobs = [Job.restored(row) for row in found.jobs]
+        pending = [job for job in jobs if job.state in PENDING]
+        for place, job in enumerate(pending, -len(pending)):
+            job.place = place
+        self._pace.samples |= found.paces
+        self._rows.restore(pending, [job for job in jobs if job.state not in PENDING])
+        if found.complaint:
+            self.complained.emit(found.complaint)
+        self._pause = "restart" if pending else ""
+        if pending:
+            self._keeper.place(pending)
+            self.restored.emit(len(pending))
+        self._advance()
+
+    def _not_restored(self, error: SfumatoError) -> None:
+        self._pause = ""
+        self.complained.emit(tr("The queue is not kept: {reason}", reason=error.message))
+        self._advance()
+
+    # -- the job at the engine -------------------------------------------------------------------
+
+    def _stored(self, job: Job) -> None:
+        job.is_stored = True
+        self._advance()
+
+    def _next(self) -> Job | None:
+        if self._pause:
+            return next((job for job in self._rows.waiting if not job.lasting), None) if self._pause in ("user", "restart") else None
+        free = [job for job in self._rows.waiting if not job.is_held] if any(job.is_held for job in self._rows.waiting) else self._rows.waiting
+        return next_of(free, self._rows.loaded_model, bool(self._setting("queue_model_first")))
+
+    def advance(self) -> None:
+        """Send the next job, if there is one that may go."""
+        self._advance()
 
     def _advance(self) -> None:
-        if self._running is None and self._waiting and not self._reload:
-            job = self._running = self._waiting.popleft()
-            self._cancelling = False
-            job.state = "running"
-            self._link.send(Submit(job=job.id, kind=job.kind, params=job.params, blobs=job.blobs))
+        job = self._next() if self.running is None and not self._reload else None
+        if job is not None and job.is_stored:
+            self._rows.take(job)
+            self._cancelling = self._putting_back = self._sent = False
+            self._send(job)
             self.started.emit(job)
         self.changed.emit()
+
+    def _send(self, job: Job) -> None:
+        run = job.begin()
+        self._sent = False
+
+        def ready(pictures: Mapping[str, bytes]) -> None:
+            if self.running is not job:
+                return
+            if self._cancelling:
+                self._end(job, Cancelled(job=job.wire, seq=1))
+                return
+            self._sent = True
+            job.sent_at = time.monotonic()
+            self._link.send(Submit(job=job.wire, kind=job.kind, params=run.params, blobs=dict(pictures)))
+
+        def failed(error: SfumatoError) -> None:
+            if self.running is job:
+                self._end(job, Failed(job=job.wire, seq=1, code=error.code, message=error.message, detail=error.detail))
+
+        if job.lasting:
+            self._keeper.begin(job, ready, failed)
+        else:
+            ready(job.blobs)
 
     def _engine_settled(self) -> None:
         if self._reload == "now":
@@ -150,94 +318,156 @@ class JobQueue(QObject):
         self.changed.emit()
 
     def _take(self, event: JobEvent) -> None:
-        job = self._running
-        if job is None or event.job != job.id:
+        job = self.running
+        if job is None or event.job != job.wire or not self._sent:
             return
         if isinstance(event, Progress):
             job.take(event, time.monotonic())
+            self._rows.tell(job, "progress", "estimate")
             if event.preview:
                 self.previewed.emit(job, event.preview)
         elif isinstance(event, Artifact):
-            job.pictures += 1
-            self.pictured.emit(job, event)
+            self._take_artifact(job, event)
         elif isinstance(event, Finished | Failed | Cancelled):
             self._end(job, event)
             return
         elif isinstance(event, Accepted):
-            pass  # the window keeps the order itself; a place in a shared queue is shown by the window of that issue
+            job.position = event.position
         self.changed.emit()
 
+    def _take_artifact(self, job: Job, event: Artifact) -> None:
+        if job.pass_over and event.media_type.startswith("image/"):
+            job.pass_over -= 1
+            return
+        job.pictures += 1
+        self.pictured.emit(job, event)
+        if job.lasting:
+            self._keeper.pictured(job)
+        self._rows.tell(job)
+
     def _end(self, job: Job, event: JobEvent) -> None:
-        self._running = None
-        interrupted = self._reload == "now" and isinstance(event, Failed) and event.code == "worker_died"
-        if interrupted and not self._cancelling:
-            self._waiting.appendleft(Job(uuid.uuid4().hex, job.kind, job.params, job.blobs, job.owner))
-            event = Cancelled(job=event.job, seq=event.seq)
-        job.state = event.type  # type: ignore[attr-defined]  # endings carry their type as a word
-        self.ended.emit(job, event)
+        died = isinstance(event, Failed) and event.code == "worker_died"
+        if isinstance(event, Finished):
+            self._learn(job)
+            if job.run is not None and job.run.params != job.params and job.run_from < job.pictures < job.expected and not self._cancelling:
+                self._send(job)
+                return
+        if died and self._reload != "now" and job.lasting and not self._cancelling:
+            job.deaths += 1
+            again = job.deaths <= DEATHS_FORGIVEN and bool(self._setting("queue_retry"))
+            self.died.emit(job, event, again)
+        else:
+            again = (died and self._reload == "now" and not self._cancelling) or (self._putting_back and isinstance(event, Cancelled | Failed))
+        if again:
+            self._put_back(job)
+        else:
+            self._close_job(job, event)
         if self._reload == "after":
             self._reload = "now"
             self._link.restart()
         self._advance()
 
+    def _put_back(self, job: Job) -> None:
+        job.state, job.is_urgent, job.painted = "waiting", True, (0, 0)
+        waiting = self._rows.waiting
+        job.place = min(job.place, waiting[0].place - 1) if waiting else job.place
+        self._rows.put_back()
+        if job.lasting:
+            self._keeper.put_back(job)
+        self.putBack.emit(job)
+
+    def _close_job(self, job: Job, event: JobEvent) -> None:
+        job.painted = (0, 0)
+        job.state = event.type  # type: ignore[attr-defined]  # endings carry their type as a word
+        job.message = event.message if isinstance(event, Failed) else ""
+        job.ended = time.time()
+        self._rows.end(job)
+        if job.lasting:
+            self._keeper.end([job], job.state, job.message)
+        self.ended.emit(job, event)
+
+    def _learn(self, job: Job) -> None:
+        """Take the measured speed of a run."""
+        now = time.monotonic()
+        if job.run is None or not job.sent_at or not job.begun_at:
+            return
+        measured = self._pace.learn(job.kind, job.params, job.run.pictures + job.run.passed_over, now - job.begun_at)
+        measured |= self._pace.learn_start(job.model, job.model != self._rows.loaded_model, job.begun_at - job.sent_at)
+        self._rows.loaded_model = job.model
+        self._keeper.learn(measured)
+
+    def close(self) -> None:
+        """Finish writing; the last call, after the thread that writes pictures has ended."""
+        self._keeper.close()
+
     # -- what QML reads --------------------------------------------------------------------------
 
     @property
     def running(self) -> Job | None:
-        return self._running
+        return self._rows.running
+
+    @pyqtProperty(QObject, constant=True)
+    def rows(self) -> QueueRows:
+        return self._rows
 
     @pyqtProperty(bool, notify=changed)
     def busy(self) -> bool:
-        return self._running is not None or bool(self._waiting)
+        return self.running is not None or bool(self._rows.waiting)
+
+    @pyqtProperty(bool, notify=changed)
+    def paused(self) -> bool:
+        return self._pause not in ("", "loading")
+
+    @pyqtProperty(str, notify=changed)
+    def pausedBy(self) -> str:
+        """ "" (it runs), user, restart or deaths."""
+        return "" if self._pause == "loading" else self._pause
 
     @pyqtProperty(bool, notify=changed)
     def cancelling(self) -> bool:
-        return self._cancelling and self._running is not None
+        return self._cancelling and self.running is not None
 
     @pyqtProperty(int, notify=changed)
     def waiting(self) -> int:
-        return len(self._waiting)
+        return len(self._rows.waiting)
 
     @pyqtProperty(float, notify=changed)
     def fraction(self) -> float:
-        return self._running.fraction if self._running else 0.0
+        return self.running.fraction if self.running else 0.0
 
     @pyqtProperty(str, notify=changed)
     def stage(self) -> str:
         """What the running job does, in words, or ""."""
-        job = self._running
+        job = self.running
         if job is None:
-            return ""
+            return tr("Paused") if self.property("paused") and self._rows.waiting else ""
         if self._cancelling:
-            return "Cancelling"
+            return tr("Stopping") if self._putting_back else tr("Cancelling")
         if not job.stage:
-            return "Waiting for the engine" if self._link.property("state") == "ready" else "Starting engine"
-        return job.note or STAGES.get(job.stage, job.stage.capitalize())
+            return tr("Waiting for the engine") if self._link.property("state") == "ready" else tr("Starting engine")
+        return job.note or tr(STAGES.get(job.stage, job.stage.capitalize()))
 
     @pyqtProperty(str, notify=changed)
     def steps(self) -> str:
         """ "12 / 25" while denoising, else ""."""
-        job = self._running
+        job = self.running
         return f"{job.done} / {job.total}" if job and job.stage == "denoise" and job.total else ""
 
     @pyqtProperty(str, notify=changed)
     def rate(self) -> str:
-        job = self._running
+        job = self.running
         if job is None or job.stage != "denoise" or not job.rate:
             return ""
         return f"{job.rate:.1f} it/s" if job.rate >= 1 else f"{1 / job.rate:.1f} s/it"
 
     @pyqtProperty(str, notify=changed)
     def timeLeft(self) -> str:
-        left = self._running.seconds_left if self._running else None
+        """Of the running job."""
+        left = self._rows.seconds_left() if self.running else None
         return "" if left is None else duration(left)
 
-
-def duration(seconds: float) -> str:
-    """A time to wait, in the two units a person reads."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    @pyqtProperty(str, notify=changed)
+    def allTimeLeft(self) -> str:
+        """Of everything that waits, "" where it is not known."""
+        left = self._rows.total_seconds() if self._rows.waiting else None
+        return "" if left is None else duration(left)

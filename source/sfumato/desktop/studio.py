@@ -21,11 +21,13 @@ from sfumato import __version__
 from sfumato.config import Settings
 from sfumato.desktop import shortcuts, tabs
 from sfumato.desktop.appearance import Appearance
+from sfumato.desktop.commands import Commands
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.images import Frames
+from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.keys import Keys
@@ -33,9 +35,14 @@ from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.notices import Notices
 from sfumato.desktop.outputs import OutputStrip
 from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm
+from sfumato.desktop.parameters.keeping import Keeping
+from sfumato.desktop.parameters.presets import Presets
 from sfumato.desktop.prompts import Prompts
-from sfumato.desktop.session import Session
-from sfumato.desktop.shell import Shell
+from sfumato.desktop.queue.desk import QueueDesk
+from sfumato.desktop.queue.health import EngineHealth
+from sfumato.desktop.queue.keeping import Keeper
+from sfumato.desktop.session import Session, chosen
+from sfumato.desktop.shell import Condition, Shell
 from sfumato.desktop.thumbnails import ThumbnailPool
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of
@@ -98,10 +105,11 @@ class Studio(QObject):
         self._notices = Notices(self)
         self.mishaps = Mishaps(self._notices, self)
         self._engine = EngineLink(make_endpoint, self)
-        self._jobs = JobQueue(self._engine, self)
+        keeper = Keeper(places.data / "queue", self.disk, lambda error: self._shell.complain(error), self)
+        self._jobs = JobQueue(self._engine, keeper, lambda name: settings[name], self)
         self._parameters = ParameterForm(specs(Generate), self)
         self._outputs = OutputStrip(Frames(), self.disk, partial(save_picture, places), folder_of(places.outputs, KIND), self)
-        self._session = Session(places.data, beginnings.session, self.disk, self._notices.show)
+        self._session = Session(places.data, chosen(beginnings.session, settings["restore_session"]), self.disk, self._notices.show)
         self._edits = Edits(self)
         self._thumbnails = ThumbnailPool(Thumbnails(places.data / "thumbnails"), self)
         self._shell = Shell(
@@ -121,9 +129,14 @@ class Studio(QObject):
         self._aspect = Aspect(self._parameters, self._session, self)
         self._shell.drafting.add(self._contribute)
         self._prompts = Prompts(self._shell, self)
+        self._keeping = Keeping(self._shell, self._prompts, self)
         self._inputs = InputStrip(self._shell, self)
+        self._importer = Importer(self._shell, self)
         self._keys = Keys(self._shell, self)
         self._appearance = Appearance(self._shell, self)
+        self._commands = Commands(self._shell, self)
+        self._queue = QueueDesk(self._shell, self._prompts, self)
+        self._health = EngineHealth(self._shell, parent=self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
         self._tab = self.recall("tab", tabs.TABS[0].id)
@@ -141,7 +154,7 @@ class Studio(QObject):
         self._jobs.previewed.connect(self._previewed)
         self._jobs.pictured.connect(self._pictured)
         self._jobs.ended.connect(self._ended)
-        self._parameters.edited.connect(self._session.touch)
+        self._jobs.putBack.connect(self._put_back)
         self._parameters.stepped.connect(self._edits.push)
         self._outputs.edited.connect(self._session.touch)
         self._outputs.unsaved.connect(partial(self._notices.show, kind="error"))
@@ -161,12 +174,24 @@ class Studio(QObject):
         return self._aspect
 
     @pyqtProperty(QObject, constant=True)
+    def presets(self) -> Presets:
+        return self._keeping.presets
+
+    @pyqtProperty(QObject, constant=True)
     def inputs(self) -> InputStrip:
         return self._inputs
 
     @pyqtProperty(QObject, constant=True)
     def jobs(self) -> JobQueue:
         return self._jobs
+
+    @pyqtProperty(QObject, constant=True)
+    def queue(self) -> QueueDesk:
+        return self._queue
+
+    @pyqtProperty(QObject, constant=True)
+    def health(self) -> EngineHealth:
+        return self._health
 
     @pyqtProperty(QObject, constant=True)
     def outputs(self) -> OutputStrip:
@@ -183,6 +208,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def keys(self) -> Keys:
         return self._keys
+
+    @pyqtProperty(QObject, constant=True)
+    def commands(self) -> Commands:
+        return self._commands
 
     @pyqtProperty(QObject, constant=True)
     def appearance(self) -> Appearance:
@@ -212,6 +241,10 @@ class Studio(QObject):
             "data": str(self._shell.places.data),
             "outputs": str(self._shell.places.outputs),
         }
+
+    @pyqtProperty(QObject, constant=True)
+    def importer(self) -> Importer:
+        return self._importer
 
     @pyqtProperty(QObject, constant=True)
     def prompts(self) -> Prompts:
@@ -294,8 +327,7 @@ class Studio(QObject):
         self._shell.register(
             {
                 "generate": self._generate,
-                "cancel": self._jobs.cancel,
-                "cancel_all": self._jobs.cancelAll,
+                "generate_first": partial(self._generate, True),
                 "use_image": self._use_image,
                 "open_outputs": self._open_outputs,
                 "reload": self._reload,
@@ -307,6 +339,19 @@ class Studio(QObject):
                 **{tab.action: partial(self.show, tab.id) for tab in tabs.TABS},
             }
         )
+
+        self._shell.describe(
+            {
+                "undo": Condition(can=lambda: self._edits.undoWords, title=lambda: self._edits.title("undo")),
+                "redo": Condition(can=lambda: self._edits.redoWords, title=lambda: self._edits.title("redo")),
+                "advanced": Condition(ticked=lambda: self.recall("advanced", False)),
+                "swap_side": Condition(ticked=lambda: self.recall("parametersLeft", False)),
+                **{tab.action: Condition(ticked=partial(self._shows, tab.id)) for tab in tabs.TABS},
+            }
+        )
+
+    def _shows(self, tab: str) -> bool:
+        return self._tab == tab
 
     @pyqtSlot(str)
     def act(self, action: str) -> None:
@@ -329,7 +374,7 @@ class Studio(QObject):
         self._parameters.advanced = shown
         self.remember("advanced", shown)
 
-    def _generate(self) -> None:
+    def _generate(self, front: bool = False) -> None:
         draft = self._shell.drafting.draft()
         if draft.obstacle:
             self._notices.show(draft.obstacle, action="obstacle")
@@ -337,13 +382,14 @@ class Studio(QObject):
         self._last_seed = draft.params["seed"]
         self.changed.emit()
         # Away from the GUI thread, in the order of the clicks; what is read now is painted, whatever becomes of the file.
-        for work in draft.works():
-            self.disk.run(work, self._submit, self._refuse)
+        for work in reversed(draft.works()) if front else draft.works():
+            self.disk.run(work, partial(self._submit, front), self._refuse)
 
-    def _submit(self, frozen: Frozen) -> None:
-        self._jobs.submit(frozen.kind, frozen.params, frozen.blobs)
+    def _submit(self, front: bool, frozen: Frozen) -> None:
+        self._jobs.submit(frozen.kind, frozen.params, frozen.blobs, front=front)
 
     def _refuse(self, error: SfumatoError) -> None:
+        self._queue.stop_forever()
         self._shell.complain(error)
         if isinstance(error, Invalid):
             self._parameters.mark({problem.path: problem.sentence for problem in error.problems})
@@ -376,17 +422,23 @@ class Studio(QObject):
     def leave(self, when_done: bool) -> None:
         """Close the window, now or when the last job has ended."""
         self._leave_when_done = when_done
+        if when_done:
+            self._jobs.resume()
         if not when_done or not self._jobs.property("busy"):
             self.leaving.emit()
 
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
         self._session.save_now()
+        self._keeping.close()
         self._engine.close()
+        self._importer.close()
         self._outputs.close()
         self._inputs.close()
         self._thumbnails.close()
+        self._queue.close()
         self.disk.close()
+        self._jobs.close()
         self.mishaps.uninstall()
         if self._log is not None:
             logging.getLogger("sfumato").removeHandler(self._log)
@@ -416,6 +468,10 @@ class Studio(QObject):
         if job.pictures < job.expected and job.pictures % job.batch_size == 0:
             self._outputs.begin(job)
 
+    def _put_back(self, job: Job) -> None:
+        if not job.owner:
+            self._outputs.end(job)
+
     def _ended(self, job: Job, event: Event) -> None:
         if not job.owner:
             self._outputs.end(job)
@@ -435,10 +491,6 @@ class Studio(QObject):
         session = self._session
         session.keep("window", lambda: dict(self._ui))
         session.keep("last_seed", lambda: self._last_seed)
-        session.keep("parameters", self._parameters.set_values)
         session.keep("outputs", self._outputs.records)
         self._parameters.advanced = self.recall("advanced", False)
-        refused = self._parameters.restore(session.restored("parameters", dict, {}))
-        if refused:
-            self._notices.show(f"These values of the last session no longer fit and were reset: {', '.join(refused)}.", kind="note")
         self._outputs.restore(record for record in session.restored("outputs", list, []) if isinstance(record, dict))

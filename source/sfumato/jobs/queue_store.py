@@ -212,7 +212,7 @@ class QueueStore:
     def _written(self, connection: sqlite3.Connection, params: Mapping[str, Any]) -> tuple[int, str]:
         """Parameters as a base and what differs from it: values, and names it has and they have not."""
         number, base = self._base or (0, {})
-        values = {name: value for name, value in params.items() if name not in base or base[name] != value}
+        values = {name: value for name, value in params.items() if name not in base or base[name] != value or type(base[name]) is not type(value)}
         if self._base is None or len(values) > DIFFERENCES_AT_MOST:
             number = connection.execute("INSERT INTO bases (params) VALUES (?)", (json.dumps(dict(params)),)).lastrowid or 0
             self._base = number, dict(params)
