@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,20 @@ DELAY_MS = 1000
 VERSION = 1
 
 T = TypeVar("T")
+
+# Setting "restore_session" -> the keys that come back; how the window is laid out always does.
+LAYOUT = frozenset({"window", "panel"})
+RESTORED: Mapping[str, frozenset[str] | None] = {
+    "everything": None,
+    "parameters": LAYOUT | {"prompt", "negative", "parameters", "aspect", "last_seed", "styles"},
+    "nothing": LAYOUT,
+}
+
+
+def chosen(values: Mapping[str, Any], restore: str) -> dict[str, Any]:
+    """What of a session comes back, by the setting."""
+    keys = RESTORED.get(restore)
+    return {name: value for name, value in values.items() if keys is None or name in keys}
 
 
 def load(folder: Path) -> tuple[dict[str, Any], str]:

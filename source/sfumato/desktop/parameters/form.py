@@ -28,6 +28,7 @@ from sfumato.protocol.specs import ParamSpec, acts, range_sentence
 PROMPTS = "prompt"
 PINNED = "pinned"
 MORE = "more"
+OPERATION = "operation"
 # Parameters that have a better place in the window than a row: the prompt boxes, the chips of styles, the strip of inputs.
 ELSEWHERE = frozenset({"prompt", "negative", "styles"}) | OWNED
 # Models of later passes, for which a parameter may be meant.
@@ -92,14 +93,22 @@ class ParameterForm(QAbstractListModel):
             return next((row["value"] for row in self.choices_of(spec) if row["enabled"]), "")
         return spec.default
 
+    def model_path(self) -> str:
+        """The file of the chosen model, "" where the engine has not named it."""
+        return str(self._chosen("model").get("path") or "")
+
     def side(self, name: str) -> int:
         """Width or height in pixels, the model's own where none is set; 0 where that is not known."""
         value = self.value(name)
         return int(value if value is not None else self._followed(self._all[name]) or 0)
 
     def set_values(self) -> dict[str, Any]:
-        """Only what differs from the defaults, for the session."""
-        return dict(self._set)
+        """Only what differs from the defaults, for the session; not how this machine works."""
+        return {name: value for name, value in self._set.items() if self._all[name].group != OPERATION}
+
+    def operation_values(self) -> dict[str, Any]:
+        """What of the section of how this machine works differs from the defaults: a setting of the installation, which no preset or import changes."""
+        return {name: value for name, value in self._set.items() if self._all[name].group == OPERATION}
 
     def give(self, values: Mapping[str, Any]) -> None:
         """Tell what other parts of the window will put into the request (a picture, a mask): rows that need it act and are shown."""
@@ -117,12 +126,12 @@ class ParameterForm(QAbstractListModel):
         """Set many values as one step of undo called `sentence`; the names of those that do not fit, which stay as they were.
 
         Args:
-            reset_others: everything not in `values` gets its default first, but the section of how this machine works (D53).
+            reset_others: everything not in `values` gets its default first. How this machine works stays in any case (D53).
         """
         before = dict(self._set)
         if reset_others:
-            self._set = {name: value for name, value in self._set.items() if self._all[name].group == "operation"}
-        refused = self._take(values)
+            self._set = self.operation_values()
+        refused = self._take({name: value for name, value in values.items() if name not in self._all or self._all[name].group != OPERATION})
         self._done(sentence, before)
         return refused
 
@@ -203,7 +212,7 @@ class ParameterForm(QAbstractListModel):
     @pyqtSlot()
     def resetAll(self) -> None:
         """Give every parameter its default, but those of how this machine works."""
-        self._reset(lambda spec: spec.group != "operation", tr("Reset all parameters"))
+        self._reset(lambda spec: spec.group != OPERATION, tr("Reset all parameters"))
 
     def _reset(self, chosen: Callable[[ParamSpec], bool], sentence: str) -> None:
         before = dict(self._set)
@@ -274,6 +283,10 @@ class ParameterForm(QAbstractListModel):
     def sections(self) -> list[Section]:
         """One section for each group, in order; those without a row that is shown are empty."""
         return self._sections
+
+    def in_force(self) -> list[tuple[ParamSpec, bool]]:
+        """Every parameter with a row that acts now, and whether it has a value of the user's."""
+        return [(spec, spec.name in self._set) for spec in self._specs if self._acts(spec)]
 
     def is_shown(self, row: int, group: str) -> bool:
         """Whether a row stands in a section now: it acts, and it is an everyday one, or set, or pinned, or the seldom needed ones are shown."""
