@@ -6,9 +6,10 @@ to a `.txt` beside the file. The formats are read in `texts`, the programs in `o
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Reading:
         infotext: what most programs read, None if there is none; `text` is how it stands there.
         format, width, height: of the file; "" and 0 if it is no picture.
         warnings: sentences about what could not be read.
+        digest: SHA-256 of a file that was read from its path, "" for bytes.
     """
 
     source: str
@@ -72,6 +74,7 @@ class Reading:
     width: int = 0
     height: int = 0
     warnings: tuple[str, ...] = ()
+    digest: str = ""
 
     def request(self) -> Generate:
         """The request as it was sent, as far as the picture tells: our own one exactly."""
@@ -143,7 +146,8 @@ def read_picture(picture: bytes | Path, *, seek_hidden: bool = False) -> Reading
     claims = next((found for ask in by_trust if (found := ask()) is not None), None) or Claims("sfumato" if told.own else "none")
     if (postprocessing := texts.keywords.get(POSTPROCESSING_KEYWORD)) is not None:
         claims.keep({POSTPROCESSING_KEYWORD: postprocessing})
-    return _reading(claims, texts, told)
+    reading = _reading(claims, texts, told)
+    return replace(reading, digest=hashlib.sha256(data).hexdigest()) if isinstance(picture, Path) else reading
 
 
 def read_text(text: str) -> Reading:
