@@ -3,36 +3,52 @@ import QtQuick 2.15
 
 // Every colour, distance and size of the window. Neutral greys, so that pictures keep their colours; one accent.
 QtObject {
-    property bool light: false
+    // "dark", "light" or "contrast"; how large words are (1 = 100 %); whether rows stand closer; whether nothing moves by itself.
+    property string scheme: "dark"
+    property real scale: 1
+    property bool compact: false
+    property bool still: false
+    readonly property bool light: scheme === "light"
+
+    function pick(dark, light, contrast) { return scheme === "light" ? light : scheme === "contrast" ? contrast : dark }
+    // A length that grows with the words in it.
+    function px(length) { return Math.round(length * scale) }
 
     // Grounds, from the farthest to the nearest.
-    readonly property color stage: light ? "#e6e7e9" : "#111213"
-    readonly property color window: light ? "#f3f4f5" : "#18191b"
-    readonly property color panel: light ? "#fafafb" : "#1e1f22"
-    readonly property color field: light ? "#ffffff" : "#141517"
-    readonly property color raised: light ? "#ffffff" : "#292b2f"
-    readonly property color hover: light ? "#e9eaec" : "#323439"
-    readonly property color pressed: light ? "#dddfe2" : "#3b3e44"
-    readonly property color line: light ? "#dcdee1" : "#2b2d31"
-    readonly property color edge: light ? "#7c818a" : "#70757e"
-    readonly property color track: light ? "#d3d6da" : "#34373c"
-    readonly property color shade: light ? "#66202225" : "#99000000"
+    readonly property color stage: pick("#111213", "#e6e7e9", "#000000")
+    readonly property color window: pick("#18191b", "#f3f4f5", "#000000")
+    readonly property color panel: pick("#1e1f22", "#fafafb", "#000000")
+    readonly property color field: pick("#141517", "#ffffff", "#000000")
+    readonly property color raised: pick("#292b2f", "#ffffff", "#0a0a0a")
+    readonly property color hover: pick("#323439", "#e9eaec", "#2e2e2e")
+    readonly property color pressed: pick("#3b3e44", "#dddfe2", "#454545")
+    readonly property color line: pick("#2b2d31", "#dcdee1", "#a8a8a8")
+    readonly property color edge: pick("#70757e", "#7c818a", "#ffffff")
+    readonly property color track: pick("#34373c", "#d3d6da", "#5c5c5c")
+    readonly property color knob: pick("#e9eaec", "#ffffff", "#ffffff")
+    readonly property color shade: pick("#99000000", "#66202225", "#cc000000")
 
     // Words.
-    readonly property color text: light ? "#1b1c1e" : "#e9eaec"
-    readonly property color soft: light ? "#575c64" : "#a4a9b1"
-    readonly property color faint: light ? "#5e636c" : "#9095a0"
+    readonly property color text: pick("#e9eaec", "#1b1c1e", "#ffffff")
+    readonly property color soft: pick("#a4a9b1", "#575c64", "#e6e6e6")
+    readonly property color faint: pick("#9095a0", "#5e636c", "#cccccc")
 
     // The accent and what is written on it.
-    readonly property color accent: light ? "#0b7468" : "#5cc8b4"
-    readonly property color accentHover: light ? "#0a665c" : "#74d4c2"
-    readonly property color accentPressed: light ? "#08574e" : "#4bb5a1"
-    readonly property color accentInk: light ? "#ffffff" : "#0c1614"
-    readonly property color accentSoft: light ? "#d9eeea" : "#1f3a36"
+    readonly property color accent: pick("#5cc8b4", "#0b7468", "#3fffe0")
+    readonly property color accentHover: pick("#74d4c2", "#0a665c", "#8cfff0")
+    readonly property color accentPressed: pick("#4bb5a1", "#08574e", "#1fd6bb")
+    readonly property color accentInk: pick("#0c1614", "#ffffff", "#000000")
+    readonly property color accentSoft: pick("#1f3a36", "#d9eeea", "#00463c")
 
     // Meaning, always beside an icon or a word.
-    readonly property color error: light ? "#b3261e" : "#f08a85"
-    readonly property color warning: light ? "#8a5a00" : "#e0b25c"
+    readonly property color error: pick("#f08a85", "#b3261e", "#ff9d97")
+    readonly property color warning: pick("#e0b25c", "#8a5a00", "#ffd75e")
+
+    // The language of prompts; brackets by their depth.
+    readonly property color wordNetwork: pick("#8ab8f5", "#1f5fae", "#8fc7ff")
+    readonly property color wordWildcard: pick("#d7a6e8", "#86329b", "#f0b8ff")
+    readonly property color wordEmbedding: pick("#a8c987", "#3f6d1a", "#c5f294")
+    readonly property var wordDepths: [pick("#d9b36c", "#865800", "#ffd75e"), pick("#d48fb4", "#9a2f68", "#ffa9d6"), pick("#86b9c9", "#23677c", "#9be9ff"), pick("#b0a6e6", "#5a4bb0", "#cfc4ff")]
 
     // A 4 px grid.
     readonly property int u1: 4
@@ -41,18 +57,21 @@ QtObject {
     readonly property int u4: 16
     readonly property int u6: 24
     readonly property int u8: 32
-    readonly property int control: 32
+    readonly property int control: px(compact ? 28 : 32)
+    readonly property int bar: px(compact ? 32 : 36)
     readonly property int radius: 6
     readonly property int radiusLarge: 10
-    readonly property int icon: 16
+    readonly property int icon: px(16)
 
     readonly property string family: "Inter"
     readonly property string mono: "JetBrains Mono"
-    readonly property int small: 12
-    readonly property int body: 13
-    readonly property int large: 15
-    readonly property int title: 20
+    readonly property int small: px(12)
+    readonly property int body: px(13)
+    readonly property int large: px(15)
+    readonly property int title: px(20)
 
-    readonly property int quick: 90
-    readonly property int calm: 160
+    // How long things move, in ms.
+    readonly property int quick: still ? 0 : 90
+    readonly property int calm: still ? 0 : 160
+    readonly property int turn: 1100 // once round, where `still` lets it
 }

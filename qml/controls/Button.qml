@@ -9,6 +9,7 @@ T.Button {
     property string hint
     property bool primary: false
     property bool quiet: false
+    property bool tinted: false
     readonly property color ink: primary ? Theme.accentInk : Theme.text
     implicitHeight: Theme.control
     implicitWidth: Math.max(Theme.control, row.implicitWidth + (text ? Theme.u6 : Theme.u4))
@@ -31,7 +32,7 @@ T.Button {
             Icon {
                 visible: button.glyph !== ""
                 glyph: button.glyph
-                colour: button.primary ? Theme.accentInk : button.text ? Theme.text : Theme.soft
+                colour: button.primary ? Theme.accentInk : button.tinted ? Theme.accent : button.text ? Theme.text : Theme.soft
                 anchors.verticalCenter: parent.verticalCenter
             }
             Label {

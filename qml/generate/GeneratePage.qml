@@ -1,5 +1,7 @@
 import QtQuick 2.15
 import "../controls"
+import "../inputs"
+import "../prompts"
 import ".."
 
 // The parts of the Generate page and the dividers between them.
@@ -8,8 +10,9 @@ FocusScope {
     property bool parametersLeft: studio.recall("parametersLeft", false)
     property alias prompts: prompts
     property real sideWidth: Math.max(300, Math.min(480, studio.recall("parametersWidth", 344)))
-    property real promptHeight: Math.max(108, Math.min(480, studio.recall("promptHeight", 112)))
+    property real promptHeight: Math.max(108, Math.min(480, studio.recall("promptHeight", 140)))
     property real stripHeight: Math.max(80, Math.min(400, studio.recall("stripHeight", 104)))
+    property real inputsHeight: Math.max(112, Math.min(400, studio.recall("inputsHeight", 136)))
     signal openAsked()
     // Where the focus goes when the page is shown.
     function takeFocus() { prompts.focusPrompt() }
@@ -34,9 +37,23 @@ FocusScope {
         anchors.bottom: parent.bottom
         x: workspace.parametersLeft ? side.width + 1 : 0
         width: parent.width - side.width - 1
+        InputsStrip {
+            id: inputs
+            width: parent.width
+            height: empty ? implicitHeight : Math.min(workspace.inputsHeight, Math.max(112, parent.height * 0.3))
+        }
+        Divider {
+            z: 1
+            visible: !inputs.empty
+            anchors.verticalCenter: inputs.bottom
+            width: parent.width
+            name: qsTr("Height of the inputs")
+            onMoved: distance => workspace.inputsHeight = Math.max(112, Math.min(workspace.height * 0.3, workspace.inputsHeight + distance))
+            onDropped: studio.remember("inputsHeight", workspace.inputsHeight)
+        }
         Stage {
             id: stage
-            anchors.top: parent.top
+            anchors.top: inputs.bottom
             anchors.bottom: strip.top
             width: parent.width
             onOpenAsked: workspace.openAsked()
@@ -66,7 +83,7 @@ FocusScope {
             onMoved: distance => workspace.stripHeight = Math.max(80, Math.min(workspace.height * 0.35, workspace.stripHeight - distance))
             onDropped: studio.remember("stripHeight", workspace.stripHeight)
         }
-        PromptBox {
+        Prompts {
             id: prompts
             focus: true
             anchors.bottom: parent.bottom

@@ -1,6 +1,7 @@
 import QtQuick 2.15
 import QtQuick.Templates 2.15 as T
 import "../controls"
+import "../prompts"
 import ".."
 
 // The form: one section per group, each folds, can be pinned to the top or hidden; what is hidden is listed at the end.
@@ -27,6 +28,7 @@ FocusScope {
                 model: panel.arranged
                 delegate: ParameterSection { width: column.width; onFocused: item => panel.reveal(item) }
             }
+            NetworksSection { width: column.width; onFocused: item => panel.reveal(item) }
             PanelFoot { width: column.width; onFocused: item => panel.reveal(item) }
         }
     }

@@ -99,6 +99,12 @@ SETTINGS: Mapping[str, Setting] = {
         choices=SIDECAR_WORDS,
         effect="restart",
     ),
+    "checksums": Setting(
+        True,
+        "Checksums while idle",
+        "Compute the checksums of models while nothing is painted, so that pictures name the very file and find it again.",
+        "files",
+    ),
     "restore_session": Setting(
         "everything",
         "Restore the session",
@@ -120,6 +126,21 @@ SETTINGS: Mapping[str, Setting] = {
     "font_size": Setting(100, "Size of words", "In percent; buttons and rows grow with it.", "appearance", minimum=75, maximum=200),
     "density": Setting("normal", "Density", "How close rows stand.", "appearance", choices={"normal": "Normal", "compact": "Compact"}),
     "reduced_motion": Setting(False, "Reduced motion", "Nothing fades, slides or turns by itself.", "appearance"),
+    "autocomplete": Setting(1, "Autocomplete", "Suggest names after so many typed characters; 0 only on Ctrl+Space.", "prompt", minimum=0, maximum=10),
+    "vocabulary": Setting("", "Vocabulary", "Names of wildcard files, with commas between them, whose lines are suggested while a prompt is typed.", "prompt"),
+    "trigger_words": Setting(
+        True, "Trigger words", "Write the words that call a network up behind its tag, where its file or a note beside it names them.", "prompt"
+    ),
+    "weight_step": Setting(0.1, "Weight step", "What Ctrl+Up and Ctrl+Down change of a weight.", "prompt", minimum=0.01, maximum=1),
+    "network_weight_step": Setting(
+        0.05,
+        "Weight step of networks",
+        "What Ctrl+Up and Ctrl+Down change of a network's weight, and with Shift and the wheel of any.",
+        "prompt",
+        minimum=0.01,
+        maximum=1,
+    ),
+    "highlight": Setting(True, "Colours in prompts", "Show brackets, tags, wildcards and comments in colours, and underline what is doubtful.", "prompt"),
     "queue_retry": Setting(True, "Run once more", "Run a job once more when the engine stopped while it ran.", "queue"),
     "queue_model_first": Setting(False, "Loaded model first", "Let jobs of the model that is loaded go before others, to load models less often.", "queue"),
     "queue_when_done": Setting(

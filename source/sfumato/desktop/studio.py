@@ -21,6 +21,8 @@ from sfumato import __version__
 from sfumato.config import Settings
 from sfumato.desktop import shortcuts, tabs
 from sfumato.desktop.appearance import Appearance
+from sfumato.desktop.canvas.cards import InputCards
+from sfumato.desktop.canvas.room import CanvasRoom
 from sfumato.desktop.commands import Commands
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
@@ -130,7 +132,9 @@ class Studio(QObject):
         self._shell.drafting.add(self._contribute)
         self._prompts = Prompts(self._shell, self)
         self._keeping = Keeping(self._shell, self._prompts, self)
+        self._canvas = CanvasRoom(self._shell, self)
         self._inputs = InputStrip(self._shell, self)
+        self._canvas.use(InputCards(self._shell, self._inputs))
         self._importer = Importer(self._shell, self)
         self._keys = Keys(self._shell, self)
         self._appearance = Appearance(self._shell, self)
@@ -176,6 +180,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def presets(self) -> Presets:
         return self._keeping.presets
+
+    @pyqtProperty(QObject, constant=True)
+    def canvas(self) -> CanvasRoom:
+        return self._canvas
 
     @pyqtProperty(QObject, constant=True)
     def inputs(self) -> InputStrip:
@@ -429,7 +437,9 @@ class Studio(QObject):
 
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
+        self._canvas.end()
         self._session.save_now()
+        self._prompts.close()
         self._keeping.close()
         self._engine.close()
         self._importer.close()
