@@ -9,7 +9,7 @@ Panel {
     readonly property bool choosing: importer.state === "choosing"
     property bool raw: false
     title: choosing ? qsTr("Import from %1").arg(importer.name) : qsTr("Fetching from %1").arg(importer.name)
-    width: choosing ? Math.min(820, parent ? parent.width - 2 * Theme.u6 : 820) : 360
+    width: choosing ? Math.min(Theme.px(820), parent ? parent.width - 2 * Theme.u6 : 820) : Theme.px(360)
     Connections {
         target: studio.importer
         function onChanged() {
@@ -35,7 +35,7 @@ Panel {
         visible: dialog.choosing
         focus: true
         width: parent.width
-        height: visible ? Math.max(200, Math.min(640, dialog.parent.height - 2 * Theme.u6 - 160)) : 0
+        height: visible ? Math.max(200, Math.min(Theme.px(640), dialog.parent.height - 4 * Theme.u6 - Theme.px(128))) : 0
         Keys.forwardTo: [scopeKeys]
         ScopeKeys {
             id: scopeKeys
@@ -79,13 +79,13 @@ Panel {
             anchors.top: frame.bottom
             anchors.topMargin: Theme.u2
             width: parent.width
-            height: 24
+            height: Theme.px(24)
             readonly property real first: 36 + list.nameWidth + Theme.u3
             readonly property real second: first + (list.width - Theme.u3 - first - Theme.u6) * 0.6 + Theme.u3
             component Head: Label { height: heads.height; color: Theme.faint; font.pixelSize: Theme.small }
             Head { x: 36; text: qsTr("Parameter") }
-            Head { x: heads.first; text: qsTr("There") }
-            Head { x: heads.second; text: qsTr("Here now") }
+            Head { x: heads.first; text: qsTr("New") }
+            Head { x: heads.second; text: qsTr("Now") }
             Rectangle { anchors.bottom: parent.bottom; width: parent.width; height: 1; color: Theme.line }
         }
         ImportList {

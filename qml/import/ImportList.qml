@@ -6,19 +6,20 @@ import ".."
 // The values of a picture under their sections; dragging along the boxes sets many, Space the one that is marked.
 ListView {
     id: list
-    readonly property real nameWidth: Math.min(200, width * 0.24)
+    readonly property real nameWidth: Math.min(Theme.px(200), width * 0.24)
     clip: true
     activeFocusOnTab: true
     boundsBehavior: Flickable.StopAtBounds
     model: studio.importer.rows
     currentIndex: 0
+    highlightMoveDuration: 0
     Accessible.role: Accessible.List
     Accessible.name: qsTr("Values")
     T.ScrollBar.vertical: Scroll { }
     section.property: "section"
     section.delegate: Label {
         required property string section
-        height: 30
+        height: Theme.px(30)
         verticalAlignment: Text.AlignBottom
         bottomPadding: Theme.u1
         leftPadding: Theme.u2

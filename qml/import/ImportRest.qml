@@ -9,7 +9,7 @@ Column {
     topPadding: Theme.u2
     bottomPadding: Theme.u3
     component Heading: Label {
-        height: 30
+        height: Theme.px(30)
         verticalAlignment: Text.AlignBottom
         bottomPadding: Theme.u1
         leftPadding: Theme.u2

@@ -241,7 +241,7 @@ def said(spec: ParamSpec, value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value) or tr("None")
     if spec.kind == "choice":
-        return words(str(value))
+        return str(value) if spec.choices_from else words(str(value))
     text = shown(spec, value)
     return f"{text} {spec.unit}" if spec.unit else text
 
