@@ -45,18 +45,18 @@ FocusScope {
     }
     onZoomChanged: if (zoom === 0) pan = Qt.point(0, 0)
 
-    Keys.onEscapePressed: close()
-    Keys.onLeftPressed: step(-1)
-    Keys.onRightPressed: step(1)
-    Keys.onDeletePressed: studio.outputs.clear(studio.outputs.current)
-    Keys.onPressed: event => {
-        if (event.key === Qt.Key_Z && !(event.modifiers & Qt.ControlModifier)) {
-            toggleZoom()
-            event.accepted = true
-        } else if (event.matches(StandardKey.Copy)) {
-            studio.outputs.copy(studio.outputs.current)
-            event.accepted = true
-        }
+    Keys.forwardTo: [scopeKeys]
+    ScopeKeys {
+        id: scopeKeys
+        scope: "full view"
+        actions: ({
+            view_close: view.close,
+            view_previous: () => view.step(-1),
+            view_next: () => view.step(1),
+            view_fit: view.toggleZoom,
+            view_clear: () => studio.outputs.clear(studio.outputs.current),
+            view_copy: () => studio.outputs.copy(studio.outputs.current)
+        })
     }
     function toggleZoom() {
         if (zoom > 0)

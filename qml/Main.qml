@@ -2,6 +2,8 @@ import QtQuick 2.15
 import QtQuick.Window 2.15
 import "controls"
 import "generate"
+import "queue"
+import "import"
 
 // The window: menus above, stage and strip over the prompts, parameters at the side, the status line below.
 Window {
@@ -17,7 +19,10 @@ Window {
     visibility: Window.Hidden
     color: Theme.window
 
-    Binding { target: Theme; property: "light"; value: studio.theme === "light" }
+    Binding { target: Theme; property: "scheme"; value: studio.appearance.scheme }
+    Binding { target: Theme; property: "scale"; value: studio.appearance.scale }
+    Binding { target: Theme; property: "compact"; value: studio.appearance.compact }
+    Binding { target: Theme; property: "still"; value: studio.appearance.still }
     onClosing: close => { close.accepted = false; studio.act("quit") }
     onXChanged: keep("x", x)
     onYChanged: keep("y", y)
@@ -44,22 +49,28 @@ Window {
         function onQuitAsked() { quitQuestion.open() }
     }
     Instantiator {
-        model: studio.actions.filter(row => row.scope === "window" && row.keys.length > 0)
-        delegate: Shortcut { sequences: modelData.keys; context: Qt.ApplicationShortcut; onActivated: studio.act(modelData.id) }
+        model: studio.actions.filter(row => row.scope.split(", ").includes("window"))
+        delegate: Shortcut {
+            sequences: studio.keys.revision >= 0 ? studio.keys.sequences(modelData.id) : []
+            enabled: !studio.keys.taken.includes(modelData.id)
+            context: Qt.ApplicationShortcut
+            onActivated: studio.act(modelData.id)
+        }
     }
 
     Item {
         id: body
         anchors.fill: parent
-        enabled: !fullView.visible
+        enabled: !fullView.visible && !studio.canvas.isOpen
+        ImportDrop { anchors.fill: parent }
         TopBar { id: topBar; width: parent.width }
         Repeater {
             id: pages
             model: studio.tabs
             delegate: Page {
                 anchors.top: topBar.bottom
-                anchors.bottom: statusBar.top
-                width: body.width
+                anchors.bottom: queueLine.top
+                width: body.width - (queuePanel.docked ? queuePanel.width : 0)
                 onOpenAsked: fullView.open()
             }
         }
@@ -68,9 +79,20 @@ Window {
             y: topBar.height + Theme.u4
             onDetailsAsked: details.open()
         }
+        QueuePanel {
+            id: queuePanel
+            readonly property bool docked: visible && body.width >= Theme.px(1200)
+            anchors.top: topBar.bottom
+            anchors.bottom: queueLine.top
+            anchors.right: parent.right
+            width: Theme.px(380)
+        }
+        QueueLine { id: queueLine; anchors.bottom: statusBar.top; width: parent.width }
         StatusBar { id: statusBar; anchors.bottom: parent.bottom; width: parent.width }
     }
     FullView { id: fullView; anchors.fill: parent; z: 2 }
+    Loader { anchors.fill: parent; z: 2; active: studio.canvas.isOpen; source: "canvas/CanvasEditor.qml" }
+    ImportDialog { }
     ErrorDialog { id: details }
     ShortcutSheet { id: sheet }
     AboutDialog { id: about }
@@ -86,10 +108,22 @@ Window {
     Question {
         id: quitQuestion
         title: "Quit while jobs are not finished?"
-        words: "Quitting now drops the running job" + (studio.jobs.waiting ? " and " + studio.jobs.waiting + " waiting" : "") + ". Finished pictures are saved."
+        words: qsTr("Jobs that are not finished wait for the next start. Finished pictures are saved.")
         first: "Quit"
         second: "Finish, then quit"
         onFirstChosen: studio.leave(false)
         onSecondChosen: studio.leave(true)
+    }
+    Question {
+        id: cancelQuestion
+        property int waiting: 0
+        title: qsTr("Cancel all jobs?")
+        words: qsTr("%1 jobs wait. They stay in the list and can be retried.").arg(waiting)
+        first: qsTr("Cancel all")
+        onFirstChosen: studio.queue.cancelAllNow()
+    }
+    Connections {
+        target: studio.queue
+        function onCancelAllAsked(waiting) { cancelQuestion.waiting = waiting; cancelQuestion.open() }
     }
 }

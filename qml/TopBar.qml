@@ -9,17 +9,7 @@ Rectangle {
     Menus {
         actions: studio.actions
         menuNames: studio.menus
-        checked: ({ theme_dark: studio.theme === "dark", theme_light: studio.theme === "light", swap_side: bar.parametersLeft, advanced: bar.advanced })
         onPicked: action => studio.act(action)
-    }
-    property bool parametersLeft: studio.recall("parametersLeft", false)
-    property bool advanced: studio.recall("advanced", false)
-    Connections {
-        target: studio
-        function onChanged() {
-            bar.parametersLeft = studio.recall("parametersLeft", false)
-            bar.advanced = studio.recall("advanced", false)
-        }
     }
     Row {
         anchors.right: parent.right

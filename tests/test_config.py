@@ -41,7 +41,7 @@ def test_only_what_differs_is_written_and_unknown_keys_are_kept(tmp_path: Path) 
     assert settings["theme"] == "light"
     settings.set("outputs", "elsewhere")
     settings.set("theme", "dark")
-    assert json.loads((tmp_path / "settings.json").read_text()) == {"from_the_future": [1], "outputs": "elsewhere"}
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"from_the_future": [1], "outputs": "elsewhere", "version": 1}
     assert Settings.load(tmp_path, tmp_path)["outputs"] == "elsewhere"
 
 

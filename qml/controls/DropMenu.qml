@@ -7,6 +7,9 @@ T.Menu {
     id: menu
     property var actions: []
     property var checked: ({})
+    // What can act is asked anew each time the menu opens.
+    property int openings: 0
+    onAboutToShow: ++openings
     signal picked(string action)
     implicitWidth: 256
     implicitHeight: contentItem.contentHeight + 2 * padding
@@ -27,8 +30,10 @@ T.Menu {
         model: menu.actions
         delegate: T.MenuItem {
             id: item
-            readonly property bool ticked: menu.checked[modelData.id] === true
-            text: modelData.title
+            readonly property bool ticked: menu.checked && menu.checked[modelData.id] === true || menu.openings >= 0 && studio.commands.ticked(modelData.id)
+            text: menu.openings >= 0 ? studio.commands.title(modelData.id, modelData.title) : ""
+            enabled: modelData.enabled !== false && menu.openings >= 0 && studio.commands.can(modelData.id)
+            opacity: enabled ? 1 : 0.45
             implicitWidth: 248
             implicitHeight: Theme.control
             Accessible.role: Accessible.MenuItem
@@ -43,7 +48,7 @@ T.Menu {
                     anchors.right: parent.right
                     anchors.rightMargin: Theme.u2
                     height: parent.height
-                    text: studio.keys.table[modelData.id] ? studio.keys.revision >= 0 ? studio.keys.shown(modelData.id) : "" : ""
+                    text: studio.keys.revision >= 0 ? studio.keys.shown(modelData.id) : ""
                     color: Theme.faint
                     font.pixelSize: Theme.small
                     Accessible.ignored: true

@@ -60,7 +60,7 @@ T.Slider {
         width: 14
         height: 14
         radius: 7
-        color: Theme.light ? "#ffffff" : slider.pressed ? Theme.accentHover : "#e9eaec"
+        color: slider.pressed && !Theme.light ? Theme.accentHover : Theme.knob
         border.color: slider.activeFocus || slider.hovered ? Theme.accent : Theme.edge
         border.width: slider.activeFocus ? 3 : 1
     }

@@ -10,5 +10,5 @@ Item {
     Accessible.ignored: true
     Rectangle { anchors.fill: parent; radius: width / 2; color: "transparent"; border.width: 2; border.color: Theme.track }
     Rectangle { x: spinner.width / 2 - 3; y: -2; width: 6; height: 6; radius: 3; color: Theme.accent }
-    RotationAnimator on rotation { running: spinner.running && spinner.visible; from: 0; to: 360; duration: 1100; loops: Animation.Infinite }
+    RotationAnimator on rotation { running: spinner.running && spinner.visible && !Theme.still; from: 0; to: 360; duration: Theme.turn; loops: Animation.Infinite }
 }

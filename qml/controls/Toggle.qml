@@ -28,7 +28,7 @@ T.Switch {
             width: 14
             height: 14
             radius: 7
-            color: toggle.checked ? Theme.accentInk : Theme.light ? "#ffffff" : "#e9eaec"
+            color: toggle.checked ? Theme.accentInk : Theme.knob
             border.color: toggle.checked || !Theme.light ? "transparent" : Theme.edge
             Behavior on x { NumberAnimation { duration: Theme.quick } }
         }

@@ -28,15 +28,18 @@ FocusScope {
         Accessible.role: Accessible.List
         Accessible.name: "Pictures"
         T.ScrollBar.horizontal: Scroll { }
-        Keys.onLeftPressed: studio.outputs.step(-1)
-        Keys.onRightPressed: studio.outputs.step(1)
-        Keys.onReturnPressed: event => event.modifiers & Qt.ControlModifier ? event.accepted = false : strip.openAsked()
-        Keys.onDeletePressed: studio.outputs.clear(currentIndex)
-        Keys.onPressed: event => {
-            if (event.matches(StandardKey.Copy)) {
-                studio.outputs.copy(currentIndex)
-                event.accepted = true
-            }
+        Keys.forwardTo: [scopeKeys]
+        ScopeKeys {
+            id: scopeKeys
+            place: list
+            scope: "outputs strip"
+            actions: ({
+                view_open: () => strip.openAsked(),
+                view_previous: () => studio.outputs.step(-1),
+                view_next: () => studio.outputs.step(1),
+                view_clear: () => studio.outputs.clear(list.currentIndex),
+                view_copy: () => studio.outputs.copy(list.currentIndex)
+            })
         }
         delegate: Thumbnail {
             height: list.height

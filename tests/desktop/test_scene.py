@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PyQt5.QtCore import QPointF
-from PyQt5.QtGui import QColor, QImage
+from PyQt5.QtGui import QImage
 from PyQt5.QtQuick import QQuickItem
 from PyQt5.QtTest import QTest
 
-from sfumato.desktop import shortcuts
 from tests.desktop.conftest import Open
 from tests.support.painting import Painter, encoded, scene
 from tests.support.window import PROGRAM, OpenWindow, accessible, items, until
@@ -90,63 +88,6 @@ def _scrolls(item: QQuickItem) -> bool:
 def _may_shorten(item: QQuickItem) -> bool:
     """Texts of the user's own, however long."""
     return "Caption" in str(item.parentItem().metaObject().className())
-
-
-def _luminance(colour: QColor) -> float:
-    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (colour.redF(), colour.greenF(), colour.blueF())]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-
-def _contrast(one: QColor, other: QColor) -> float:
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-WORDS = ("text", "soft", "faint", "error", "warning")
-GROUNDS = ("stage", "window", "panel", "field", "raised")
-
-
-@pytest.mark.rule("D187")
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_words_and_marks_can_be_read_on_every_ground(theme: str) -> None:
-    colours = _tokens(theme)
-    for ground in GROUNDS:
-        for word in WORDS:
-            assert _contrast(colours[word], colours[ground]) >= 4.5, f"{word} on {ground}"
-        for mark in ("accent", "edge"):
-            assert _contrast(colours[mark], colours[ground]) >= 3, f"{mark} on {ground}"
-    for ground in ("accent", "accentHover", "accentPressed"):
-        assert _contrast(colours["accentInk"], colours[ground]) >= 4.5, ground
-    assert _contrast(colours["text"], colours["hover"]) >= 4.5
-
-
-def _tokens(theme: str) -> dict[str, QColor]:
-    rows = re.findall(r'color (\w+): light \? "(#\w+)" : "(#\w+)"', (QML / "Theme.qml").read_text(encoding="utf-8"))
-    return {name: QColor(light if theme == "light" else dark) for name, light, dark in rows}
-
-
-@pytest.mark.rule("D35", "R15")
-def test_no_two_actions_of_one_scope_share_a_key_and_every_menu_item_acts(shown: OpenWindow) -> None:
-    keys = sorted((key, action.id) for action in shortcuts.ACTIONS if action.scope == "window" for key in action.keys)
-    assert all(one[0] != other[0] for one, other in pairwise(keys))
-    happened: list[str] = []
-    studio = shown.studio
-    studio.viewAsked.connect(happened.append)
-    studio.leaving.connect(lambda: happened.append("quit"))
-    for action in shortcuts.ACTIONS:
-        if not action.menu or action.id in ("open_outputs", "undo", "redo"):
-            continue  # tested where there is something to open or to undo
-        before = (studio.property("theme"), studio.recall("advanced", False), studio.recall("parametersLeft", False), shown.painter.restarts, len(happened))
-        # A theme already in force changes nothing, so the other one goes first.
-        studio.act("theme_light" if action.id == "theme_dark" else "theme_dark")
-        middle = (studio.property("theme"), *before[1:])
-        studio.act(action.id)
-        if action.id == "reload":
-            until(lambda: shown.painter.restarts == 1)
-        after = (studio.property("theme"), studio.recall("advanced", False), studio.recall("parametersLeft", False), shown.painter.restarts, len(happened))
-        assert after != middle, action.id
-    assert (QML / "icons").is_dir()
-    assert all((QML / "icons" / f"{action.icon}.svg").is_file() for action in shortcuts.ACTIONS if action.icon)
 
 
 def test_a_small_picture_is_shown_enlarged_pixel_by_pixel(open_window: Open) -> None:

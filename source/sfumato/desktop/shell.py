@@ -21,6 +21,15 @@ from sfumato.jobs.places import Places
 from sfumato.protocol.errors import SfumatoError
 
 
+@dataclass(frozen=True)
+class Condition:
+    """What a menu asks about an action when it opens: can it act, is it in force, what is it called now; None where that never changes."""
+
+    can: Callable[[], Any] | None = None
+    ticked: Callable[[], Any] | None = None
+    title: Callable[[], str] | None = None
+
+
 @dataclass
 class Shell:
     """One of each; a part takes what it needs in its constructor and registers what it can do."""
@@ -37,14 +46,26 @@ class Shell:
     drafting: Drafting
     thumbnails: ThumbnailPool
     handlers: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    observers: dict[str, list[Callable[[], Any]]] = field(default_factory=dict)
 
     def register(self, handlers: dict[str, Callable[[], Any]]) -> None:
         """Say who runs which actions of the table."""
         self.handlers.update(handlers)
 
+    def describe(self, conditions: dict[str, Condition]) -> None:
+        """Say which actions of the table cannot always act, are ticked, or change their words."""
+        self.conditions.update(conditions)
+
     def set(self, name: str, value: Any) -> None:
-        """Change a setting for good; the file is written on the disk thread, a failure is told."""
-        self.disk.run(partial(self.settings.set, name, value), lambda _: None, self.complain)
+        """Change a setting for good: at once here and for those who observe it, on the disk thread in the file. Raises `Invalid`."""
+        self.disk.run(partial(self.settings.write, self.settings.change(name, value)), lambda _: None, self.complain)
+        for hear in (*self.observers.get(name, ()), *self.observers.get("", ())):
+            hear()
+
+    def observe(self, name: str, hear: Callable[[], Any]) -> None:
+        """Call `hear` after each change of a setting, "" for any of them."""
+        self.observers.setdefault(name, []).append(hear)
 
     def complain(self, error: SfumatoError) -> None:
         """Show an error's sentence."""

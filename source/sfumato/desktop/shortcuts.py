@@ -1,36 +1,126 @@
-"""Every action of the window with its keys: the table that menus, tooltips, the sheet and the bindings are drawn from; its rows are in actions/."""
+"""Every action of the window with its keys: the table that menus, tooltips, the sheet and the bindings are drawn from; its rows are in actions/.
+
+`Bindings` is the table with what the user changed: an action can have other sequences, two, or none. Knows no window; keys.py offers it to QML.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from PyQt5.QtGui import QKeySequence
+
 from sfumato.desktop.actions import ACTIONS, MENUS, Action
+from sfumato.desktop.actions.action import EVERYWHERE, SCOPES
+from sfumato.desktop.language import tr
 
-__all__ = ["ACTIONS", "MENUS", "Action", "hint", "rows", "shown"]
+__all__ = ["ACTIONS", "MENUS", "Action", "Bindings", "canonical", "rows", "shown"]
+
+# Typed as text where there is a text box.
+_PLAIN = re.compile(r"(Shift\+)?(.|Space)")
 
 
-def rows() -> list[dict[str, object]]:
+class Bindings:
+    """Which keys run which action.
+
+    Args:
+        changed: action -> sequences of the user's own; unknown actions (of a newer version, of a plugin) are kept as they are.
+    """
+
+    def __init__(self, changed: Mapping[str, object] | None = None, actions: Sequence[Action] = ACTIONS) -> None:
+        self.actions = {action.id: action for action in actions}
+        self._defaults = {action.id: tuple(dict.fromkeys(canonical(key) for key in action.keys)) for action in actions}
+        self._changed: dict[str, object] = dict(changed or {})
+
+    def keys(self, identity: str) -> tuple[str, ...]:
+        """The sequences that run an action; the first is shown."""
+        own = self._changed.get(identity)
+        if isinstance(own, list | tuple) and all(isinstance(key, str) for key in own):
+            return tuple(key for key in (canonical(str(key)) for key in own) if key)
+        return self._defaults[identity]
+
+    def is_default(self, identity: str) -> bool:
+        return self.keys(identity) == self._defaults[identity]
+
+    def changes(self) -> dict[str, object]:
+        """What differs from the defaults, for the settings."""
+        return {name: value for name, value in self._changed.items() if name not in self.actions or not self.is_default(name)}
+
+    def bind(self, identity: str, keys: Iterable[str]) -> None:
+        """Give an action these sequences, none to unbind it; whoever else had them where both can be reached loses them."""
+        wanted = tuple(dict.fromkeys(canonical(key) for key in keys))
+        for key in wanted:
+            for other in self.rivals(identity, key):
+                self._changed[other.id] = [held for held in self.keys(other.id) if held != key]
+        self._changed[identity] = list(wanted)
+
+    def reset(self, identity: str) -> list[Action]:
+        """Give an action its default keys; those now taken by others stay theirs, who are returned."""
+        default = self._defaults[identity]
+        free = [key for key in default if not self.rivals(identity, key)]
+        self._changed[identity] = free
+        return list({rival.id: rival for key in default for rival in self.rivals(identity, key)}.values())
+
+    def reset_all(self) -> None:
+        for identity in self.actions:
+            self._changed.pop(identity, None)
+
+    def rivals(self, identity: str, key: str) -> list[Action]:
+        """Other actions that have this sequence and can be reached with the same focus."""
+        action = self.actions[identity]
+        return [other for other in self.actions.values() if other.id != identity and key in self.keys(other.id) and _meet(action, other)]
+
+    def collisions(self) -> list[tuple[str, str, str]]:
+        """(sequence, action, other action) wherever one sequence would mean two things; empty in a good table."""
+        found = []
+        for identity in self.actions:
+            for key in self.keys(identity):
+                found += [(key, identity, rival.id) for rival in self.rivals(identity, key) if identity < rival.id]
+        return found
+
+    def refusal(self, identity: str, key: str) -> str:
+        """Why an action cannot have this sequence, one sentence, or ""."""
+        if not key:
+            return tr("That is no key of its own; press a letter, a digit or a function key with it.")
+        if EVERYWHERE in self.actions[identity].scopes and _PLAIN.fullmatch(key):
+            return tr("{key} is needed for typing and can only be used with Ctrl or Alt here.", key=shown(key))
+        if key in {f"Alt+{menu[0]}" for menu in MENUS}:
+            return tr("{key} opens a menu.", key=shown(key))
+        if key in ("Tab", "Shift+Tab"):
+            return tr("{key} walks through the window.", key=shown(key))
+        return ""
+
+    def found(self, scope: str, key: str) -> str:
+        """The action that a sequence runs in a scope other than the window, or ""."""
+        return next((action.id for action in self.actions.values() if scope in action.scopes and key in self.keys(action.id)), "")
+
+
+def rows() -> list[dict[str, str]]:
     """The table as QML reads it."""
     return [
-        {
-            "id": action.id,
-            "title": action.title,
-            "sentence": action.sentence,
-            "keys": list(action.keys),
-            "shown": shown(action.keys[0]) if action.keys else "",
-            "scope": action.scope,
-            "menu": action.menu,
-            "icon": action.icon,
-        }
+        {"id": action.id, "title": tr(action.title), "sentence": tr(action.sentence), "scope": action.scope, "menu": action.menu, "icon": action.icon}
         for action in ACTIONS
     ]
 
 
-def shown(keys: str) -> str:
+def canonical(key: str) -> str:
+    """A sequence as the table spells it; Enter of the number pad is Return."""
+    return QKeySequence(key).toString(QKeySequence.SequenceFormat.PortableText).replace("Enter", "Return")
+
+
+def shown(key: str) -> str:
     """A sequence as people write it."""
-    return keys.replace("Return", "Enter")
+    return re.sub(r"\bDel\b", "Delete", key.replace("Return", "Enter"))
 
 
-def hint(identity: str) -> str:
-    """What an action does and its first key, for tooltips."""
-    action = next(action for action in ACTIONS if action.id == identity)
-    keys = f"  ({shown(action.keys[0])})" if action.keys else ""
-    return action.sentence.rstrip(".") + keys
+def _meet(one: Action, other: Action) -> bool:
+    """Whether both can be reached with one focus."""
+    if one.instead == other.id or other.instead == one.id:
+        return False
+    return any(_within(scope, place) or _within(place, scope) for scope in one.scopes for place in other.scopes)
+
+
+def _within(inner: str, outer: str) -> bool:
+    while inner != outer and inner != EVERYWHERE:
+        inner = SCOPES.get(inner, EVERYWHERE)
+    return inner == outer

@@ -34,6 +34,7 @@ from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.keys import Keys
 from sfumato.desktop.mishaps import Mishaps
+from sfumato.desktop.models import Models
 from sfumato.desktop.notices import Notices
 from sfumato.desktop.outputs import OutputStrip
 from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm
@@ -131,6 +132,7 @@ class Studio(QObject):
         self._aspect = Aspect(self._parameters, self._session, self)
         self._shell.drafting.add(self._contribute)
         self._prompts = Prompts(self._shell, self)
+        self._models = Models(self._shell, self._prompts, self)
         self._keeping = Keeping(self._shell, self._prompts, self)
         self._canvas = CanvasRoom(self._shell, self)
         self._inputs = InputStrip(self._shell, self)
@@ -253,6 +255,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def importer(self) -> Importer:
         return self._importer
+
+    @pyqtProperty(QObject, constant=True)
+    def models(self) -> Models:
+        return self._models
 
     @pyqtProperty(QObject, constant=True)
     def prompts(self) -> Prompts:
@@ -445,6 +451,7 @@ class Studio(QObject):
         self._importer.close()
         self._outputs.close()
         self._inputs.close()
+        self._models.close()
         self._thumbnails.close()
         self._queue.close()
         self.disk.close()

@@ -13,7 +13,12 @@ ROWS = (
     Action("quit", "Quit", "Close the window and the engine.", ("Ctrl+Q", "Ctrl+Shift+Q"), menu="File", icon="log-out"),
     Action("theme_dark", "Dark theme", "Light text on a dark ground.", (), menu="View", icon="moon"),
     Action("theme_light", "Light theme", "Dark text on a light ground.", (), menu="View", icon="sun"),
+    Action("theme_system", "System theme", "Light or dark as the desktop is.", (), menu="View", icon="monitor"),
+    Action("theme_contrast", "High contrast theme", "White on black with bright marks.", (), menu="View", icon="contrast"),
+    Action("font_larger", "Larger words", "Make words and controls larger.", (), menu="View", icon="a-large-small"),
+    Action("font_smaller", "Smaller words", "Make words and controls smaller.", (), menu="View", icon="minus"),
+    Action("font_normal", "Normal words", "Give words and controls their usual size.", (), menu="View", icon="type"),
     Action("full_screen", "Full screen", "Fill the screen with the window, or stop doing so.", ("F11",), menu="View", icon="maximize-2"),
-    Action("shortcuts", "Shortcuts", "List every key of the window.", ("Ctrl+/",), menu="Help", icon="keyboard"),
+    Action("shortcuts", "Shortcuts", "List every key of the window.", ("F1", "Ctrl+/"), menu="Help", icon="keyboard"),
     Action("about", "About", "Version and licences.", (), menu="Help", icon="info"),
 )
