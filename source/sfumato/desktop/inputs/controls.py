@@ -78,9 +78,12 @@ class Offers:
         """The one that is set, else the kind's own."""
         if isinstance(chosen := card.settings.get("preprocessor"), str) and chosen:
             return chosen
+        return self.first(self.type(card))
+
+    def first(self, kind: ControlType) -> str:
+        """The preprocessor a kind goes by: its first that the engine has."""
         names = {str(row["value"]) for row in self.preprocessors}
-        own = self.type(card).preprocessors
-        return next((name for name in own if name in names), own[0])
+        return next((name for name in kind.preprocessors if name in names), kind.preprocessors[0])
 
     def row(self, preprocessor: str) -> Row:
         """What the catalog says of a preprocessor, empty for an unknown one."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from sfumato.desktop.inputs.crops import WHOLE, Box
+from sfumato.imaging.encoding import FORMATS as WRITTEN
 from sfumato.imaging.encoding import encode
 from sfumato.protocol.errors import ImageUnreadable
 
@@ -90,6 +91,20 @@ def sent(path: Path, box: Box = WHOLE, *, is_mask: bool = False) -> bytes:
             upright = grey_of(_upright(image)) if is_mask else upright_colours(image)
         part = upright if box == WHOLE else upright.crop(box.pixels(upright.size))
         return encode(_reduced(part)).data
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
+
+
+def as_format(path: Path, suffix: str) -> bytes:
+    """A picture in the format of an ending; its own bytes where that is the format it has. Raises `ImageUnreadable`."""
+    form = next((name for name, row in WRITTEN.items() if suffix.lower() in row.suffixes), "png")
+    try:
+        with _opened(path) as image:
+            if (image.format or "").casefold() == WRITTEN[form].pillow.casefold():
+                return path.read_bytes()
+            image.load()
+            pixels = upright_colours(image)
+        return encode(pixels.convert("RGB") if form == "jpeg" else pixels, form=form).data
     except _DAMAGE as error:
         raise _unreadable(path, error) from error
 

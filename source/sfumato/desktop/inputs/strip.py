@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtProperty, pyqtSignal, pyqtSlot
+from PyQt5.QtGui import QImage
 
 from sfumato.desktop.inputs import card_settings, maps
+from sfumato.desktop.inputs.browsing import Browser
 from sfumato.desktop.inputs.bulk import is_picture
 from sfumato.desktop.inputs.cards import (
     CARDS_AT_MOST,
@@ -35,7 +37,7 @@ from sfumato.desktop.inputs.contributing import Situation, contribute
 from sfumato.desktop.inputs.controls import Offers
 from sfumato.desktop.inputs.crops import Crop
 from sfumato.desktop.inputs.faces import Faces
-from sfumato.desktop.inputs.gathering import gathered, pasted
+from sfumato.desktop.inputs.gathering import copied, gathered, offer, pasted
 from sfumato.desktop.inputs.linking import links, moved
 from sfumato.desktop.inputs.maps import Maps
 from sfumato.desktop.inputs.reading import Facts
@@ -44,6 +46,7 @@ from sfumato.desktop.inputs.troubles import trouble
 from sfumato.desktop.inputs.views import CELLS, Viewing
 from sfumato.desktop.language import tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange
+from sfumato.desktop.parameters.values import file_of
 from sfumato.desktop.shell import Shell
 
 Cards = tuple[Card, ...]
@@ -67,6 +70,7 @@ class InputStrip(QAbstractListModel):
         self._problems: dict[tuple[str, str], str] = {}
         self._roles = {Qt.ItemDataRole.UserRole + 1 + index: name for index, name in enumerate(CELLS)}
         self.faces = Faces(self)
+        self._browser = Browser(shell, self)
         self._maps = Maps(shell, self.find, self._take_map, self._tell, self)
         self.faces.seen.connect(lambda path: self._tell())
         shell.session.keep("inputs", lambda: [card.to_json() for card in self._cards])
@@ -154,12 +158,37 @@ class InputStrip(QAbstractListModel):
         """A card without a picture: to be painted, to be filled, or a control that reads its image."""
         return self._insert(role, (), None, {"type": kind} if kind and role == CONTROL else {})
 
-    @pyqtSlot()
-    def paste(self) -> None:
-        """Put what the clipboard holds on a card: files, or a picture, which is kept in the data folder."""
+    @pyqtSlot(result=bool)
+    def paste(self) -> bool:
+        """Put what the clipboard holds on a card: files, or a picture, which is kept in the data folder. False where it holds neither."""
         found = pasted(self._shell.places.data)
         if found is not None:
             self._shell.disk.run(found, lambda paths: self.takeFiles(paths, IMAGE, -1, ""), self._shell.complain)
+        return found is not None
+
+    @pyqtSlot(str)
+    def copy(self, identity: str) -> None:
+        """Offer the picture of a card to other programs, as a file and as an image."""
+        path = self.file(identity)
+        if path:
+            self._shell.disk.run(lambda: QImage(path), partial(offer, path), self._shell.complain)
+
+    @pyqtSlot(str, result=str)
+    def copyName(self, identity: str) -> str:
+        """A name for a copy of a card's picture, in the outputs folder."""
+        path = Path(self.file(identity) or "picture.png")
+        return str(self._shell.places.outputs / "copies" / f"{path.stem}{path.suffix or '.png'}")
+
+    @pyqtSlot(str, str)
+    def saveCopy(self, identity: str, target: str) -> None:
+        """Write a card's picture to another file, never over an existing one."""
+        path = self.file(identity)
+        if path:
+            self._shell.disk.run(
+                partial(copied, Path(path), file_of(target)),
+                lambda kept: self._shell.notices.show(tr("The copy is {file}.", file=kept), kind="note"),
+                self._shell.complain,
+            )
 
     def _insert(self, role: str, files: tuple[str, ...], at: int | None, settings: dict[str, Any] | None = None) -> str:
         if len(self._cards) >= CARDS_AT_MOST:
@@ -362,12 +391,17 @@ class InputStrip(QAbstractListModel):
 
     @pyqtProperty(int, notify=changed)
     def current(self) -> int:
-        return next((index for index, card in enumerate(self._cards) if card.id == self._current), -1)
+        return self.indexOf(self._current)
 
     @pyqtProperty(str, notify=changed)
     def chosen(self) -> str:
         """Id of the chosen card, "" for none."""
         return self._current if self.current >= 0 else ""
+
+    @pyqtSlot(str, result=int)
+    def indexOf(self, identity: str) -> int:
+        """The place of a card, -1 if it is gone."""
+        return next((index for index, card in enumerate(self._cards) if card.id == identity), -1)
 
     @pyqtSlot(int)
     def choose(self, index: int) -> None:
@@ -393,7 +427,13 @@ class InputStrip(QAbstractListModel):
     @pyqtProperty("QVariantList", notify=changed)
     def controlTypes(self) -> list[dict[str, str]]:
         """The kinds of control that "+" offers."""
-        return [{"value": row.id, "label": tr(row.title)} for row in self.situation.offers.types()]
+        offers = self.situation.offers
+        return [{"value": row.id, "label": tr(row.title), "words": tr(str(offers.row(offers.first(row)).get("description") or ""))} for row in offers.types()]
+
+    @pyqtProperty(QObject, constant=True)
+    def browser(self) -> Browser:
+        """The folders that pictures are chosen from."""
+        return self._browser
 
     @pyqtProperty(bool, notify=changed)
     def offersReferences(self) -> bool:
