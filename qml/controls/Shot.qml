@@ -10,6 +10,7 @@ Item {
     property bool failed: false
     property bool animated: true
     readonly property bool ready: image.status === Image.Ready
+    readonly property int detail: Math.max(width, height) > 256 ? 512 : 256
     readonly property string thumbnail: address
     property string address
     Accessible.role: Accessible.Graphic
@@ -48,8 +49,7 @@ Item {
         asynchronous: true
         cache: false
         fillMode: shot.fill ? Image.PreserveAspectCrop : Image.PreserveAspectFit
-        sourceSize.width: Math.max(shot.width, shot.height) > 256 ? 512 : 256
-        sourceSize.height: sourceSize.width
+        sourceSize: Qt.size(shot.detail, shot.detail)
         opacity: status === Image.Ready ? 1 : 0
         Accessible.ignored: true
     }

@@ -220,7 +220,11 @@ class Settings:
         return {}
 
     def __getitem__(self, name: str) -> Any:
-        return self.own.get(name, self.installed.get(name, SETTINGS[name].default))
+        return self.own.get(name, self.otherwise(name))
+
+    def otherwise(self, name: str) -> Any:
+        """What a setting is where the user has set nothing."""
+        return self.installed.get(name, SETTINGS[name].default)
 
     def set(self, name: str, value: Any) -> None:
         """Change one setting and write the user's file atomically; raises `Invalid`, `DiskFull` or `NotWritable`."""
@@ -233,7 +237,7 @@ class Settings:
         if problem := refusal(name, value):
             raise Invalid([Problem(name, problem)])
         self.unusable.pop(name, None)
-        if value == self.installed.get(name, SETTINGS[name].default):
+        if value == self.otherwise(name):
             self.own.pop(name, None)
         else:
             self.own[name] = value
@@ -260,6 +264,15 @@ def refusal(name: str, value: Any) -> str:
         return f"'{name}' must be at least {setting.minimum:g}."
     if setting.maximum is not None and value > setting.maximum:
         return f"'{name}' must be at most {setting.maximum:g}."
+    return ""
+
+
+def folder_refusal(name: str) -> str:
+    """Why a setting cannot be this folder, one sentence, or ""; it need not be there yet."""
+    if not _is_folder_name(name):
+        return "That is no name of a folder on this system."
+    if name and Path(name).expanduser().is_file():
+        return f"'{name}' is a file; choose a folder."
     return ""
 
 

@@ -19,7 +19,10 @@ class Tab:
         return f"tab_{self.id}"
 
 
-TABS: tuple[Tab, ...] = (Tab("generate", "Generate", "generate/GeneratePage.qml", "sparkles"),)
+TABS: tuple[Tab, ...] = (
+    Tab("generate", "Generate", "generate/GeneratePage.qml", "sparkles"),
+    Tab("models", "Models", "models/ModelsPage.qml", "box"),
+)
 
 
 def rows() -> list[dict[str, str]]:

@@ -73,6 +73,15 @@ class Hashes:
             raise CorruptFile(path.name, "it has no weight files")
         return _combined(path, files, [self._remembered(file, behind_header) or self._read(file, check, behind_header) for file in files])
 
+    def moved(self, old: Path, new: Path) -> None:
+        """A file has another path now and is the same; what is known of it stays known, and is written with the next checksum."""
+        with self._lock:
+            if self._known is None:
+                self._known = self._load()
+            for behind_header in (False, True):
+                if (entry := self._known.pop(_key(old, behind_header), None)) is not None:
+                    self._known[_key(new, behind_header)] = entry
+
     def _read(self, file: Path, check: Callable[[], None], behind_header: bool) -> str:
         digest = hashlib.sha256()
         try:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from sfumato.desktop.actions import canvas, generate, importing, inputs, outputs, prompts, queue, window
+from sfumato.desktop.actions import canvas, generate, importing, inputs, models, outputs, prompts, queue, window
 from sfumato.desktop.actions.action import Action
 
 __all__ = ["ACTIONS", "MENUS", "Action"]
 
 # In the order in which menus and the sheet show them.
-ACTIONS: tuple[Action, ...] = (*window.ROWS, *generate.ROWS, *inputs.ROWS, *prompts.ROWS, *queue.ROWS, *outputs.ROWS, *importing.ROWS, *canvas.ROWS)
+ACTIONS: tuple[Action, ...] = (
+    *window.ROWS,
+    *generate.ROWS,
+    *inputs.ROWS,
+    *prompts.ROWS,
+    *queue.ROWS,
+    *outputs.ROWS,
+    *models.ROWS,
+    *importing.ROWS,
+    *canvas.ROWS,
+)
 
 # The menus in the order of the bar.
 MENUS = ("File", "Edit", "View", "Help")

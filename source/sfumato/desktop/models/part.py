@@ -1,0 +1,660 @@
+"""`studio.models`: what the Models page binds to. It holds what the user looks at and has chosen; what can be done with a model is done by its neighbours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PyQt5.QtCore import QObject, QTimer, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
+from PyQt5.QtGui import QDesktopServices, QGuiApplication
+
+from sfumato.desktop.language import tr
+from sfumato.desktop.models.activation import Activation, words_of
+from sfumato.desktop.models.asking import Answer, Asking
+from sfumato.desktop.models.browsing import Listing, View
+from sfumato.desktop.models.categories import BY_ID, CATEGORIES
+from sfumato.desktop.models.changes import Changes
+from sfumato.desktop.models.collection import Collection
+from sfumato.desktop.models.details import details_of
+from sfumato.desktop.models.hashing import IdleHashes
+from sfumato.desktop.models.importing import Importing
+from sfumato.desktop.models.inspector import Inspector
+from sfumato.desktop.models.shelf import Shelf
+from sfumato.desktop.prompts import Prompts
+from sfumato.desktop.shell import Condition, Shell
+from sfumato.library.descriptions import is_web_address
+from sfumato.library.hashes import Hashes, short_hash
+from sfumato.library.model_facts import split
+from sfumato.library.model_marks import Marks
+from sfumato.library.models import CHECKPOINT
+from sfumato.library.models_index import WILDCARD, ModelRow, Told
+from sfumato.library.words import WILDCARDS_FOLDER
+from sfumato.protocol.messages import Event, Failed, Finished
+
+OWNER = "models"
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+CARD_SIZES = (150, 180, 210, 250, 300, 370, 450)
+FIRST_SIZE = 210
+ORDERS = ("name", "date", "size", "used")
+QUIET_MS = 120
+# The engine reads headers for half a second at each look, so a large new collection takes several.
+LOOK_AGAIN_MS = 1500
+# Checksums begin when the window has been at rest for so long after the models were listed.
+IDLE_MS = 15_000
+
+
+class Models(QObject):
+    """The Models page."""
+
+    changed = pyqtSignal()  # the view, counts, folders
+    picked = pyqtSignal()  # the current model, the chosen ones, or what is known of them
+    busy_changed = pyqtSignal()
+    shownAt = pyqtSignal(int)  # the card to bring into view
+    renameAsked = pyqtSignal()
+    editAsked = pyqtSignal()
+    searchAsked = pyqtSignal()
+    importAsked = pyqtSignal(str)
+    inspectAsked = pyqtSignal()
+
+    def __init__(self, shell: Shell, prompts: Prompts, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._shell = shell
+        kept = shell.session.restored("models", dict, {})
+        self._view = View(
+            category=kept.get("category") if kept.get("category") in BY_ID else "checkpoints",  # type: ignore[arg-type]  # a key of BY_ID is a text
+            order=kept.get("order") if kept.get("order") in ORDERS else "name",  # type: ignore[arg-type]
+            hides_others=kept.get("hides_others") is not False,
+        )
+        self._size = kept.get("size") if kept.get("size") in CARD_SIZES else FIRST_SIZE
+        self._text_only = kept.get("text_only") is True
+        shell.session.keep("models", self._kept)
+        self._listing = Listing(self._view, [], {}, (), 0)
+        self._current = ""
+        self._anchor = ""
+        self._chosen: set[str] = set()
+        self._choices: Mapping[str, list[dict[str, Any]]] = {}
+        self._unread = -1
+        self._follow_to = ""
+        self._marks = Marks(shell.places.data)
+        self._hashes = IdleHashes(Hashes(shell.places.data), self)
+        self._collection = Collection(shell.places, self)
+        self._shelf = Shelf(self)
+        self._asking = Asking(self)
+        self._changes = Changes(shell, self._marks, Hashes(shell.places.data), self)
+        self._importing = Importing(shell, self._changes, self._asking)
+        self._inspector = Inspector(self)
+        self._activation = Activation(shell.parameters, prompts)
+        self._marking = self._timer(QUIET_MS, self._mark_active)
+        self._looking = self._timer(LOOK_AGAIN_MS, self._look_again)
+        self._hashing = self._timer(IDLE_MS, self._want_hashes)
+        self._wire(shell, prompts)
+        self._register(shell)
+
+    def _timer(self, interval: int, then: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(then)
+        return timer
+
+    def _wire(self, shell: Shell, prompts: Prompts) -> None:
+        self._collection.listed.connect(self._take)
+        self._collection.changed.connect(self._restocked)
+        self._collection.busy_changed.connect(self.busy_changed)
+        self._collection.failed.connect(shell.complain)
+        self._changes.done.connect(self._collection.rescan)
+        self._changes.marked.connect(self._remark)
+        self._changes.moved.connect(self._follow)
+        self._hashes.found.connect(self.picked)
+        self._hashes.failed.connect(lambda path, sentence: shell.notices.show(sentence))
+        shell.engine.greeted.connect(self._greeted)
+        shell.parameters.changed.connect(self._marking.start)
+        prompts.changed.connect(self._marking.start)
+        shell.jobs.changed.connect(lambda: self._hashes.pause(bool(shell.jobs.property("busy"))))
+        shell.jobs.ended.connect(self._job_ended)
+
+    def _register(self, shell: Shell) -> None:
+        shell.register(
+            {
+                "refresh_models": self._collection.rescan,
+                "open_models": partial(self.visitFolder, ""),
+                "import_model": lambda: self._import_from(""),
+                **{f"import_{category.id}": partial(self._import_from, category.id) for category in CATEGORIES if category.folder},
+            }
+        )
+        shell.describe({"refresh_models": Condition(can=lambda: not self._collection.busy)})
+
+    def close(self) -> None:
+        """End the threads; what runs is finished or leaves no trace."""
+        self._inspector.close()
+        self._changes.close()
+        self._hashes.close()
+        self._collection.close()
+
+    def _kept(self) -> dict[str, Any]:
+        view = self._view
+        return {"category": view.category, "order": view.order, "hides_others": view.hides_others, "size": self._size, "text_only": self._text_only}
+
+    # -- what QML reads --------------------------------------------------------------------------
+
+    @pyqtProperty(QObject, constant=True)
+    def shelf(self) -> Shelf:
+        return self._shelf
+
+    @pyqtProperty(QObject, constant=True)
+    def asking(self) -> Asking:
+        return self._asking
+
+    @pyqtProperty(QObject, constant=True)
+    def inspector(self) -> Inspector:
+        return self._inspector
+
+    @pyqtProperty("QVariantList", notify=changed)
+    def categories(self) -> list[dict[str, Any]]:
+        """{id, title, icon, count}"""
+        counts = self._listing.counts
+        return [{"id": each.id, "title": tr(each.title), "icon": each.icon, "count": counts.get(each.id, 0)} for each in CATEGORIES]
+
+    @pyqtProperty("QVariantList", notify=changed)
+    def folders(self) -> list[dict[str, Any]]:
+        """The folders of the category as a tree: {path, name, depth}."""
+        return [{"path": path, "name": path.rpartition("/")[2], "depth": path.count("/")} for path in self._listing.folders]
+
+    @pyqtProperty(str, notify=changed)
+    def category(self) -> str:
+        return self._view.category
+
+    @pyqtProperty(str, notify=changed)
+    def title(self) -> str:
+        """Category and folder in words."""
+        return " / ".join([tr(BY_ID[self._view.category].title), *self._view.folder.split("/")]) if self._view.folder else tr(BY_ID[self._view.category].title)
+
+    @pyqtProperty(str, notify=changed)
+    def folder(self) -> str:
+        return self._view.folder
+
+    @pyqtProperty(str, notify=changed)
+    def query(self) -> str:
+        return self._view.query
+
+    @pyqtProperty(str, notify=changed)
+    def order(self) -> str:
+        return self._view.order
+
+    @pyqtProperty(bool, notify=changed)
+    def compatible(self) -> bool:
+        """Whether models of another family than the checkpoint's are hidden."""
+        return self._view.hides_others
+
+    @pyqtProperty(str, notify=changed)
+    def family(self) -> str:
+        """The family of the checkpoint, "" while it is not known."""
+        return self._view.family
+
+    @pyqtProperty(int, notify=changed)
+    def hidden(self) -> int:
+        """How many are hidden for their family."""
+        return self._listing.hidden
+
+    @pyqtProperty(str, notify=changed)
+    def emptyWords(self) -> str:
+        """What to do where nothing is shown."""
+        if self._view.query:
+            return tr("Nothing here matches '{query}'.", query=self._view.query)
+        if self._listing.hidden:
+            return tr("All {count} models here are for another family than the checkpoint ({family}).", count=self._listing.hidden, family=self._view.family)
+        return tr(BY_ID[self._view.category].empty)
+
+    @pyqtProperty(bool, notify=busy_changed)
+    def busy(self) -> bool:
+        return self._collection.busy
+
+    @pyqtProperty(int, notify=changed)
+    def cardSize(self) -> int:
+        return self._size
+
+    @pyqtProperty(bool, notify=changed)
+    def textOnly(self) -> bool:
+        return self._text_only
+
+    @pyqtProperty(str, notify=picked)
+    def current(self) -> str:
+        """The path of the model whose details are shown, "" for none."""
+        return self._current
+
+    @pyqtProperty(int, notify=picked)
+    def currentIndex(self) -> int:
+        return self._shelf.index_of(self._current)
+
+    @pyqtProperty(int, notify=picked)
+    def chosenCount(self) -> int:
+        return len(self._chosen)
+
+    @pyqtProperty("QVariantMap", notify=picked)
+    def details(self) -> dict[str, Any]:
+        """Everything about the current model; empty for none."""
+        row = self._row()
+        return details_of(row, self._hashes.known(row.path), row.path in self._marks.favourites) if row else {}
+
+    # -- what the user looks at ------------------------------------------------------------------
+
+    @pyqtSlot()
+    def visit(self) -> None:
+        """The page is shown."""
+        self._open()
+
+    @pyqtSlot(str)
+    def showCategory(self, category: str) -> None:
+        if category in BY_ID:
+            self._look(category=category, folder="")
+
+    @pyqtSlot(str)
+    def showFolder(self, folder: str) -> None:
+        self._look(folder=folder)
+
+    @pyqtSlot(str)
+    def search(self, query: str) -> None:
+        self._look(query=query)
+
+    @pyqtSlot(str)
+    def sort(self, order: str) -> None:
+        if order in ORDERS:
+            self._look(order=order)
+
+    @pyqtSlot(bool)
+    def hideOthers(self, hides: bool) -> None:
+        self._look(hides_others=hides)
+
+    @pyqtSlot(int)
+    def zoom(self, steps: int) -> None:
+        """Larger or smaller cards; 0 gives the size of the beginning."""
+        at = CARD_SIZES.index(self._size)
+        self._size = CARD_SIZES[max(0, min(len(CARD_SIZES) - 1, at + steps))] if steps else FIRST_SIZE
+        self._shell.session.touch()
+        self.changed.emit()
+
+    @pyqtSlot()
+    def toggleText(self) -> None:
+        """Cards with pictures, or lines of text."""
+        self._text_only = not self._text_only
+        self._shell.session.touch()
+        self.changed.emit()
+
+    def _look(self, **values: Any) -> None:
+        view = View(**{**vars(self._view), **values})
+        if view != self._view:
+            self._view = view
+            self._shell.session.touch()
+            self.changed.emit()
+            self._ask()
+
+    def _ask(self) -> None:
+        self._collection.ask(View(**{**vars(self._view), "favourites": frozenset(self._marks.favourites), "used": dict(self._marks.used)}))
+
+    def _take(self, listing: Listing) -> None:
+        self._listing = listing
+        self._shelf.take(listing.rows)
+        self._shelf.compare(listing.view.family)
+        shown = {row.path for row in listing.rows}
+        if self._follow_to and self._follow_to in shown:
+            self._current, self._chosen, self._follow_to = self._follow_to, {self._follow_to}, ""
+            self.shownAt.emit(self._shelf.index_of(self._current))
+        if self._current not in shown:
+            self._current = ""
+        self._chosen &= shown
+        self._shelf.mark("chosen", set(self._chosen))
+        self._marking.start()
+        self.changed.emit()
+        self.picked.emit()
+
+    # -- choosing --------------------------------------------------------------------------------
+
+    @pyqtSlot(int, bool, bool)
+    def choose(self, index: int, adding: bool = False, ranging: bool = False) -> None:
+        """Make a card the current one; with Ctrl it is added or taken out, with Shift everything up to it is chosen."""
+        rows = self._shelf.rows
+        if not 0 <= index < len(rows):
+            return
+        path = rows[index].path
+        start = self._shelf.index_of(self._anchor) if ranging else -1
+        if start >= 0:
+            first, last = sorted((start, index))
+            self._chosen = {row.path for row in rows[first : last + 1]}
+        else:
+            self._chosen = (self._chosen ^ {path}) if adding else {path}
+            self._anchor = path
+        self._current = path
+        self._shelf.mark("chosen", set(self._chosen))
+        self.picked.emit()
+
+    @pyqtSlot()
+    def chooseAll(self) -> None:
+        self._chosen = {row.path for row in self._shelf.rows}
+        self._shelf.mark("chosen", set(self._chosen))
+        self.picked.emit()
+
+    def _row(self) -> ModelRow | None:
+        return self._collection.row(self._current) if self._current else None
+
+    def _rows(self) -> list[ModelRow]:
+        """What an action is about: the chosen models in their order, or the current one."""
+        rows = [row for row in self._shelf.rows if row.path in self._chosen]
+        return rows or ([row] if (row := self._row()) else [])
+
+    # -- using -----------------------------------------------------------------------------------
+
+    @pyqtSlot(int)
+    def activate(self, index: int) -> None:
+        """Use the model of a card, or stop using it."""
+        if not 0 <= index < len(self._shelf.rows):
+            return
+        row = self._shelf.rows[index]
+        if row.kind == "pickle":
+            self._offer_conversion(row)
+            return
+        sentence = self._activation.activate(row)
+        if sentence:
+            self._shell.notices.show(sentence, kind="note")
+        else:
+            self._changes.use(row.path, time.time())
+        self._mark_active()
+
+    @pyqtSlot(str)
+    def insert(self, text: str) -> None:
+        """Put words into the prompt, or take them out."""
+        self._activation.insert(text)
+
+    @pyqtSlot()
+    def insertCurrent(self) -> None:
+        row = self._row()
+        if row and words_of(row):
+            self.activate(self._shelf.index_of(row.path))
+
+    @pyqtSlot()
+    def toggleFavourite(self) -> None:
+        rows = self._rows()
+        if rows:
+            self._changes.favourite([row.path for row in rows], any(row.path not in self._marks.favourites for row in rows))
+
+    # -- keeping in order ------------------------------------------------------------------------
+
+    @pyqtSlot(str)
+    def rename(self, name: str) -> None:
+        if (row := self._row()) is not None:
+            self._changes.rename(row, name)
+
+    @pyqtSlot()
+    def askDelete(self) -> None:
+        """One question, then the trash."""
+        rows = self._rows()
+        if not rows:
+            return
+        words = tr("Move '{name}' to the trash?", name=rows[0].file_name) if len(rows) == 1 else tr("Move {count} models to the trash?", count=len(rows))
+        self._asking.ask(words, [Answer(tr("Move to trash"), partial(self._changes.remove, rows), is_first=True)])
+
+    @pyqtSlot(str)
+    def askMove(self, folder: str) -> None:
+        """Ask whether the chosen models go into a folder of this category ("" for its top)."""
+        rows = self._rows()
+        if rows and self._view.category in BY_ID:
+            words = tr("Move {what} to '{folder}'?", what=self._named(rows), folder=folder or tr(BY_ID[self._view.category].title))
+            self._asking.ask(words, [Answer(tr("Move"), partial(self.moveTo, folder), is_first=True)])
+
+    @pyqtSlot(str)
+    def moveTo(self, folder: str) -> None:
+        """Move the chosen models into a folder of their category; a folder that is not there is made."""
+        rows = self._rows()
+        if rows:
+            self._changes.move(rows, _top_of(rows[0]) / folder)
+
+    @pyqtSlot("QVariantMap")
+    def edit(self, values: dict[str, Any]) -> None:
+        """Write {description, words, tags, weight} of the current model; weight "" for none."""
+        row = self._row()
+        if row is None:
+            return
+        try:
+            weight = float(str(values["weight"]).replace(",", ".")) if str(values["weight"]).strip() else None
+        except ValueError:
+            self._shell.notices.show(tr("'{text}' is no weight; write a number such as 0.8.", text=values["weight"]))
+            return
+        self._changes.edit(row, str(values["description"]), split(str(values["words"])), split(str(values["tags"])), weight)
+
+    @pyqtSlot(str, result=bool)
+    def setPreview(self, address: str) -> bool:
+        """Make a picture the current model's preview."""
+        row, file = self._row(), _local(address)
+        if row is None or file is None or file.suffix.lower() not in PICTURE_ENDINGS:
+            return False
+        self._changes.set_preview(row, file)
+        return True
+
+    @pyqtSlot()
+    def clearPreview(self) -> None:
+        if (row := self._row()) is not None:
+            self._changes.clear_preview(row)
+
+    @pyqtSlot("QVariantList")
+    def take(self, addresses: list[Any]) -> None:
+        """Files dropped on the page or named in the import dialog: models are imported, a picture becomes the current model's preview."""
+        files = [file for address in addresses if (file := _local(_text(address))) is not None]
+        models = [file for file in files if Importing.takes(file)]
+        if models:
+            self._importing.offer(models, self._view.category, self._view.folder)
+        elif files and files[0].suffix.lower() in PICTURE_ENDINGS and self._row() is not None:
+            self.setPreview(str(files[0]))
+        elif files:
+            self._shell.notices.show(tr("'{name}' is no model file; Sfumato lists .safetensors, and pickles to convert.", name=files[0].name))
+
+    def _import_from(self, category: str) -> None:
+        self._open()
+        if "tab_models" in self._shell.handlers:
+            self._shell.handlers["tab_models"]()
+        if category:
+            self.showCategory(category)
+        self.importAsked.emit(category)
+
+    def _named(self, rows: list[ModelRow]) -> str:
+        return f"'{rows[0].file_name}'" if len(rows) == 1 else tr("{count} models", count=len(rows))
+
+    # -- looking closer --------------------------------------------------------------------------
+
+    @pyqtSlot()
+    def inspect(self) -> None:
+        """Show the header of the current model."""
+        row = self._row()
+        if row is None:
+            return
+        if row.kind != "safetensors":
+            self._shell.notices.show(tr("'{name}' has no header to inspect: only .safetensors files have one.", name=row.file_name), kind="note")
+            return
+        self._inspector.open(row.path)
+        self.inspectAsked.emit()
+
+    @pyqtSlot()
+    def copyHash(self) -> None:
+        """Put the checksum of the current model on the clipboard, computed first if need be."""
+        row = self._row()
+        if row is None:
+            return
+        digest = self._hashes.known(row.path)
+        if digest:
+            self._copy_digest(row.path, digest)
+            return
+        self._shell.notices.show(tr("Computing the checksum of '{name}'.", name=row.file_name), kind="note", action=f"hash {row.path}")
+
+        def take(path: str, found: str) -> None:
+            if path == row.path:
+                self._hashes.found.disconnect(take)
+                self._shell.notices.withdraw(f"hash {row.path}")
+                self._copy_digest(path, found)
+
+        self._hashes.found.connect(take)
+        self._hashes.ask(row.path)
+
+    def _copy_digest(self, path: str, digest: str) -> None:
+        QGuiApplication.clipboard().setText(digest)
+        self._shell.notices.show(tr("Copied the checksum of '{name}': {digest}", name=Path(path).name, digest=short_hash(digest)), kind="note")
+
+    @pyqtSlot()
+    def findDuplicates(self) -> None:
+        """Say which other models have the same bytes as the current one."""
+        row = self._row()
+        if row is None:
+            return
+        twins = [
+            other.path for other in self._collection.rows if other.bytes == row.bytes and other.path != row.path and other.kind not in ("text", "diffusers")
+        ]
+        if not twins:
+            self._shell.notices.show(tr("'{name}' is the only file of its content.", name=row.file_name), kind="note")
+            return
+
+        def work() -> list[str]:
+            hashes = Hashes(self._shell.places.data)
+            own = hashes.compute(row.file)
+            return [path for path in twins if hashes.compute(Path(path)) == own]
+
+        self._changes.run(work, partial(self._tell_twins, row))
+
+    def _tell_twins(self, row: ModelRow, twins: list[str]) -> None:
+        if not twins:
+            self._shell.notices.show(tr("'{name}' is the only file of its content.", name=row.file_name), kind="note")
+            return
+        listed = "\n".join(twins)
+        self._shell.notices.show(tr("'{name}' is here {count} times.", name=row.file_name, count=len(twins) + 1), detail=f"{row.path}\n{listed}", kind="note")
+
+    @pyqtSlot()
+    def visitCurrent(self) -> None:
+        """Show the folder of the current model."""
+        if (row := self._row()) is not None:
+            self._show_folder(row.file.parent)
+
+    @pyqtSlot(str)
+    def visitFolder(self, category: str) -> None:
+        """Show the folder where models of a category belong, "" for that of all; it is made if need be."""
+        base = self._shell.places.models[0]
+        folder = self._shell.places.data / WILDCARDS_FOLDER if category == "wildcards" else base / (BY_ID[category].folder if category else "")
+
+        def work() -> Path:
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+
+        self._changes.run(work, self._show_folder)
+
+    def _show_folder(self, folder: Path) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._shell.notices.show(tr("No program opens folders here. The folder is {folder}.", folder=folder), kind="note")
+
+    @pyqtSlot(str)
+    def askLink(self, address: str) -> None:
+        """Ask before a page of the web is opened; nothing else is."""
+        if is_web_address(address):
+            self._asking.ask(tr("Open {address} in the browser?", address=address), [Answer(tr("Open"), partial(QDesktopServices.openUrl, QUrl(address)))])
+
+    # -- converting ------------------------------------------------------------------------------
+
+    @pyqtSlot()
+    def convert(self) -> None:
+        """Have the current pickle written anew as .safetensors."""
+        row = self._row()
+        if row is not None and row.kind == "pickle":
+            self._offer_conversion(row)
+
+    def _offer_conversion(self, row: ModelRow) -> None:
+        words = tr(
+            "Convert '{name}'? A .safetensors file of about {size} is written beside it; the old file stays.",
+            name=row.file_name,
+            size=details_of(row, "", False)["size"],
+        )
+        self._asking.ask(words, [Answer(tr("Convert"), partial(self._convert, row), is_first=True)])
+
+    def _convert(self, row: ModelRow) -> None:
+        self._shell.notices.show(tr("Converting '{name}'.", name=row.file_name), kind="note", action=f"convert {row.path}")
+        self._shell.jobs.submit("convert", {"file": row.name}, owner=OWNER)
+
+    def _job_ended(self, job: Any, event: Event) -> None:
+        if job.owner != OWNER or job.kind != "convert":
+            return
+        for row in self._collection.rows:
+            if row.name == job.params.get("file"):
+                self._shell.notices.withdraw(f"convert {row.path}")
+        if isinstance(event, Failed):
+            self._shell.notices.show(event.message, event.detail)
+        elif isinstance(event, Finished):
+            self._shell.notices.show(tr("'{name}' is ready.", name=event.result.get("name", "")), kind="note")
+        self._collection.rescan()
+
+    # -- what comes from elsewhere ---------------------------------------------------------------
+
+    def _open(self) -> None:
+        if not self._collection.is_open:
+            self._changes.run(self._marks.load, lambda _: self._remark())
+            self._collection.open()
+            self._ask()
+            if self._choices:
+                self._collection.tell(self._choices)  # type: ignore[arg-type]
+
+    def _greeted(self, catalog: Mapping[str, Any]) -> None:
+        self._choices = catalog.get("choices") or {}
+        self._open()
+        self._collection.tell(self._choices)  # type: ignore[arg-type]
+        self._marking.start()
+
+    def _restocked(self, rows: list[ModelRow], came: bool) -> None:
+        """There are other rows: what the engine has not read yet it is asked to look at."""
+        if came:
+            self._shell.engine.refresh()
+        unread = sum(row.told == Told() and row.kind == "safetensors" and not row.reason and row.category != WILDCARD for row in rows)
+        if unread and (self._unread < 0 or unread < self._unread):
+            self._looking.start()
+        self._unread = unread
+        self._hashing.start()
+        self._marking.start()
+
+    def _want_hashes(self) -> None:
+        if self._shell.settings["checksums"]:
+            self._hashes.want([row.path for row in self._collection.rows if row.kind == "safetensors" and not row.reason])
+
+    def _look_again(self) -> None:
+        if not self._shell.jobs.property("busy"):
+            self._shell.engine.refresh()
+
+    def _remark(self) -> None:
+        self._shelf.mark("favourite", frozenset(self._marks.favourites))
+        self._ask()
+
+    def _follow(self, pairs: list[tuple[str, str]]) -> None:
+        """Models have other paths now: what is chosen by name is chosen by the new one."""
+        renamed = dict(pairs)
+        if self._current in renamed:
+            self._follow_to = renamed[self._current]
+
+    def _mark_active(self) -> None:
+        family = next(
+            (row.told.family for row in self._collection.rows if row.category == CHECKPOINT and row.name == self._shell.parameters.value("model")), ""
+        )
+        if family != self._view.family:
+            self._look(family=family)
+        self._shelf.mark("active", self._activation.active(self._shelf.rows))
+
+
+def _local(address: str) -> Path | None:
+    """The file of an address or path."""
+    url = QUrl(address)
+    text = url.toLocalFile() if url.isLocalFile() else address if "://" not in address else ""
+    return Path(text.strip().strip("\"'")).expanduser() if text.strip() else None
+
+
+def _text(address: Any) -> str:
+    return address.toString() if isinstance(address, QUrl) else str(address)
+
+
+def _top_of(row: ModelRow) -> Path:
+    """The folder of a model's category that it lies in."""
+    top = row.file.parent
+    for _ in range(row.folder.count("/") + 1 if row.folder else 0):
+        top = top.parent
+    return top
