@@ -74,11 +74,6 @@ Window {
                 onOpenAsked: fullView.open()
             }
         }
-        Notice {
-            anchors.horizontalCenter: parent.horizontalCenter
-            y: topBar.height + Theme.u4
-            onDetailsAsked: details.open()
-        }
         QueuePanel {
             id: queuePanel
             readonly property bool docked: visible && body.width >= Theme.px(1200)
@@ -88,6 +83,11 @@ Window {
             width: Theme.px(380)
         }
         QueueLine { id: queueLine; anchors.bottom: statusBar.top; width: parent.width }
+        Notice {
+            anchors.horizontalCenter: parent.horizontalCenter
+            y: topBar.height + Theme.u4
+            onDetailsAsked: details.open()
+        }
         StatusBar { id: statusBar; anchors.bottom: parent.bottom; width: parent.width }
     }
     FullView { id: fullView; anchors.fill: parent; z: 2 }

@@ -12,7 +12,7 @@ Panel {
     Label { width: parent.width; text: question.words; color: Theme.soft; wrapMode: Text.Wrap }
     buttons: [
         Button { text: "Cancel"; focus: true; onClicked: question.close() },
-        Button { text: question.second; onClicked: { question.close(); question.secondChosen() } },
+        Button { visible: text !== ""; text: question.second; onClicked: { question.close(); question.secondChosen() } },
         Button { text: question.first; primary: true; onClicked: { question.close(); question.firstChosen() } }
     ]
 }

@@ -1,11 +1,13 @@
 import QtQuick 2.15
 import "../controls"
+import "../queue"
 import ".."
 
-// Generate, and beside it, while something runs, Cancel: one never does the other's work. Below: how far, how fast, how long.
+// Generate, beside it the ways to generate, and while something runs Cancel: one never does the other's work. Below: how far, how fast, how long.
 Item {
     id: group
     readonly property var jobs: studio.jobs
+    readonly property bool forever: studio.queue.forever
     implicitWidth: 200
     implicitHeight: 84
     Row {
@@ -14,11 +16,11 @@ Item {
         spacing: Theme.u2
         Button {
             id: go
-            width: parent.width - (stop.visible ? stop.width + parent.spacing : 0)
+            width: parent.width - ways.width - parent.spacing - (stop.visible ? stop.width + parent.spacing : 0)
             height: 44
             primary: true
-            glyph: "sparkles"
-            text: group.jobs.busy ? "Add to queue" : "Generate"
+            glyph: group.forever ? "infinity" : "sparkles"
+            text: group.jobs.busy ? qsTr("Queue") : qsTr("Generate")
             font.pixelSize: Theme.large
             enabled: studio.parameters.obstacle === ""
             hint: studio.parameters.obstacle !== "" ? studio.parameters.obstacle : studio.hint("generate")
@@ -29,11 +31,25 @@ Item {
             visible: group.jobs.busy
             enabled: !group.jobs.cancelling
             height: 44
-            width: 44
+            width: 40
             glyph: "stop"
             hint: studio.hint("cancel")
             onClicked: studio.act("cancel")
         }
+        Button {
+            id: ways
+            height: 44
+            width: 28
+            glyph: "chevron-down"
+            hint: qsTr("More ways to generate")
+            onClicked: menu.popup(ways, 0, ways.height)
+        }
+    }
+    ContextMenu {
+        id: menu
+        title: qsTr("Generate")
+        rows: () => ["generate", "generate_first", "generate_forever", "queue_pause", "cancel", "cancel_all"].map(id => studio.actions.find(row => row.id === id))
+        onPicked: action => studio.act(action)
     }
     Item {
         anchors.top: buttons.bottom
@@ -54,23 +70,16 @@ Item {
                 Behavior on width { NumberAnimation { duration: Theme.quick } }
             }
             Accessible.role: Accessible.ProgressBar
-            Accessible.name: "Progress, " + Math.round(group.jobs.fraction * 100) + " percent"
+            Accessible.name: qsTr("Progress, %1 percent").arg(Math.round(group.jobs.fraction * 100))
         }
         Label {
             y: Theme.u2
             width: parent.width - (queue.visible ? queue.width + Theme.u2 : 0)
-            text: !group.jobs.busy ? "Ctrl+Enter" : [group.jobs.steps || group.jobs.stage, group.jobs.rate, group.jobs.timeLeft].filter(part => part !== "").join("  ·  ")
+            text: !group.jobs.busy ? (group.forever ? qsTr("For ever, until switched off") : studio.keys.revision >= 0 ? studio.keys.shown("generate") : "")
+                : [group.jobs.steps || group.jobs.stage, group.jobs.rate, group.jobs.timeLeft].filter(part => part !== "").join("  ·  ")
             color: Theme.soft
             font.pixelSize: Theme.small
         }
-        Label {
-            id: queue
-            y: Theme.u2
-            anchors.right: parent.right
-            visible: group.jobs.waiting > 0
-            text: "+" + group.jobs.waiting + " waiting"
-            color: Theme.soft
-            font.pixelSize: Theme.small
-        }
+        QueueCount { id: queue; anchors.right: parent.right; y: Theme.u1 }
     }
 }

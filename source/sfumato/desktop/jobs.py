@@ -280,6 +280,7 @@ class JobQueue(QObject):
             self._rows.take(job)
             self._cancelling = self._putting_back = self._sent = False
             self._send(job)
+            self._rows.tell(job)
             self.started.emit(job)
         self.changed.emit()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from PyQt5.QtCore import QObject, QTimer, pyqtProperty, pyqtSignal, pyqtSlot
@@ -80,15 +81,27 @@ class QueueDesk(QObject):
                 "cancel_all": self.cancelAll,
                 "queue_retry_all": self.retryAll,
                 "queue_clear_done": self.clearDone,
+                "queue_up": partial(self.shift, -1),
+                "queue_down": partial(self.shift, 1),
+                "queue_front": self.front,
+                "queue_edit": self.edit,
+                "queue_duplicate": self.duplicate,
+                "queue_retry": self.retry,
+                "queue_cancel": self.cancelChosen,
+                "queue_remove": self.remove,
+                "queue_select_all": self.chooseAll,
+                "queue_close": partial(self.show, False),
             }
         )
-        can = {
+        can: dict[str, Callable[[], Any]] = {
             "queue_pause_now": lambda: jobs.running is not None,
             "cancel": lambda: jobs.running is not None,
             "cancel_all": lambda: jobs.property("busy"),
             "queue_retry_all": lambda: self._retriable(self._rows.ended),
             "queue_clear_done": lambda: self._rows.ended,
         }
+        chosen = ("up", "down", "front", "edit", "duplicate", "retry", "cancel", "remove")
+        can |= {f"queue_{name}": partial(self.can, f"queue_{name}") for name in chosen}
         self._shell.describe({name: Condition(can=check) for name, check in can.items()})
         self._shell.describe(
             {

@@ -14,7 +14,7 @@ from sfumato.jobs.queue_pace import Pace
 from sfumato.jobs.queue_store import ENDED_KEPT
 
 ROLES = (
-    "key", "state", "stateWord", "kind", "mode", "prompt", "model", "size", "count", "progress", "estimate", "problem", "source", "selected", "section",
+    "key", "jobState", "stateWord", "kind", "mode", "prompt", "model", "size", "count", "progress", "estimate", "problem", "source", "selected", "section",
     "removable", "editable", "retriable", "position",
 )  # fmt: skip
 # Beyond so many, a change of places is told as a new list.
@@ -282,7 +282,9 @@ class QueueRows(QAbstractListModel):
         match name:
             case "key":
                 return job.id
-            case "state" | "kind" | "source":
+            case "jobState":
+                return job.state
+            case "kind" | "source":
                 return getattr(job, name)
             case "stateWord":
                 return tr(STATES.get(job.state, job.state))
