@@ -8,6 +8,7 @@ Item {
     id: group
     readonly property var jobs: studio.jobs
     readonly property bool forever: studio.queue.forever
+    readonly property string obstacle: studio.parameters.obstacle || studio.inputs.obstacle
     implicitWidth: 200
     implicitHeight: 84
     Row {
@@ -22,8 +23,8 @@ Item {
             glyph: group.forever ? "infinity" : "sparkles"
             text: group.jobs.busy ? qsTr("Queue") : qsTr("Generate")
             font.pixelSize: Theme.large
-            enabled: studio.parameters.obstacle === ""
-            hint: studio.parameters.obstacle !== "" ? studio.parameters.obstacle : studio.hint("generate")
+            enabled: group.obstacle === ""
+            hint: group.obstacle || studio.hint("generate")
             onClicked: studio.act("generate")
         }
         Button {

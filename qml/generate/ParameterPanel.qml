@@ -1,6 +1,7 @@
 import QtQuick 2.15
 import QtQuick.Templates 2.15 as T
 import "../controls"
+import "../inputs"
 import "../prompts"
 import ".."
 
@@ -23,6 +24,7 @@ FocusScope {
             x: Theme.u4
             y: Theme.u2
             width: view.width - 2 * Theme.u4
+            ModeHeader { width: column.width }
             PresetOffer { width: column.width }
             Repeater {
                 model: panel.arranged
