@@ -372,7 +372,7 @@ def test_a_finished_picture_becomes_the_start_of_the_next_and_travels_beside_the
     shown.painter.finish()
     until(lambda: shown.studio.outputs.property("shown").get("state") == "saved")
     shown.key(Qt.Key_I, Qt.ControlModifier)
-    until(lambda: shown.item("Image", "Field").property("text").endswith(".png"), "the picture's file in its field")
+    until(lambda: shown.studio.inputs.property("mode") == "Img2Img", "the picture on a card")
     shown.key(Qt.Key_Return, Qt.ControlModifier)
     until(lambda: len(shown.painter.submits) == 2, "the second job")
     second = shown.painter.submits[1]
@@ -380,9 +380,11 @@ def test_a_finished_picture_becomes_the_start_of_the_next_and_travels_beside_the
     assert second.params["image"] == hashlib.sha256(data).hexdigest()
     shown.painter.finish()
 
-    shown.studio.parameters.commit("image", "/nowhere/at all.png")
+    shown.studio.inputs.remove(shown.studio.inputs.property("chosen"))
+    shown.studio.inputs.add("/nowhere/at all.png", "image")
+    until(lambda: "'at all.png' is not a picture" in shown.studio.inputs.property("obstacle"), "the reason at the card")
     shown.key(Qt.Key_Return, Qt.ControlModifier)
-    until(lambda: "cannot be read" in str(shown.studio.parameters.cell("image", "problem")), "the reason at the field")
+    assert "'at all.png'" in shown.studio.notices.property("sentence")
     assert len(shown.painter.submits) == 2
 
 

@@ -34,6 +34,7 @@ class Card:
         crop: what of its pictures is taken.
         settings: of a control or reference, fields of a ControlUnit; only what differs from its default.
         painted: the flattened picture of its canvas, which stands for the file; "" if nothing was painted.
+        extended: what was painted is larger than the picture it began with.
         masks: of regions, a mask file for each numbered layer, "" where nothing is painted; the first is the part behind the first AND.
         map: a control's computed map as a file; "" before it is computed.
         map_key: what the map was computed of; "painted" once a person changed it, which is then used as it is.
@@ -49,6 +50,7 @@ class Card:
     crop: Crop = field(default_factory=Crop)
     settings: Mapping[str, Any] = field(default_factory=dict)
     painted: str = ""
+    extended: bool = False
     masks: tuple[str, ...] = ()
     map: str = ""
     map_key: str = ""
@@ -99,6 +101,7 @@ class Card:
             row.get("enabled", True) is not False,
             Crop.from_json(row.get("crop")),
             {str(name): value for name, value in settings.items()} if isinstance(settings, dict) else {},
+            extended=row.get("extended") is True,
             masks=masks,
             **texts,
         )

@@ -52,7 +52,8 @@ class Situation:
         return group.mask is not None and not is_empty_mask(group.mask, self.facts, inverted=self.inverted)
 
     def mode(self, group: Group) -> Mode:
-        return inferred(self.values, image=group.image is not None, mask=self.masks(group), tile=self._tile(group) is not None)
+        extended = group.image is not None and group.image.extended
+        return inferred(self.values, image=group.image is not None, mask=self.masks(group), extended=extended, tile=self._tile(group) is not None)
 
     def aspect(self, group: Group) -> float:
         """Of what a group paints; 0 leaves its pictures whole."""

@@ -102,8 +102,12 @@ class InputStrip(QAbstractListModel):
         found = self.find(card) if isinstance(card, str) else card
         return layers_folder(self._shell.places.data, found) if found else None
 
-    def take_painted(self, identity: str, path: str) -> None:
-        """Show and send `path`, the flattened canvas of a card, instead of its file; "" goes back to the file."""
+    def take_painted(self, identity: str, path: str, extended: bool = False) -> None:
+        """Show and send `path`, the flattened canvas of a card, instead of its file; "" goes back to the file.
+
+        Args:
+            extended: the canvas is larger than the picture it began with; the job then takes its size, and is called outpainting.
+        """
         card = self.find(identity)
         if card is None:
             return
@@ -111,7 +115,9 @@ class InputStrip(QAbstractListModel):
         if card.role == CONTROL:
             self._replace(replace(card, map=path, map_key=PAINTED if path else "", pose=card.pose if path else ""), tr("Paint on a map"))
         else:
-            self._replace(replace(card, painted=path), tr("Paint on a card"))
+            self._replace(replace(card, painted=path, extended=bool(path) and extended), tr("Paint on a card"))
+            if extended and not card.extended:
+                self._take_size(identity)
 
     def take_regions(self, identity: str, masks: Sequence[str], preview: str) -> None:
         """Take the masks of a regions card, one for each numbered layer ("" where nothing is painted), and a picture that shows them together."""
@@ -218,7 +224,9 @@ class InputStrip(QAbstractListModel):
         card = self.find(identity)
         if card is None:
             return
-        self._replace(replace(card, files=files[:FILES_AT_MOST], at=0, crop=Crop(), painted="", map="", map_key="", pose=""), tr("Replace a picture"))
+        self._replace(
+            replace(card, files=files[:FILES_AT_MOST], at=0, crop=Crop(), painted="", extended=False, map="", map_key="", pose=""), tr("Replace a picture")
+        )
         self.faces.glance(list(files))
         if card.role == IMAGE and not card.pictures:
             self._take_size(identity)
@@ -258,7 +266,7 @@ class InputStrip(QAbstractListModel):
     @pyqtSlot(str)
     def clear(self, identity: str) -> None:
         """Take the picture off a card; the card stays, and so do files and layers."""
-        self._change(identity, tr("Clear a card"), files=(), at=0, painted="", masks=(), map="", map_key="", pose="", crop=Crop())
+        self._change(identity, tr("Clear a card"), files=(), at=0, painted="", extended=False, masks=(), map="", map_key="", pose="", crop=Crop())
 
     @pyqtSlot(str, str)
     def setRole(self, identity: str, role: str) -> None:
