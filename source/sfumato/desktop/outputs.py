@@ -59,6 +59,7 @@ class OutputStrip(QAbstractListModel):
 
     changed = pyqtSignal()
     edited = pyqtSignal()  # the list of saved pictures changed
+    saved = pyqtSignal(str)  # the file of a finished picture
     unsaved = pyqtSignal(str)  # sentence
 
     def __init__(self, frames: Frames, disk: Disk, save: Save, folder: Path, parent: QObject | None = None) -> None:
@@ -137,6 +138,7 @@ class OutputStrip(QAbstractListModel):
             row.source = address(path)
             self._tell(row)
             self.edited.emit()
+            self.saved.emit(str(path))
 
         def failed(error: SfumatoError) -> None:
             row.state, row.problem = "unsaved", error.message

@@ -28,6 +28,7 @@ from sfumato.desktop.disk import Disk
 from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
+from sfumato.desktop.history import History
 from sfumato.desktop.images import Frames
 from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
@@ -138,6 +139,7 @@ class Studio(QObject):
         self._inputs = InputStrip(self._shell, self)
         self._canvas.use(InputCards(self._shell, self._inputs))
         self._importer = Importer(self._shell, self)
+        self._history = History(self._shell, self)
         self._keys = Keys(self._shell, self)
         self._appearance = Appearance(self._shell, self)
         self._commands = Commands(self._shell, self)
@@ -163,6 +165,7 @@ class Studio(QObject):
         self._jobs.putBack.connect(self._put_back)
         self._parameters.stepped.connect(self._edits.push)
         self._outputs.edited.connect(self._session.touch)
+        self._outputs.saved.connect(self._history.take)
         self._outputs.unsaved.connect(partial(self._notices.show, kind="error"))
 
     # -- parts -----------------------------------------------------------------------------------
@@ -271,6 +274,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def thumbnails(self) -> ThumbnailPool:
         return self._thumbnails
+
+    @pyqtProperty(QObject, constant=True)
+    def history(self) -> History:
+        return self._history
 
     # -- the pages -------------------------------------------------------------------------------
 
@@ -452,6 +459,7 @@ class Studio(QObject):
         self._outputs.close()
         self._inputs.close()
         self._models.close()
+        self._history.close()
         self._thumbnails.close()
         self._queue.close()
         self.disk.close()

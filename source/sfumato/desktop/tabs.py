@@ -22,6 +22,7 @@ class Tab:
 TABS: tuple[Tab, ...] = (
     Tab("generate", "Generate", "generate/GeneratePage.qml", "sparkles"),
     Tab("models", "Models", "models/ModelsPage.qml", "box"),
+    Tab("history", "History", "history/HistoryPage.qml", "history"),
 )
 
 

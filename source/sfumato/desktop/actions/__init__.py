@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfumato.desktop.actions import canvas, generate, importing, inputs, models, outputs, prompts, queue, window
+from sfumato.desktop.actions import canvas, generate, history, importing, inputs, models, outputs, prompts, queue, window
 from sfumato.desktop.actions.action import Action
 
 __all__ = ["ACTIONS", "MENUS", "Action"]
@@ -16,6 +16,7 @@ ACTIONS: tuple[Action, ...] = (
     *queue.ROWS,
     *outputs.ROWS,
     *models.ROWS,
+    *history.ROWS,
     *importing.ROWS,
     *canvas.ROWS,
 )

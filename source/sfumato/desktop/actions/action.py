@@ -8,7 +8,14 @@ from dataclasses import dataclass
 EVERYWHERE = "window"
 
 # Scope -> the scope around it. A scope that is not named here lies in the window itself.
-SCOPES: Mapping[str, str] = {"outputs strip": "generate", "inputs strip": "generate", "prompt": "generate"}
+SCOPES: Mapping[str, str] = {
+    "outputs strip": "generate",
+    "inputs strip": "generate",
+    "prompt": "generate",
+    "history grid": "history",
+    "history view": "history",
+    "history compare": "history",
+}
 
 
 @dataclass(frozen=True)

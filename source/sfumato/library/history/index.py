@@ -190,7 +190,8 @@ class Index:
         """Hold other opinions, by content; every picture of that content shows them. `opinions.save` writes them."""
         self.opinions.set(opinions.items())
         with self.together():
-            for digest, opinion in opinions.items():
+            for digest in opinions:
+                opinion = self.opinions.of(digest)  # what holds by now
                 pictures = [row[0] for row in self._write.execute("SELECT id FROM pictures WHERE hash = ?", [digest])]
                 for picture in pictures:
                     self._write.execute("UPDATE pictures SET rating = ?, favourite = ? WHERE id = ?", [opinion.rating, opinion.favourite, picture])

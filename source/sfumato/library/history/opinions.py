@@ -60,10 +60,14 @@ class Opinions:
         with self._lock:
             if self._written:
                 return
-            document = {"format": FORMAT, "pictures": {digest: asdict(opinion) for digest, opinion in self._held.items()}}
+            held, self._written = dict(self._held), True
+        document = {"format": FORMAT, "pictures": {digest: asdict(opinion) for digest, opinion in held.items()}}
+        try:
             make_folder(self._file.parent)
             replace_file(self._file, json.dumps(document, ensure_ascii=False, indent=0).encode("utf-8", "replace"))
-            self._written = True
+        except BaseException:
+            self._written = False
+            raise
 
 
 def clean_tag(text: str) -> str:

@@ -165,7 +165,7 @@ def _terms(piece: _Piece, now: datetime) -> list[Term]:
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = value[1:-1]
     if not value.strip():
-        raise Malformed(f"'{piece.text}' has no value.")
+        return []  # it is still being written
     excluded = piece.excluded != (operator == "!=")
     operator = "=" if operator == "!=" else operator
     if name in TEXTS:
