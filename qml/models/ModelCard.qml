@@ -31,9 +31,10 @@ Item {
     function endRename(takes) {
         if (!renaming)
             return
+        var text = editor.text
         renaming = false
         if (takes)
-            studio.models.rename(editor.text)
+            studio.models.rename(text)
         renamed()
     }
     Accessible.role: Accessible.ListItem

@@ -82,7 +82,7 @@ Panel {
                     anchors.leftMargin: Theme.u3
                     anchors.right: copier.left
                     height: parent.height
-                    text: line.count > 0 ? qsTr("%1 entries").arg(line.count) : line.value.replace(/\n/g, " ")
+                    text: line.count === 1 ? qsTr("1 entry") : line.count > 0 ? qsTr("%1 entries").arg(line.count) : line.value.replace(/\n/g, " ")
                     color: line.count > 0 ? Theme.faint : Theme.soft
                     font.family: Theme.mono
                     font.pixelSize: Theme.small

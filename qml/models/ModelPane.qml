@@ -43,9 +43,9 @@ FocusScope {
                 spacing: Theme.u1
                 Button {
                     readonly property bool convertible: pane.model.kind === "pickle"
-                    primary: true
+                    primary: !pane.model.active
                     visible: !pane.model.problem || convertible
-                    text: convertible ? qsTr("Convert") : pane.model.insertable ? qsTr("Insert") : qsTr("Use")
+                    text: convertible ? qsTr("Convert") : pane.model.insertable ? (pane.model.active ? qsTr("Take out") : qsTr("Insert")) : pane.model.active ? qsTr("In use") : qsTr("Use")
                     hint: convertible ? qsTr("Write it anew as .safetensors") : pane.model.negative ? qsTr("Insert into the negative prompt, or take out") : studio.hint("model_activate")
                     onClicked: convertible ? studio.models.convert() : studio.models.activate(studio.models.currentIndex)
                 }

@@ -1,4 +1,4 @@
-"""`studio.models`: what the Models page binds to. It holds what the user looks at and has chosen; what can be done with a model is done by its neighbours."""
+"""`studio.models`: what the Models page binds to. What is looked at is gallery.py's; here is what can be done, and what comes from the engine."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt5.QtCore import QObject, QTimer, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
+from PyQt5.QtCore import QObject, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
 from PyQt5.QtGui import QDesktopServices, QGuiApplication
 
 from sfumato.desktop.language import tr
 from sfumato.desktop.models.activation import Activation, words_of
 from sfumato.desktop.models.asking import Answer, Asking
-from sfumato.desktop.models.browsing import Listing, View
 from sfumato.desktop.models.categories import BY_ID, CATEGORIES
 from sfumato.desktop.models.changes import Changes
-from sfumato.desktop.models.collection import Collection
 from sfumato.desktop.models.details import details_of
-from sfumato.desktop.models.hashing import IdleHashes
+from sfumato.desktop.models.gallery import Gallery
 from sfumato.desktop.models.importing import Importing
 from sfumato.desktop.models.inspector import Inspector
-from sfumato.desktop.models.shelf import Shelf
 from sfumato.desktop.prompts import Prompts
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.library.descriptions import is_web_address
 from sfumato.library.hashes import Hashes, short_hash
 from sfumato.library.model_facts import split
-from sfumato.library.model_marks import Marks
 from sfumato.library.models import CHECKPOINT
 from sfumato.library.models_index import WILDCARD, ModelRow, Told
 from sfumato.library.words import WILDCARDS_FOLDER
@@ -36,79 +32,37 @@ from sfumato.protocol.messages import Event, Failed, Finished
 
 OWNER = "models"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
-CARD_SIZES = (150, 180, 210, 250, 300, 370, 450)
-FIRST_SIZE = 210
-ORDERS = ("name", "date", "size", "used")
-QUIET_MS = 120
 # The engine reads headers for half a second at each look, so a large new collection takes several.
 LOOK_AGAIN_MS = 1500
 # Checksums begin when the window has been at rest for so long after the models were listed.
 IDLE_MS = 15_000
 
 
-class Models(QObject):
+class Models(Gallery):
     """The Models page."""
 
-    changed = pyqtSignal()  # the view, counts, folders
-    picked = pyqtSignal()  # the current model, the chosen ones, or what is known of them
-    busy_changed = pyqtSignal()
-    shownAt = pyqtSignal(int)  # the card to bring into view
-    renameAsked = pyqtSignal()
-    editAsked = pyqtSignal()
-    searchAsked = pyqtSignal()
     importAsked = pyqtSignal(str)
     inspectAsked = pyqtSignal()
 
     def __init__(self, shell: Shell, prompts: Prompts, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._shell = shell
-        kept = shell.session.restored("models", dict, {})
-        self._view = View(
-            category=kept.get("category") if kept.get("category") in BY_ID else "checkpoints",  # type: ignore[arg-type]  # a key of BY_ID is a text
-            order=kept.get("order") if kept.get("order") in ORDERS else "name",  # type: ignore[arg-type]
-            hides_others=kept.get("hides_others") is not False,
-        )
-        self._size = kept.get("size") if kept.get("size") in CARD_SIZES else FIRST_SIZE
-        self._text_only = kept.get("text_only") is True
-        shell.session.keep("models", self._kept)
-        self._listing = Listing(self._view, [], {}, (), 0)
-        self._current = ""
-        self._anchor = ""
-        self._chosen: set[str] = set()
+        super().__init__(shell, parent)
         self._choices: Mapping[str, list[dict[str, Any]]] = {}
         self._unread = -1
-        self._follow_to = ""
-        self._marks = Marks(shell.places.data)
-        self._hashes = IdleHashes(Hashes(shell.places.data), self)
-        self._collection = Collection(shell.places, self)
-        self._shelf = Shelf(self)
         self._asking = Asking(self)
         self._changes = Changes(shell, self._marks, Hashes(shell.places.data), self)
         self._importing = Importing(shell, self._changes, self._asking)
         self._inspector = Inspector(self)
         self._activation = Activation(shell.parameters, prompts)
-        self._marking = self._timer(QUIET_MS, self._mark_active)
         self._looking = self._timer(LOOK_AGAIN_MS, self._look_again)
         self._hashing = self._timer(IDLE_MS, self._want_hashes)
         self._wire(shell, prompts)
         self._register(shell)
 
-    def _timer(self, interval: int, then: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval)
-        timer.timeout.connect(then)
-        return timer
-
     def _wire(self, shell: Shell, prompts: Prompts) -> None:
-        self._collection.listed.connect(self._take)
         self._collection.changed.connect(self._restocked)
-        self._collection.busy_changed.connect(self.busy_changed)
-        self._collection.failed.connect(shell.complain)
         self._changes.done.connect(self._collection.rescan)
         self._changes.marked.connect(self._remark)
         self._changes.moved.connect(self._follow)
-        self._hashes.found.connect(self.picked)
         self._hashes.failed.connect(lambda path, sentence: shell.notices.show(sentence))
         shell.engine.greeted.connect(self._greeted)
         shell.parameters.changed.connect(self._marking.start)
@@ -134,16 +88,6 @@ class Models(QObject):
         self._hashes.close()
         self._collection.close()
 
-    def _kept(self) -> dict[str, Any]:
-        view = self._view
-        return {"category": view.category, "order": view.order, "hides_others": view.hides_others, "size": self._size, "text_only": self._text_only}
-
-    # -- what QML reads --------------------------------------------------------------------------
-
-    @pyqtProperty(QObject, constant=True)
-    def shelf(self) -> Shelf:
-        return self._shelf
-
     @pyqtProperty(QObject, constant=True)
     def asking(self) -> Asking:
         return self._asking
@@ -152,197 +96,10 @@ class Models(QObject):
     def inspector(self) -> Inspector:
         return self._inspector
 
-    @pyqtProperty("QVariantList", notify=changed)
-    def categories(self) -> list[dict[str, Any]]:
-        """{id, title, icon, count}"""
-        counts = self._listing.counts
-        return [{"id": each.id, "title": tr(each.title), "icon": each.icon, "count": counts.get(each.id, 0)} for each in CATEGORIES]
-
-    @pyqtProperty("QVariantList", notify=changed)
-    def folders(self) -> list[dict[str, Any]]:
-        """The folders of the category as a tree: {path, name, depth}."""
-        return [{"path": path, "name": path.rpartition("/")[2], "depth": path.count("/")} for path in self._listing.folders]
-
-    @pyqtProperty(str, notify=changed)
-    def category(self) -> str:
-        return self._view.category
-
-    @pyqtProperty(str, notify=changed)
-    def title(self) -> str:
-        """Category and folder in words."""
-        return " / ".join([tr(BY_ID[self._view.category].title), *self._view.folder.split("/")]) if self._view.folder else tr(BY_ID[self._view.category].title)
-
-    @pyqtProperty(str, notify=changed)
-    def folder(self) -> str:
-        return self._view.folder
-
-    @pyqtProperty(str, notify=changed)
-    def query(self) -> str:
-        return self._view.query
-
-    @pyqtProperty(str, notify=changed)
-    def order(self) -> str:
-        return self._view.order
-
-    @pyqtProperty(bool, notify=changed)
-    def compatible(self) -> bool:
-        """Whether models of another family than the checkpoint's are hidden."""
-        return self._view.hides_others
-
-    @pyqtProperty(str, notify=changed)
-    def family(self) -> str:
-        """The family of the checkpoint, "" while it is not known."""
-        return self._view.family
-
-    @pyqtProperty(int, notify=changed)
-    def hidden(self) -> int:
-        """How many are hidden for their family."""
-        return self._listing.hidden
-
-    @pyqtProperty(str, notify=changed)
-    def emptyWords(self) -> str:
-        """What to do where nothing is shown."""
-        if self._view.query:
-            return tr("Nothing here matches '{query}'.", query=self._view.query)
-        if self._listing.hidden:
-            return tr("All {count} models here are for another family than the checkpoint ({family}).", count=self._listing.hidden, family=self._view.family)
-        return tr(BY_ID[self._view.category].empty)
-
-    @pyqtProperty(bool, notify=busy_changed)
-    def busy(self) -> bool:
-        return self._collection.busy
-
-    @pyqtProperty(int, notify=changed)
-    def cardSize(self) -> int:
-        return self._size
-
-    @pyqtProperty(bool, notify=changed)
-    def textOnly(self) -> bool:
-        return self._text_only
-
-    @pyqtProperty(str, notify=picked)
-    def current(self) -> str:
-        """The path of the model whose details are shown, "" for none."""
-        return self._current
-
-    @pyqtProperty(int, notify=picked)
-    def currentIndex(self) -> int:
-        return self._shelf.index_of(self._current)
-
-    @pyqtProperty(int, notify=picked)
-    def chosenCount(self) -> int:
-        return len(self._chosen)
-
-    @pyqtProperty("QVariantMap", notify=picked)
-    def details(self) -> dict[str, Any]:
-        """Everything about the current model; empty for none."""
-        row = self._row()
-        return details_of(row, self._hashes.known(row.path), row.path in self._marks.favourites) if row else {}
-
-    # -- what the user looks at ------------------------------------------------------------------
-
     @pyqtSlot()
     def visit(self) -> None:
         """The page is shown."""
         self._open()
-
-    @pyqtSlot(str)
-    def showCategory(self, category: str) -> None:
-        if category in BY_ID:
-            self._look(category=category, folder="")
-
-    @pyqtSlot(str)
-    def showFolder(self, folder: str) -> None:
-        self._look(folder=folder)
-
-    @pyqtSlot(str)
-    def search(self, query: str) -> None:
-        self._look(query=query)
-
-    @pyqtSlot(str)
-    def sort(self, order: str) -> None:
-        if order in ORDERS:
-            self._look(order=order)
-
-    @pyqtSlot(bool)
-    def hideOthers(self, hides: bool) -> None:
-        self._look(hides_others=hides)
-
-    @pyqtSlot(int)
-    def zoom(self, steps: int) -> None:
-        """Larger or smaller cards; 0 gives the size of the beginning."""
-        at = CARD_SIZES.index(self._size)
-        self._size = CARD_SIZES[max(0, min(len(CARD_SIZES) - 1, at + steps))] if steps else FIRST_SIZE
-        self._shell.session.touch()
-        self.changed.emit()
-
-    @pyqtSlot()
-    def toggleText(self) -> None:
-        """Cards with pictures, or lines of text."""
-        self._text_only = not self._text_only
-        self._shell.session.touch()
-        self.changed.emit()
-
-    def _look(self, **values: Any) -> None:
-        view = View(**{**vars(self._view), **values})
-        if view != self._view:
-            self._view = view
-            self._shell.session.touch()
-            self.changed.emit()
-            self._ask()
-
-    def _ask(self) -> None:
-        self._collection.ask(View(**{**vars(self._view), "favourites": frozenset(self._marks.favourites), "used": dict(self._marks.used)}))
-
-    def _take(self, listing: Listing) -> None:
-        self._listing = listing
-        self._shelf.take(listing.rows)
-        self._shelf.compare(listing.view.family)
-        shown = {row.path for row in listing.rows}
-        if self._follow_to and self._follow_to in shown:
-            self._current, self._chosen, self._follow_to = self._follow_to, {self._follow_to}, ""
-            self.shownAt.emit(self._shelf.index_of(self._current))
-        if self._current not in shown:
-            self._current = ""
-        self._chosen &= shown
-        self._shelf.mark("chosen", set(self._chosen))
-        self._marking.start()
-        self.changed.emit()
-        self.picked.emit()
-
-    # -- choosing --------------------------------------------------------------------------------
-
-    @pyqtSlot(int, bool, bool)
-    def choose(self, index: int, adding: bool = False, ranging: bool = False) -> None:
-        """Make a card the current one; with Ctrl it is added or taken out, with Shift everything up to it is chosen."""
-        rows = self._shelf.rows
-        if not 0 <= index < len(rows):
-            return
-        path = rows[index].path
-        start = self._shelf.index_of(self._anchor) if ranging else -1
-        if start >= 0:
-            first, last = sorted((start, index))
-            self._chosen = {row.path for row in rows[first : last + 1]}
-        else:
-            self._chosen = (self._chosen ^ {path}) if adding else {path}
-            self._anchor = path
-        self._current = path
-        self._shelf.mark("chosen", set(self._chosen))
-        self.picked.emit()
-
-    @pyqtSlot()
-    def chooseAll(self) -> None:
-        self._chosen = {row.path for row in self._shelf.rows}
-        self._shelf.mark("chosen", set(self._chosen))
-        self.picked.emit()
-
-    def _row(self) -> ModelRow | None:
-        return self._collection.row(self._current) if self._current else None
-
-    def _rows(self) -> list[ModelRow]:
-        """What an action is about: the chosen models in their order, or the current one."""
-        rows = [row for row in self._shelf.rows if row.path in self._chosen]
-        return rows or ([row] if (row := self._row()) else [])
 
     # -- using -----------------------------------------------------------------------------------
 
@@ -622,10 +379,6 @@ class Models(QObject):
         if not self._shell.jobs.property("busy"):
             self._shell.engine.refresh()
 
-    def _remark(self) -> None:
-        self._shelf.mark("favourite", frozenset(self._marks.favourites))
-        self._ask()
-
     def _follow(self, pairs: list[tuple[str, str]]) -> None:
         """Models have other paths now: what is chosen by name is chosen by the new one."""
         renamed = dict(pairs)
@@ -638,7 +391,11 @@ class Models(QObject):
         )
         if family != self._view.family:
             self._look(family=family)
-        self._shelf.mark("active", self._activation.active(self._shelf.rows))
+        active = self._activation.active(self._shelf.rows)
+        if active != self._active:
+            self._active = active
+            self._shelf.mark("active", active)
+            self.picked.emit()
 
 
 def _local(address: str) -> Path | None:
