@@ -1,6 +1,7 @@
 import QtQuick 2.15
 import QtQuick.Window 2.15
 import "controls"
+import "generate"
 
 // One picture over the whole window: wheel zooms at the pointer, dragging pans, Z switches between fit and 100 %, Esc closes.
 FocusScope {
@@ -8,6 +9,9 @@ FocusScope {
     readonly property var shown: studio.outputs.shown
     property real zoom: 0
     property Item before
+    // The picture that another is compared with, while it is; the line between them in parts of the picture.
+    property var held: null
+    property real line: 0.5
     property point pan: Qt.point(0, 0)
     readonly property point middle: Qt.point(width / 2, 48 + (height - 48) / 2)
     readonly property real naturalWidth: picture.naturalWidth
@@ -24,10 +28,19 @@ FocusScope {
             return
         before = Window.window.activeFocusItem
         zoom = 0
+        held = null
         visible = true
         forceActiveFocus(Qt.OtherFocusReason)
     }
     function close() {
+        if (held !== null) {
+            held = null
+            return
+        }
+        if (details.visible) {
+            details.visible = false
+            return
+        }
         visible = false
         if (before)
             before.forceActiveFocus(Qt.OtherFocusReason)
@@ -35,6 +48,12 @@ FocusScope {
     function step(distance) {
         zoom = 0
         studio.outputs.step(distance)
+    }
+    function compare() {
+        line = 0.5
+        held = held === null && shown.painting === false ? { source: shown.source, name: shown.fileName, prompt: shown.prompt } : null
+        if (held !== null)
+            studio.outputs.step(studio.outputs.current < studio.outputs.count - 1 ? 1 : -1)
     }
     function zoomAt(point, wanted) {
         var next = Math.max(0.1, Math.min(10, wanted))
@@ -53,9 +72,16 @@ FocusScope {
             view_close: view.close,
             view_previous: () => view.step(-1),
             view_next: () => view.step(1),
+            view_part_next: () => studio.outputs.cycle(studio.outputs.current, 1),
+            view_part_previous: () => studio.outputs.cycle(studio.outputs.current, -1),
+            view_newest: () => studio.outputs.follow(),
             view_fit: view.toggleZoom,
-            view_clear: () => studio.outputs.clear(studio.outputs.current),
-            view_copy: () => studio.outputs.copy(studio.outputs.current)
+            view_details: () => details.visible = !details.visible,
+            view_compare: view.compare,
+            view_menu: () => menu.popup(bar, bar.width - Theme.px(260), bar.height),
+            view_clear: () => studio.act("view_clear"),
+            view_trash: () => studio.act("view_trash"),
+            view_copy: () => studio.act("view_copy")
         })
     }
     function toggleZoom() {
@@ -86,7 +112,46 @@ FocusScope {
             source: view.visible ? view.shown.source || "" : ""
             description: view.shown.prompt || ""
         }
+        Item {
+            // The held picture covers the other up to the line.
+            visible: view.held !== null
+            width: Math.round(parent.width * view.line)
+            height: parent.height
+            clip: true
+            Picture {
+                width: holder.width
+                height: holder.height
+                stretch: true
+                source: view.visible && view.held ? view.held.source : ""
+                description: view.held ? view.held.prompt : ""
+            }
+        }
+        Rectangle {
+            id: divider
+            visible: view.held !== null
+            x: Math.round(parent.width * view.line) - 1
+            width: 2
+            height: parent.height
+            color: Theme.accent
+            Accessible.role: Accessible.Slider
+            Accessible.name: qsTr("Line between the two pictures")
+            Rectangle { anchors.centerIn: parent; width: 28; height: 28; radius: 14; color: Theme.raised; border.color: Theme.accent; border.width: 2
+                Icon { anchors.centerIn: parent; glyph: "arrow-left-right"; colour: Theme.accent; size: 14 } }
+        }
     }
+    MouseArea {
+        // The line follows the pointer over its handle; elsewhere dragging pans as always.
+        visible: view.held !== null
+        x: holder.x + divider.x - 20
+        y: holder.y
+        width: 42
+        height: holder.height
+        cursorShape: Qt.SplitHCursor
+        preventStealing: true
+        Accessible.ignored: true
+        onPositionChanged: mouse => view.line = Math.max(0, Math.min(1, (x + mouse.x - holder.x) / Math.max(1, holder.width)))
+    }
+    TapHandler { acceptedButtons: Qt.RightButton; onTapped: menu.popup() }
     DragHandler {
         property point from: Qt.point(0, 0)
         target: null
@@ -94,5 +159,25 @@ FocusScope {
         onActiveChanged: from = view.pan
         onTranslationChanged: if (active) view.pan = Qt.point(from.x + translation.x, from.y + translation.y)
     }
-    FullViewBar { anchors.left: parent.left; anchors.right: parent.right; view: view }
+    Details {
+        id: details
+        visible: false
+        anchors.right: parent.right
+        anchors.top: bar.bottom
+        anchors.bottom: parent.bottom
+        anchors.margins: Theme.u3
+        width: Theme.px(340)
+    }
+    PartLabel {
+        anchors.left: parent.left
+        anchors.top: bar.bottom
+        anchors.margins: Theme.u3
+        visible: count > 0 && view.shown.painting === false
+        place: studio.outputs.current
+        count: view.shown.parts || 0
+        part: view.shown.part || 0
+        title: view.shown.partTitle || ""
+    }
+    PictureMenu { id: menu; inFull: true }
+    FullViewBar { id: bar; detailed: details.visible; onDetailsAsked: details.visible = !details.visible; onMenuAsked: item => menu.popup(item, 0, item.height); anchors.left: parent.left; anchors.right: parent.right; view: view }
 }

@@ -8,6 +8,8 @@ Item {
     property var shown: ({})
     readonly property bool finished: shown.painting === false
     signal openAsked()
+    signal menuAsked(Item item)
+    signal rescueAsked()
     implicitHeight: 40
     height: 40
     Label {
@@ -21,11 +23,14 @@ Item {
         text: {
             var picture = caption.shown
             if (picture.state === "unsaved")
-                return "Not saved: this picture is only in memory."
+                return qsTr("Not saved: this picture is only in memory.")
             if (!caption.finished)
                 return [studio.jobs.stage, studio.jobs.steps].filter(part => part !== "").join(" ")
-            return [picture.pictureWidth > 0 ? picture.pictureWidth + " × " + picture.pictureHeight : "",
-                    picture.seed ? "Seed " + picture.seed : "", picture.state === "saving" ? "Saving" : picture.fileName].filter(part => part !== "").join("   ·   ")
+            if (picture.part > 0)
+                return [picture.partTitle, qsTr("of %1").arg(picture.fileName)].join(" ")
+            return [picture.incomplete ? qsTr("Incomplete") : "", picture.pictureWidth > 0 ? picture.pictureWidth + " × " + picture.pictureHeight : "",
+                    picture.seed ? qsTr("Seed %1").arg(picture.seed) : "",
+                    picture.state === "saving" ? qsTr("Saving") : picture.fileName].filter(part => part !== "").join("   ·   ")
         }
     }
     Row {
@@ -35,11 +40,12 @@ Item {
         anchors.verticalCenter: parent.verticalCenter
         spacing: 2
         visible: caption.finished
-        Button { visible: caption.shown.state === "unsaved"; glyph: "save"; text: "Save elsewhere"; onClicked: saver.open() }
-        Button { quiet: true; glyph: "copy"; hint: studio.hint("view_copy"); onClicked: studio.outputs.copy(studio.outputs.current) }
+        Button { visible: caption.shown.state === "unsaved"; glyph: "save"; text: qsTr("Save elsewhere"); onClicked: caption.rescueAsked() }
+        Button { quiet: true; visible: !studio.outputs.follows; glyph: "radio"; hint: studio.hint("view_newest"); onClicked: studio.outputs.follow() }
+        Button { quiet: true; glyph: "copy"; hint: studio.hint("view_copy"); onClicked: studio.act("view_copy") }
         Button { quiet: true; visible: caption.shown.state === "saved"; glyph: "image"; hint: studio.hint("use_image"); onClicked: studio.act("use_image") }
-        Button { quiet: true; visible: caption.shown.state === "saved"; glyph: "folder-open"; hint: "Show in folder"; onClicked: studio.outputs.visit(studio.outputs.current) }
+        Button { quiet: true; visible: caption.shown.state === "saved"; glyph: "scaling"; hint: studio.hint("upscale"); onClicked: studio.act("upscale") }
         Button { quiet: true; glyph: "maximize-2"; hint: studio.hint("view_open"); onClicked: caption.openAsked() }
+        Button { id: more; quiet: true; glyph: "ellipsis"; hint: studio.hint("view_menu"); onClicked: caption.menuAsked(more) }
     }
-    SaveElsewhere { id: saver }
 }

@@ -26,7 +26,7 @@ FocusScope {
         highlightMoveDuration: Theme.calm
         keyNavigationEnabled: false
         Accessible.role: Accessible.List
-        Accessible.name: "Pictures"
+        Accessible.name: qsTr("Pictures")
         T.ScrollBar.horizontal: Scroll { }
         Keys.forwardTo: [scopeKeys]
         ScopeKeys {
@@ -37,8 +37,13 @@ FocusScope {
                 view_open: () => strip.openAsked(),
                 view_previous: () => studio.outputs.step(-1),
                 view_next: () => studio.outputs.step(1),
-                view_clear: () => studio.outputs.clear(list.currentIndex),
-                view_copy: () => studio.outputs.copy(list.currentIndex)
+                view_part_next: () => studio.outputs.cycle(list.currentIndex, 1),
+                view_part_previous: () => studio.outputs.cycle(list.currentIndex, -1),
+                view_newest: () => studio.outputs.follow(),
+                view_menu: () => menu.popup(list.currentItem, 0, 0),
+                view_clear: () => studio.act("view_clear"),
+                view_trash: () => studio.act("view_trash"),
+                view_copy: () => studio.act("view_copy")
             })
         }
         delegate: Thumbnail {
@@ -51,8 +56,13 @@ FocusScope {
                 studio.outputs.choose(index)
             }
             onOpened: strip.openAsked()
+            onMenuAsked: {
+                chosen()
+                menu.popup()
+            }
         }
         add: Transition { NumberAnimation { property: "opacity"; from: 0; to: 1; duration: Theme.calm } }
         displaced: Transition { NumberAnimation { property: "x"; duration: Theme.calm; easing.type: Easing.OutCubic } }
     }
+    PictureMenu { id: menu; onOpenAsked: strip.openAsked() }
 }

@@ -23,10 +23,11 @@ FocusScope {
     required property string source
     property Item first: loader.item ? loader.item.first : null
     readonly property int wordWidth: 120
+    property var form: studio.parameters
     signal focused(Item item)
     onActiveFocusChanged: if (activeFocus) focused(cell)
-    function commit(typed) { return studio.parameters.commit(name, typed) }
-    function reset() { studio.parameters.reset(name) }
+    function commit(typed) { return form.commit(name, typed) }
+    function reset() { form.reset(name) }
     readonly property bool tall: control === "lines"
     implicitHeight: loader.height + 4 + (complaint.visible ? complaint.implicitHeight + Theme.u1 : 0)
 
@@ -82,12 +83,12 @@ FocusScope {
             { id: "copy", title: qsTr("Copy value"), icon: "copy" },
             { id: "pin", title: pinned ? qsTr("Back into its section") : qsTr("Pin to the top"), icon: pinned ? "pin-off" : "pin" },
             { id: "hide", title: qsTr("Hide this row"), icon: "eye-off" }
-        ]
+        ].filter(row => cell.form === studio.parameters || row.id === "reset" || row.id === "copy")
         onPicked: action => {
             if (action === "reset")
                 cell.reset()
             else if (action === "copy")
-                studio.parameters.copy(cell.name)
+                cell.form.copy(cell.name)
             else if (action === "pin")
                 studio.sections.pinRow(cell.name)
             else

@@ -18,7 +18,9 @@ FocusScope {
         description: stage.shown.prompt || ""
         opacity: ready ? 1 : 0
         Behavior on opacity { NumberAnimation { duration: Theme.calm } }
+        DragOut { anchors.fill: parent; address: stage.shown.fileAddress || "" }
         TapHandler { enabled: !stage.painting; onDoubleTapped: stage.openAsked() }
+        TapHandler { enabled: !stage.painting; acceptedButtons: Qt.RightButton; onTapped: menu.popup() }
     }
     Rectangle {
         // The place of a picture that has nothing to show yet.
@@ -44,5 +46,25 @@ FocusScope {
         anchors.bottom: parent.bottom
         shown: stage.shown
         onOpenAsked: stage.openAsked()
+        onMenuAsked: item => menu.popup(item, 0, 0)
+        onRescueAsked: saver.ask("rescue")
+    }
+    PartLabel {
+        anchors.left: parent.left
+        anchors.top: parent.top
+        anchors.margins: Theme.u3
+        visible: count > 0 && !stage.painting
+        place: studio.outputs.current
+        count: stage.shown.parts || 0
+        part: stage.shown.part || 0
+        title: stage.shown.partTitle || ""
+    }
+    PictureMenu { id: menu; onOpenAsked: stage.openAsked() }
+    SaveElsewhere { id: saver }
+    UpscalePanel { id: upscaler }
+    Connections {
+        target: studio.pictures
+        function onSaveAsked(purpose) { saver.ask(purpose) }
+        function onUpscaleAsked() { upscaler.open() }
     }
 }

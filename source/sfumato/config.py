@@ -91,6 +91,19 @@ SETTINGS: Mapping[str, Setting] = {
         "files",
         effect="restart",
     ),
+    "output_folder": Setting(
+        "",
+        "Folder of pictures",
+        "Pattern for the folder inside the outputs folder, such as %date%/%model%; empty is a folder for each kind: txt2img, img2img, upscale ...",
+        "files",
+    ),
+    "incomplete": Setting(
+        "drop",
+        "Unfinished pictures",
+        "What becomes of the picture that is being painted when its job is cancelled; finished ones are kept in any case.",
+        "files",
+        choices={"drop": "Dropped", "keep": "Kept as incomplete"},
+    ),
     "sidecars": Setting(
         "",
         "Texts beside pictures",

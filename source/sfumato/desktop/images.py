@@ -38,6 +38,13 @@ class Frames:
         for number in range(max(0, revision - FRAMES_KEPT), revision + 1):
             self._path(key, number).unlink(missing_ok=True)
 
+    def keep(self, name: str, data: bytes) -> Path:
+        """Write a picture that stays until the window closes; the same name is written once."""
+        path = Path(self._folder.name) / name
+        if not path.exists():
+            path.write_bytes(data)
+        return path
+
     def close(self) -> None:
         self._folder.cleanup()
 

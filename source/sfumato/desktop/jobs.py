@@ -15,6 +15,7 @@ from PyQt5.QtCore import QObject, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.engine_link import EngineLink
 from sfumato.desktop.language import tr
+from sfumato.desktop.outputs_rows import is_extra
 from sfumato.desktop.queue.job import PENDING, Job, duration
 from sfumato.desktop.queue.keeping import Keeper
 from sfumato.desktop.queue.rows import QueueRows
@@ -51,6 +52,7 @@ class JobQueue(QObject):
 
     changed = pyqtSignal()
     started = pyqtSignal(object)  # Job
+    given = pyqtSignal(object, object)  # Job, the pictures that are sent with it, by their names
     previewed = pyqtSignal(object, object)  # Job, tuple of JPEG bytes
     pictured = pyqtSignal(object, object)  # Job, Artifact
     ended = pyqtSignal(object, object)  # Job, the ending event
@@ -296,6 +298,7 @@ class JobQueue(QObject):
                 return
             self._sent = True
             job.sent_at = time.monotonic()
+            self.given.emit(job, pictures)
             self._link.send(Submit(job=job.wire, kind=job.kind, params=run.params, blobs=dict(pictures)))
 
         def failed(error: SfumatoError) -> None:
@@ -337,6 +340,9 @@ class JobQueue(QObject):
         self.changed.emit()
 
     def _take_artifact(self, job: Job, event: Artifact) -> None:
+        if is_extra(job.kind, event.name):
+            self.pictured.emit(job, event)
+            return
         if job.pass_over and event.media_type.startswith("image/"):
             job.pass_over -= 1
             return
@@ -350,7 +356,7 @@ class JobQueue(QObject):
         died = isinstance(event, Failed) and event.code == "worker_died"
         if isinstance(event, Finished):
             self._learn(job)
-            if job.run is not None and job.run.params != job.params and job.run_from < job.pictures < job.expected and not self._cancelling:
+            if job.run is not None and job.run_from and job.pictures == job.run_from + job.run.pictures < job.expected and not self._cancelling:
                 self._send(job)
                 return
         if died and self._reload != "now" and job.lasting and not self._cancelling:

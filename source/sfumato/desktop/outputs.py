@@ -1,60 +1,49 @@
 """The strip of pictures: slots for what is being painted, then the finished pictures, newest batch first.
 
-A picture is the bytes the engine made; they are written on the disk thread and dropped from memory once the file is there.
+A picture is the bytes the engine made; they are written on the disk thread and dropped from memory once the file is there. What a person does with
+pictures is outputs_desk.py's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt5.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, Qt, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
-from PyQt5.QtGui import QDesktopServices, QGuiApplication, QImage
+from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.images import Frames, address
-from sfumato.desktop.jobs import Job
+from sfumato.desktop.language import tr
+from sfumato.desktop.outputs_rows import Part, Picture, given, is_extra
+from sfumato.desktop.queue.job import Job
 from sfumato.protocol.errors import SfumatoError
 from sfumato.protocol.messages import Artifact
 
+__all__ = ["KEPT", "OutputStrip", "Picture"]
+
 KEPT = 200
-ROLES = ("key", "state", "source", "pictureWidth", "pictureHeight", "seed", "prompt", "path", "fileName", "problem", "painting")
+ROLES = (
+    "key", "state", "source", "pictureWidth", "pictureHeight", "seed", "prompt", "path", "fileName", "problem", "painting",
+    "part", "parts", "partTitle", "file", "fileAddress", "incomplete", "kind",
+)  # fmt: skip
+# What is kept for the next session.
+_RECORD = ("path", "seed", "prompt", "width", "height", "kind", "incomplete")
 Save = Callable[..., Path]
-
-
-@dataclass
-class Picture:
-    """One place of the strip. `state`: empty, preview, saving, saved, or unsaved (then `problem` says why, and `data` still holds the picture)."""
-
-    key: str
-    job: str
-    prompt: str = ""
-    state: str = "empty"
-    revision: int = 0
-    width: int = 0
-    height: int = 0
-    seed: str = ""
-    path: str = ""
-    problem: str = ""
-    source: str = ""
-    data: bytes = b""
-    beside: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def painting(self) -> bool:
-        return self.state in ("empty", "preview")
+# Bytes of the last preview, parameters, seed, steps done and asked for -> the bytes of a picture that says so.
+Rescue = Callable[[bytes, Mapping[str, Any], int, int, int], bytes]
 
 
 class OutputStrip(QAbstractListModel):
     """Rows of `Picture`; `current` is the one on the stage.
 
     Args:
-        save: writes the bytes of a picture into a folder, with texts beside it if it had no room for them, and returns its file; runs on the disk thread,
-            raises `SfumatoError`.
-        folder: where pictures go.
+        save: save(kind, params, bytes, beside=, into=) writes a picture where those of such a job go, or into a folder, with texts beside it if it had no
+            room for them, and returns its file; runs on the disk thread, raises `SfumatoError`.
+        rescue: makes a picture of what had emerged when a job was cancelled; None drops it.
     """
 
     changed = pyqtSignal()
@@ -62,13 +51,15 @@ class OutputStrip(QAbstractListModel):
     saved = pyqtSignal(str)  # the file of a finished picture
     unsaved = pyqtSignal(str)  # sentence
 
-    def __init__(self, frames: Frames, disk: Disk, save: Save, folder: Path, parent: QObject | None = None) -> None:
+    def __init__(self, frames: Frames, disk: Disk, save: Save, parent: QObject | None = None, rescue: Callable[[], Rescue | None] = lambda: None) -> None:
         super().__init__(parent)
         self._frames = frames
         self._disk = disk
         self._frame_disk = Disk(self)  # previews never wait for a slow save
         self._save = save
-        self._folder = folder
+        self._rescue = rescue
+        self._follows = True
+        self._beside: dict[str, list[tuple[Part, int | None]]] = {}
         self._rows: list[Picture] = []
         self._current = ""
         self._keys = itertools.count(1)
@@ -81,40 +72,93 @@ class OutputStrip(QAbstractListModel):
         count = min(job.batch_size, job.expected - job.pictures)
         if count <= 0 or any(row.job == job.id and row.painting for row in self._rows):
             return
-        follows = self.following
-        prompt = str(job.params.get("prompt", ""))
-        self._insert(0, [Picture(f"p{next(self._keys)}", job.id, prompt) for _ in range(count)])
-        if follows:
+        self._insert(0, [self._slot(job, job.pictures + place) for place in range(count)])
+        if self._follows:
             self._choose(self._rows[0].key)
         self._trim()
+
+    def _slot(self, job: Job, index: int) -> Picture:
+        return Picture(f"p{next(self._keys)}", job.id, str(job.params.get("prompt", "")), job.kind, dict(job.params), index)
+
+    def give(self, job: Job, pictures: Mapping[str, bytes]) -> None:
+        """Let what a job was given be looked at beside its pictures."""
+        if job.id not in self._beside:
+            self._beside[job.id] = []
+            for title, data, index in given(job, pictures):
+                self._keep(title, data, partial(self._lay, job.id, index))
+
+    def _lay(self, job: str, index: int | None, part: Part) -> None:
+        """Lay something beside the pictures of a job, or the one of that number: those that are there, and those to come."""
+        self._beside.setdefault(job, []).append((part, index))
+        for row in self._rows:
+            if row.job == job and not row.painting and index in (None, row.index):
+                row.parts.append(part)
+                self._tell(row)
+
+    def _keep(self, name: str, data: bytes, done: Callable[[Part], None]) -> None:
+        ending = "png" if data[:4] == b"\x89PNG" else "jpg" if data[:2] == b"\xff\xd8" else "webp"
+
+        def kept(path: Path) -> None:
+            done(Part(name, str(path)))
+
+        self._frame_disk.run(lambda: self._frames.keep(f"{hashlib.sha256(data).hexdigest()[:32]}.{ending}", data), kept, self._unseen)
 
     def preview(self, job: Job, pictures: tuple[bytes, ...]) -> None:
         """Show what emerges in the slots of the running batch."""
         self.begin(job)
         slots = [row for row in self._rows if row.job == job.id and row.painting]
         for row, data in zip(slots, pictures, strict=False):
+            row.preview = data
             self._show(row, data, "preview")
 
     def finish(self, job: Job, artifact: Artifact) -> None:
-        """Put a finished picture into its slot and write it."""
+        """Put a finished picture into its slot and write it; what else the engine sends is laid beside its picture."""
         if not artifact.media_type.startswith("image/"):
+            return
+        if is_extra(job.kind, artifact.name):
+            index = artifact.info.get("index")
+            self._keep(artifact.name, artifact.data, partial(self._lay, job.id, index if isinstance(index, int) else max(0, job.pictures - 1)))
             return
         slots = [row for row in self._rows if row.job == job.id and row.painting]
         if not slots:
-            self._insert(0, [Picture(f"p{next(self._keys)}", job.id, str(job.params.get("prompt", "")))])
+            self._insert(0, [self._slot(job, job.pictures - 1)])
             slots = self._rows[:1]
         row, info = slots[0], artifact.info
-        row.state, row.data = "saving", artifact.data
+        row.state, row.data, row.preview = "saving", artifact.data, b""
         row.width, row.height = int(info.get("width") or 0), int(info.get("height") or 0)
         row.seed = str(info.get("seed", ""))
+        row.index = int(info.get("index", row.index))
         row.beside = info.get("sidecars") or {}
+        row.parts += [part for part, index in self._beside.get(job.id, ()) if index in (None, row.index)]
         self._show(row, artifact.data, "saving")
-        self._write(row, artifact.data, self._folder)
+        self._write(row, artifact.data)
 
-    def end(self, job: Job) -> None:
-        """Drop the slots a job leaves unfinished."""
+    def end(self, job: Job, cancelled: bool = False) -> None:
+        """Drop the slots a job leaves unfinished, or keep what had emerged in them if that is wanted of a cancelled one."""
+        rescue = self._rescue() if cancelled and job.kind == "generate" else None
         for row in [row for row in self._rows if row.job == job.id and row.painting]:
+            if rescue is None or not row.preview:
+                self._remove(row)
+            else:
+                self._save_rescued(row, job, rescue)
+        self._beside.pop(job.id, None)
+
+    def _save_rescued(self, row: Picture, job: Job, rescue: Rescue) -> None:
+        row.state, row.incomplete = "saving", True
+        seed = int(job.params.get("seed", 0)) + max(0, row.index)
+        preview, (done, total) = row.preview, job.painted
+        row.preview, row.seed = b"", str(seed)
+        self._tell(row)
+
+        def made(data: bytes) -> None:
+            row.data = data
+            self._write(row, data)
+
+        def failed(error: SfumatoError) -> None:
             self._remove(row)
+            self.unsaved.emit(error.message)
+
+        self._disk.run(lambda: rescue(preview, job.params, seed, done, total), made, failed)
 
     def _show(self, row: Picture, data: bytes, state: str) -> None:
         """Let the scene read `data`; a preview that comes after the finished picture is not shown any more."""
@@ -132,7 +176,7 @@ class OutputStrip(QAbstractListModel):
     def _unseen(self, error: SfumatoError) -> None:
         self.unsaved.emit(f"A preview could not be shown: {error.message}")
 
-    def _write(self, row: Picture, data: bytes, folder: Path) -> None:
+    def _write(self, row: Picture, data: bytes, into: Path | None = None) -> None:
         def done(path: Path) -> None:
             row.state, row.path, row.problem, row.data = "saved", str(path), "", b""
             row.source = address(path)
@@ -146,7 +190,8 @@ class OutputStrip(QAbstractListModel):
             self.unsaved.emit(error.message)
 
         beside = {"beside": row.beside} if row.beside else {}
-        self._disk.run(lambda: self._save(folder, data, **beside), done, failed)
+        where = {"into": into} if into is not None else {}
+        self._disk.run(lambda: self._save(row.kind, row.params, data, **beside, **where), done, failed)
 
     def close(self) -> None:
         self._frame_disk.close()
@@ -156,8 +201,7 @@ class OutputStrip(QAbstractListModel):
 
     def records(self) -> list[dict[str, Any]]:
         """The saved pictures, for the session."""
-        fields = ("path", "seed", "prompt", "width", "height")
-        return [{name: getattr(row, name) for name in fields} for row in self._rows if row.state == "saved"]
+        return [{name: getattr(row, name) for name in _RECORD} for row in self._rows if row.state == "saved"]
 
     def restore(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Show the pictures of the last session whose files are still there."""
@@ -167,6 +211,7 @@ class OutputStrip(QAbstractListModel):
             if not path.is_file():
                 continue
             row = Picture(f"p{next(self._keys)}", "", str(record.get("prompt", "")), "saved", path=str(path), seed=str(record.get("seed", "")))
+            row.kind, row.incomplete = str(record.get("kind") or "generate"), record.get("incomplete") is True
             row.width, row.height = (value if isinstance(value := record.get(side), int) else 0 for side in ("width", "height"))
             row.source = address(path)
             rows.append(row)
@@ -188,13 +233,22 @@ class OutputStrip(QAbstractListModel):
         return self._cell(self._rows[index.row()], self._roles[role])
 
     def _cell(self, row: Picture, name: str) -> Any:
+        part = row.looked_at
         match name:
             case "pictureWidth":
                 return row.width
             case "pictureHeight":
                 return row.height
             case "fileName":
-                return Path(row.path).name if row.path else ""
+                return row.file_name
+            case "source":
+                return address(Path(part.path)) if part else row.source
+            case "parts":
+                return len(row.parts)
+            case "partTitle":
+                return part.title if part else tr("Output")
+            case "fileAddress":
+                return address(Path(row.file)) if row.file else ""
             case _:
                 return getattr(row, name)
 
@@ -212,15 +266,23 @@ class OutputStrip(QAbstractListModel):
         row = self._picture(self.current)
         return {name: self._cell(row, name) for name in ROLES} if row else {}
 
-    @property
-    def following(self) -> bool:
-        """True while the newest picture is the chosen one: then the next newest will be."""
-        return self.current <= 0 or self._rows[self.current].job == self._rows[0].job != ""
+    @pyqtProperty(bool, notify=changed)
+    def follows(self) -> bool:
+        """Whether the newest picture is shown as soon as there is one; ends when the user moves to an older one."""
+        return self._follows
+
+    @pyqtSlot()
+    def follow(self) -> None:
+        """Show the newest picture, and the next newest when it comes."""
+        self._follows = True
+        if self._rows:
+            self._choose(self._rows[0].key)
 
     @pyqtSlot(int)
     def choose(self, index: int) -> None:
         row = self._picture(index)
         if row is not None:
+            self._follows = index == 0
             self._choose(row.key)
 
     @pyqtSlot(int)
@@ -237,23 +299,37 @@ class OutputStrip(QAbstractListModel):
             self.edited.emit()
 
     @pyqtSlot(int)
-    def copy(self, index: int) -> None:
-        """Offer a finished picture to other programs as a file and as an image."""
-        row = self._picture(index)
-        if row is None or row.painting:
-            return
-        data = QMimeData()
-        data.setImageData(QImage(row.path) if row.path else QImage.fromData(row.data))
-        if row.path:
-            data.setUrls([QUrl.fromLocalFile(row.path)])
-        QGuiApplication.clipboard().setMimeData(data)
+    def clearRight(self, index: int) -> None:
+        """Take every finished picture to the right of this one off the strip; their files stay."""
+        for row in [row for row in self._rows[index + 1 :] if not row.painting and row.state != "unsaved"]:
+            self._remove(row)
+        self.edited.emit()
 
-    @pyqtSlot(int)
-    def visit(self, index: int) -> None:
-        """Open the folder of a saved picture in the system's file manager."""
+    @pyqtSlot(int, int)
+    def cycle(self, index: int, distance: int) -> None:
+        """Look at the next of what belongs to a picture: what the engine sent beside it, what it was made from, then the picture itself again."""
         row = self._picture(index)
-        if row is not None and row.path:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(row.path).parent)))
+        if row is not None and row.parts and not row.painting:
+            row.part = (row.part + distance) % (len(row.parts) + 1)
+            self._tell(row)
+
+    def picture(self, index: int) -> Picture | None:
+        """The row at a place of the strip."""
+        return self._picture(index)
+
+    def take_off(self, row: Picture) -> int:
+        """Take a finished picture off the strip; the place it had."""
+        place = self._rows.index(row)
+        self._remove(row)
+        self.edited.emit()
+        return place
+
+    def put_back(self, row: Picture, place: int) -> None:
+        """Show a picture again that was taken off."""
+        row.source = address(Path(row.path))
+        self._insert(min(place, len(self._rows)), [row])
+        self._choose(row.key)
+        self.edited.emit()
 
     @pyqtSlot(int, str)
     def saveElsewhere(self, index: int, folder: str) -> None:

@@ -28,6 +28,7 @@ from sfumato.desktop.disk import Disk
 from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
+from sfumato.desktop.finder import Finder
 from sfumato.desktop.history import History
 from sfumato.desktop.images import Frames
 from sfumato.desktop.importing.importer import Importer
@@ -37,7 +38,8 @@ from sfumato.desktop.keys import Keys
 from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.models import Models
 from sfumato.desktop.notices import Notices
-from sfumato.desktop.outputs import OutputStrip
+from sfumato.desktop.outputs import OutputStrip, Rescue
+from sfumato.desktop.outputs_desk import OutputsDesk
 from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm
 from sfumato.desktop.parameters.keeping import Keeping
 from sfumato.desktop.parameters.presets import Presets
@@ -46,14 +48,16 @@ from sfumato.desktop.queue.desk import QueueDesk
 from sfumato.desktop.queue.health import EngineHealth
 from sfumato.desktop.queue.keeping import Keeper
 from sfumato.desktop.session import Session, chosen
+from sfumato.desktop.settings_folders import DataFolder
+from sfumato.desktop.settings_page import KEYBOARD, SettingsPage
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.desktop.thumbnails import ThumbnailPool
 from sfumato.jobs.places import Places
-from sfumato.library.outputs import folder_of
+from sfumato.library.outputs import incomplete_picture
 from sfumato.library.outputs import save_picture as save
 from sfumato.library.thumbnails import Thumbnails
 from sfumato.protocol.errors import Invalid, Problem, SfumatoError
-from sfumato.protocol.messages import Artifact, Event, Failed, Finished
+from sfumato.protocol.messages import Artifact, Cancelled, Event, Failed, Finished
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs
 
@@ -62,9 +66,23 @@ SMALLEST = (1024, 600)
 PIXELS_AT_MOST = 100_000
 
 
-def save_picture(places: Places, folder: Path, data: bytes, beside: Mapping[str, str] | None = None) -> Path:
-    """Write a finished picture into `folder`, and `beside` it the texts that it had no room for; raises `DiskFull`, `NotWritable` or `UnsafeName`."""
-    return save(folder, "", data, pattern=places.naming, sidecars=places.sidecars, beside=beside)
+def save_picture(
+    places: Places,
+    settings: Settings,
+    kind: str,
+    params: Mapping[str, Any],
+    data: bytes,
+    beside: Mapping[str, str] | None = None,
+    into: Path | None = None,
+) -> Path:
+    """Write a finished picture where those of such a job go, or `into` another folder, and `beside` it the texts that it had no room for.
+
+    Raises `DiskFull`, `NotWritable` or `UnsafeName`.
+    """
+    told = {"pattern": places.naming, "sidecars": places.sidecars, "beside": beside}
+    if into is not None:
+        return save(into, "", data, **told)
+    return save(places.outputs, kind, data, params=params, inside=settings["output_folder"], **told)
 
 
 def take_pictures(files: Mapping[str, str], frozen: Frozen) -> None:
@@ -105,6 +123,7 @@ class Studio(QObject):
         self._log = beginnings.log
         settings, places = beginnings.settings, beginnings.places
         self._leave_when_done = False
+        self.restarts = False  # whether the program is started again after it has ended
         self.disk = Disk(self)
         self._notices = Notices(self)
         self.mishaps = Mishaps(self._notices, self)
@@ -112,7 +131,7 @@ class Studio(QObject):
         keeper = Keeper(places.data / "queue", self.disk, lambda error: self._shell.complain(error), self)
         self._jobs = JobQueue(self._engine, keeper, lambda name: settings[name], self)
         self._parameters = ParameterForm(specs(Generate), self)
-        self._outputs = OutputStrip(Frames(), self.disk, partial(save_picture, places), folder_of(places.outputs, KIND), self)
+        self._outputs = OutputStrip(Frames(), self.disk, partial(save_picture, places, settings), self, self._rescue)
         self._session = Session(places.data, chosen(beginnings.session, settings["restore_session"]), self.disk, self._notices.show)
         self._edits = Edits(self)
         self._thumbnails = ThumbnailPool(Thumbnails(places.data / "thumbnails"), self)
@@ -139,10 +158,14 @@ class Studio(QObject):
         self._inputs = InputStrip(self._shell, self)
         self._canvas.use(InputCards(self._shell, self._inputs))
         self._importer = Importer(self._shell, self)
+        self._pictures = OutputsDesk(self._shell, self._outputs, self)
         self._history = History(self._shell, self)
         self._keys = Keys(self._shell, self)
         self._appearance = Appearance(self._shell, self)
         self._commands = Commands(self._shell, self)
+        self._settings_page = SettingsPage(self._shell, self)
+        self._data_folder = DataFolder(self._shell, self)
+        self._finder = Finder(self._shell, self._keys, self._commands, self._settings_page, self.act, self)
         self._queue = QueueDesk(self._shell, self._prompts, self)
         self._health = EngineHealth(self._shell, parent=self)
         self._ui = dict(self._session.restored("window", dict, {}))
@@ -159,6 +182,7 @@ class Studio(QObject):
         self._keys.changed.connect(self.hintsChanged)
         self._engine.greeted.connect(self._greeted)
         self._jobs.started.connect(self._started)
+        self._jobs.given.connect(self._given)
         self._jobs.previewed.connect(self._previewed)
         self._jobs.pictured.connect(self._pictured)
         self._jobs.ended.connect(self._ended)
@@ -227,6 +251,18 @@ class Studio(QObject):
         return self._commands
 
     @pyqtProperty(QObject, constant=True)
+    def settings(self) -> SettingsPage:
+        return self._settings_page
+
+    @pyqtProperty(QObject, constant=True)
+    def dataFolder(self) -> DataFolder:
+        return self._data_folder
+
+    @pyqtProperty(QObject, constant=True)
+    def finder(self) -> Finder:
+        return self._finder
+
+    @pyqtProperty(QObject, constant=True)
     def appearance(self) -> Appearance:
         return self._appearance
 
@@ -254,6 +290,10 @@ class Studio(QObject):
             "data": str(self._shell.places.data),
             "outputs": str(self._shell.places.outputs),
         }
+
+    @pyqtProperty(QObject, constant=True)
+    def pictures(self) -> OutputsDesk:
+        return self._pictures
 
     @pyqtProperty(QObject, constant=True)
     def importer(self) -> Importer:
@@ -342,6 +382,18 @@ class Studio(QObject):
             place.moveCenter(home.center())
         return place
 
+    @pyqtSlot()
+    def forgetPages(self) -> None:
+        """Let files of pages that are not in use be read anew."""
+        qjsEngine(self).trimComponentCache()
+
+    @pyqtSlot(str)
+    def copyText(self, text: str) -> None:
+        """Put a text on the clipboard."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)
+
     # -- actions ---------------------------------------------------------------------------------
 
     def _register(self) -> None:
@@ -349,12 +401,15 @@ class Studio(QObject):
             {
                 "generate": self._generate,
                 "generate_first": partial(self._generate, True),
-                "use_image": self._use_image,
                 "open_outputs": self._open_outputs,
+                "open_data": partial(self._open_folder, self._shell.places.data),
+                "settings_keyboard": self._open_keyboard,
+                "restart": self._restart,
                 "reload": self._reload,
                 "quit": self._quit,
                 "undo": self._edits.undo,
                 "redo": self._edits.redo,
+                "reset_parameters": self._parameters.resetAll,
                 "advanced": self._toggle_advanced,
                 "swap_side": lambda: self.remember("parametersLeft", not self.recall("parametersLeft", False)),
                 **{tab.action: partial(self.show, tab.id) for tab in tabs.TABS},
@@ -415,17 +470,23 @@ class Studio(QObject):
         if isinstance(error, Invalid):
             self._parameters.mark({problem.path: problem.sentence for problem in error.problems})
 
-    def _use_image(self) -> None:
-        path = str(self._outputs.property("shown").get("path") or "")
-        if path:
-            self._inputs.add(path, "image")
-
     def _open_outputs(self) -> None:
         self.disk.run(lambda: self._shell.places.outputs.mkdir(parents=True, exist_ok=True), lambda _: self._show_outputs(), self._shell.complain)
 
     def _show_outputs(self) -> None:
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._shell.places.outputs))):
-            self._notices.show(f"No program opens folders here. The pictures are in {self._shell.places.outputs}.", kind="note")
+        self._open_folder(self._shell.places.outputs)
+
+    def _open_folder(self, folder: Path) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._notices.show(f"No program opens folders here. The folder is {folder}.", kind="note")
+
+    def _open_keyboard(self) -> None:
+        self.show("settings")
+        self._settings_page.reveal(KEYBOARD)
+
+    def _restart(self) -> None:
+        self.restarts = True
+        self._quit()
 
     def _reload(self) -> None:
         if self._jobs.running is not None:
@@ -482,6 +543,13 @@ class Studio(QObject):
         if not job.owner:
             self._outputs.begin(job)
 
+    def _given(self, job: Job, pictures: Mapping[str, bytes]) -> None:
+        if not job.owner:
+            self._outputs.give(job, pictures)
+
+    def _rescue(self) -> Rescue | None:
+        return incomplete_picture if self._shell.settings["incomplete"] == "keep" else None
+
     def _previewed(self, job: Job, pictures: tuple[bytes, ...]) -> None:
         if not job.owner:
             self._outputs.preview(job, pictures)
@@ -499,7 +567,7 @@ class Studio(QObject):
 
     def _ended(self, job: Job, event: Event) -> None:
         if not job.owner:
-            self._outputs.end(job)
+            self._outputs.end(job, isinstance(event, Cancelled))
         if isinstance(event, Failed):
             self._notices.show(event.message, event.detail or f"{event.code} {event.path}".strip())
             if event.code == "invalid":

@@ -14,7 +14,9 @@ ROWS = (
     ),
     Action("cancel", "Cancel", "Cancel the running job.", ("Shift+Esc", "Alt+`", "Ctrl+Backspace"), icon="stop"),
     Action("cancel_all", "Cancel all", "Cancel the running job and everything that waits.", icon="stop"),
-    Action("use_image", "Use as image", "Start the next picture from the one that is shown.", ("Ctrl+I",), icon="image"),
+    Action("presets", "Presets", "Take a set of values you saved.", (), menu="Edit", icon="bookmark"),
+    Action("save_preset", "Save a preset", "Keep values you set under a name.", ("Ctrl+S",), menu="Edit", icon="bookmark-plus"),
+    Action("reset_parameters", "Reset parameters", "Give every parameter its default.", (), menu="Edit", icon="rotate-ccw"),
     Action("advanced", "Advanced parameters", "Show or fold the parameters that are seldom needed.", (), menu="View", icon="sliders-horizontal"),
     Action("swap_side", "Swap side", "Move the parameters to the other side.", (), menu="View", icon="panel-right"),
 )
