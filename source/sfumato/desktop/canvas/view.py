@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QEvent, QObject, QPointF, QRect, QRectF, Qt, pyqtProperty, pyqtSignal, pyqtSlot
@@ -134,10 +135,14 @@ class CanvasView(QQuickPaintedItem):
 
     # -- drawing ---------------------------------------------------------------------------------
 
+    @property
+    def _whole(self) -> QRect:
+        return QRectF(0, 0, self.width(), self.height()).toAlignedRect()
+
     def _redraw(self, area: QRect) -> None:
         zoom, origin = self._zoom or self._fit, self._origin
         seen = QRectF(origin + QPointF(area.topLeft()) * zoom, QRectF(area).size() * zoom).toAlignedRect().adjusted(-2, -2, 2, 2)
-        seen = seen.intersected(self.boundingRect().toAlignedRect())
+        seen = seen.intersected(self._whole)
         if not seen.isEmpty():
             self.update(seen)
 
@@ -149,7 +154,7 @@ class CanvasView(QQuickPaintedItem):
         canvas = self._room.canvas if self._room is not None else None
         if canvas is None:
             return
-        whole = self.boundingRect().toAlignedRect()
+        whole = self._whole
         area = painter.clipBoundingRect().toAlignedRect().intersected(whole) if painter.hasClipping() else whole
         if area.isEmpty():
             return
@@ -284,6 +289,7 @@ class CanvasView(QQuickPaintedItem):
         return False
 
 
+@cache
 def register() -> None:
-    """Make `CanvasView` known to QML as a type of `Sfumato.Canvas 1.0`."""
+    """Make `CanvasView` known to QML as a type of `Sfumato.Canvas 1.0`, once in a process: Qt has room for 30 types."""
     qmlRegisterType(CanvasView, "Sfumato.Canvas", 1, 0, "CanvasView")
