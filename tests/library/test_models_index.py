@@ -179,4 +179,4 @@ def test_ten_thousand_files_are_there_at_once_from_the_index(tmp_path: Path) -> 
     looked = time.perf_counter() - began
     assert len(first) == 10_000
     print(f"10,000 models listed in {listed * 1000:.0f} ms, looked through again in {looked * 1000:.0f} ms")
-    assert listed < 1.0  # 0.3 s on the reference machine; the benchmark keeps the figure
+    assert listed < 3.0  # 0.3 s on an idle machine: the benchmark keeps the figure

@@ -32,6 +32,8 @@ PRECISIONS: Mapping[str, str] = {
     "I8": "INT8",
     "U8": "INT8",
 }
+# A longer header is not read for a list: it would hold up everything else; the inspector shows it.
+LISTED_HEADER_BYTES = 8 << 20
 _MOSTLY = 0.9
 _TEXT_LIMIT = 4000
 _WORDS_LIMIT = 64
@@ -61,10 +63,20 @@ def facts_of(entry: ModelEntry) -> tuple[Facts, str]:
     if entry.kind != "safetensors" or entry.reason:
         return Facts(), entry.reason
     try:
+        if _header_bytes(entry.path) > LISTED_HEADER_BYTES:
+            return Facts(), ""
         header = read_header(entry.path)
     except SfumatoError as error:
         return Facts(), error.message
     return told(header), ""
+
+
+def _header_bytes(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return int.from_bytes(file.read(8), "little")
+    except OSError:
+        return 0
 
 
 def told(header: Header) -> Facts:
