@@ -5,6 +5,7 @@ import ".."
 // One card: what it is for, the part of its picture that is taken, and what is wrong with it. The line to its left says that it belongs to the image there.
 Item {
     id: card
+    readonly property Item self: card
     required property int index
     required property string cardId
     required property string role
@@ -84,7 +85,7 @@ Item {
         anchors.top: head.bottom
         anchors.bottom: parent.bottom
         width: parent.width
-        card: card
+        card: self
     }
     Rectangle {
         anchors.fill: frame
@@ -135,30 +136,7 @@ Item {
         Drag.mimeData: card.address ? ({ "application/x-sfumato-card": card.cardId, "text/uri-list": card.address }) : ({ "application/x-sfumato-card": card.cardId })
         Drag.onDragFinished: { x = 0; y = 0 }
     }
-    Chip { x: 4; y: frame.y + 4; visible: card.place !== ""; text: card.place }
-    Chip { anchors.right: frame.right; anchors.rightMargin: 4; y: frame.y + 4; visible: !card.on; text: qsTr("Off"); ink: Theme.soft }
-    Chip {
-        anchors.right: frame.right
-        anchors.rightMargin: 4
-        y: frame.y + 4
-        visible: card.on && card.words !== ""
-        glyph: card.stops || card.trouble !== "" ? "triangle-alert" : "info"
-        ink: card.stops ? Theme.error : card.trouble !== "" || card.extentWords !== "" ? Theme.warning : Theme.soft
-    }
-    Chip { x: 4; anchors.bottom: frame.bottom; anchors.bottomMargin: 4; visible: card.zoom > 1; text: "×" + card.zoom.toFixed(1) }
-    Row {
-        anchors.right: frame.right
-        anchors.bottom: frame.bottom
-        anchors.margins: 4
-        spacing: 4
-        CardButton {
-            visible: card.role === "control" && !card.isPaintedMap && !card.busy && (!card.hasMap || card.isStale || over.hovered)
-            glyph: "refresh-cw"
-            hint: card.isStale ? qsTr("The map is of other settings or another picture: compute it again") : studio.hint("input_refresh")
-            onClicked: studio.inputs.refresh(card.cardId)
-        }
-        CardButton { visible: card.hasSettings; glyph: "settings-2"; text: card.strength.toFixed(2); hint: studio.hint("input_settings"); onClicked: card.settingsAsked() }
-    }
+    CardMarks { anchors.fill: frame; card: self; hovered: over.hovered }
     HoverHandler { id: over }
     Hint { visible: over.hovered && !area.pressed && text !== ""; text: card.words || card.fileName }
 }

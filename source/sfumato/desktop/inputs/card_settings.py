@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -130,7 +129,7 @@ def _unset(spec: ParamSpec) -> dict[str, Any]:
     return choice({"value": "", "label": tr("Automatic") if not spec.unset else tr(spec.unset)})
 
 
-def _told(spec: ParamSpec, **more: Any) -> Mapping[str, Any] | dict[str, Any]:
+def _told(spec: ParamSpec, **more: Any) -> dict[str, Any]:
     base = {
         "name": spec.name,
         "title": tr(spec.title),
