@@ -101,6 +101,12 @@ def _upscaling() -> list[Row]:
     return upscaling.rows()
 
 
+def _typing() -> list[Row]:
+    import keystrokes
+
+    return keystrokes.rows()
+
+
 def _window() -> list[Row]:
     import window
 
@@ -119,6 +125,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "prompts": _prompts,
     "samplers": _samplers,
     "shortcuts": _shortcuts,
+    "typing": _typing,
     "upscaling": _upscaling,
     "window": _window,
 }

@@ -88,6 +88,7 @@ FocusScope {
             Keys.priority: Keys.BeforeItem
             Keys.forwardTo: [scopeKeys]
             Keys.onPressed: event => event.accepted = editor.take(event)
+            Keys.onShortcutOverride: event => event.accepted = editor.isRedo(event)
             Keys.onReleased: event => { if (event.key === Qt.Key_Control) editor.completion.narrow(false); event.accepted = false }
             Label {
                 visible: area.text === "" && area.preeditText === ""
@@ -134,6 +135,8 @@ FocusScope {
         target: editor.box
         function onSelectAsked(from, to) { editor.select(from, to) }
     }
+    // Ctrl+Y is the system's key on some systems only.
+    function isRedo(event) { return event.matches(StandardKey.Redo) || (event.key === Qt.Key_Y && event.modifiers === Qt.ControlModifier) }
     // True for a key that was used here; the text area gets the others.
     function take(event) {
         var plain = !(event.modifiers & (Qt.ControlModifier | Qt.AltModifier | Qt.ShiftModifier))
@@ -155,7 +158,7 @@ FocusScope {
             replay(box.undoing(), () => area.undo())
             return true
         }
-        if (event.matches(StandardKey.Redo)) {
+        if (isRedo(event)) {
             replay(box.redoing(), () => area.redo())
             return true
         }

@@ -10,6 +10,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 Kind = Literal["lora", "hypernet", "embedding", "wildcard", "style", "word"]
@@ -18,6 +19,7 @@ LIMIT = 10
 
 # A word that occurs everywhere must not make the search slow: the order among so many is anybody's guess.
 _HITS_AT_MOST = 3000
+_PIECE = 500
 _SHORTEST_FUZZY = 3
 _WORDS_BACK = 4
 
@@ -105,12 +107,11 @@ class Suggestions:
         pairs = sorted(((folded(entry.name), entry) for entry in entries), key=lambda pair: pair[0])
         self._keys = [key for key, _ in pairs]
         self._entries = [entry for _, entry in pairs]
-        self._all = "\n".join(self._keys)
-        self._starts: list[int] = []
-        start = 0
-        for key in self._keys:
-            self._starts.append(start)
-            start += len(key) + 1
+        # In pieces: an expression holds the interpreter as long as it looks through a text, and the window must not wait for it.
+        self._pieces: list[tuple[int, str, list[int]]] = []
+        for first in range(0, len(self._keys), _PIECE):
+            keys = self._keys[first : first + _PIECE]
+            self._pieces.append((first, "\n".join(keys), [0, *accumulate(len(key) + 1 for key in keys)]))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -151,12 +152,16 @@ class Suggestions:
         return [self._entries[number] for number in best]
 
     def _add(self, ranks: dict[int, tuple[int, int]], pattern: str, tier: int, kinds: Collection[Kind] | None) -> None:
-        for count, hit in enumerate(re.finditer(pattern, self._all)):
-            if count > _HITS_AT_MOST:
+        expression = re.compile(pattern)
+        hits = 0
+        for first, text, starts in self._pieces:
+            for hit in expression.finditer(text):
+                number = first + bisect_right(starts, hit.start()) - 1
+                if number not in ranks and (kinds is None or self._entries[number].kind in kinds):
+                    ranks[number] = tier, hit.end() - hit.start() if tier > 1 else 0
+                    hits += 1
+            if hits > _HITS_AT_MOST:
                 break
-            number = bisect_right(self._starts, hit.start()) - 1
-            if number not in ranks and (kinds is None or self._entries[number].kind in kinds):
-                ranks[number] = tier, hit.end() - hit.start() if tier > 1 else 0
 
     def _is_foreign(self, number: int, family: str) -> bool:
         own = self._entries[number].family

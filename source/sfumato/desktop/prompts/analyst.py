@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,8 @@ from PyQt5.QtCore import QObject, Qt, pyqtSignal
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 5.0
+# How long a thread that computes may keep the window's own from running Python; by default it is ten times as long, and a key calls Python several times.
+SWITCH_S = 0.0005
 Work = Callable[[], Any]
 Done = Callable[[Any], None]
 
@@ -28,6 +31,7 @@ class Analyst(QObject):
         self._waiting: dict[str, tuple[int, Work, Done]] = {}
         self._newest: dict[str, int] = {}
         self._closed = False
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
         self._ended.connect(self._tell, Qt.ConnectionType.QueuedConnection)
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()

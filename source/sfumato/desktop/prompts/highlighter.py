@@ -60,13 +60,9 @@ class Highlighter(QSyntaxHighlighter):
             self._mark(mark, begin)
 
     def _mark(self, mark: Mark, begin: int) -> None:
-        for place in range(max(mark.start - begin, 0), min(mark.end - begin, self.currentBlock().length() - 1)):
-            form = QTextCharFormat(self.format(place))
-            if mark.kind == "embedding" and not mark.sentence:
-                form.merge(self._formats["embedding"])
-            else:
-                form.merge(self._formats["missing" if mark.is_missing else "doubt"])
-            self.setFormat(place, 1, form)
+        start, end = max(mark.start - begin, 0), min(mark.end - begin, self.currentBlock().length() - 1)
+        name = "embedding" if mark.kind == "embedding" and not mark.sentence else "missing" if mark.is_missing else "doubt"
+        self.setFormat(start, end - start, self._formats[name])
 
     def _colour(self, colours: Mapping[str, str]) -> None:
         self._formats = {}

@@ -23,7 +23,7 @@ def marked_files(setting: str) -> list[str]:
 
 
 class Knowledge(QObject):
-    """`now` is the newest snapshot; `family` and `encoders` are the chosen model's."""
+    """`now` is the newest snapshot, `is_read` once there is one, `is_whole` once headers were read for it; `family` and `encoders` are the chosen model's."""
 
     changed = pyqtSignal()
     modelChanged = pyqtSignal()
@@ -32,6 +32,7 @@ class Knowledge(QObject):
         super().__init__(parent)
         self.now = Snapshot()
         self.is_read = False
+        self.is_whole = False  # headers were read too
         self.family = ""
         self.encoders = ""
         self._shell = shell
@@ -73,6 +74,7 @@ class Knowledge(QObject):
     def _take(self, snapshot: Snapshot, then: Any = None) -> None:
         self.now = snapshot
         self.is_read = True
+        self.is_whole = then is None
         watched = {*self._watcher.directories(), *self._watcher.files()}
         if gone := watched - set(snapshot.watched):
             self._watcher.removePaths(sorted(gone))

@@ -44,6 +44,6 @@ class Marks:
         return [mark for mark in self._marks if mark.start < end and mark.end > start]
 
     def at(self, place: int) -> Mark | None:
-        """The doubtful mark at a place, the narrowest of several."""
-        found = [mark for mark in self._marks if mark.sentence and mark.start <= place < mark.end]
+        """The doubtful mark around a place between two characters, the narrowest of several."""
+        found = [mark for mark in self._marks if mark.sentence and mark.start <= place <= mark.end]
         return min(found, key=lambda mark: mark.end - mark.start) if found else None
