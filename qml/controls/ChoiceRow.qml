@@ -7,7 +7,14 @@ T.ItemDelegate {
     id: line
     property var row: ({})
     property bool isChosen: false
-    implicitHeight: row.reason && !row.enabled ? Math.max(Theme.control, words.implicitHeight + 12) : Theme.control
+    property string words: ""
+    // The hit is underlined where the letters are the same; what differs in accents is found, too, but not marked.
+    function marked(label) {
+        var safe = text => text.replace(/&/g, "&amp;").replace(/</g, "&lt;")
+        var at = words ? label.toLowerCase().indexOf(words.toLowerCase()) : -1
+        return at < 0 ? safe(label) : safe(label.slice(0, at)) + "<u>" + safe(label.slice(at, at + words.length)) + "</u>" + safe(label.slice(at + words.length))
+    }
+    implicitHeight: row.reason && !row.enabled ? Math.max(Theme.control, said.implicitHeight + 12) : Theme.control
     enabled: row.enabled
     Accessible.role: Accessible.ListItem
     Accessible.name: row.label + (row.reason ? ". " + row.reason : "")
@@ -21,13 +28,13 @@ T.ItemDelegate {
             size: 14
         }
         Column {
-            id: words
+            id: said
             anchors.left: parent.left
             anchors.leftMargin: 28
             anchors.right: note.left
             anchors.rightMargin: Theme.u2
             anchors.verticalCenter: parent.verticalCenter
-            Label { width: parent.width; text: line.row.label; color: line.row.enabled ? Theme.text : Theme.faint; Accessible.ignored: true }
+            Label { width: parent.width; text: line.marked(line.row.label); textFormat: Text.StyledText; color: line.row.enabled ? Theme.text : Theme.faint; Accessible.ignored: true }
             Label {
                 width: parent.width
                 visible: !line.row.enabled && line.row.reason !== ""

@@ -32,6 +32,14 @@ Column {
         spacing: Theme.u1
         Button {
             quiet: true
+            text: qsTr("Presets")
+            glyph: "bookmark"
+            hint: studio.hint("presets")
+            onClicked: studio.act("presets")
+            onActiveFocusChanged: if (activeFocus) foot.focused(this)
+        }
+        Button {
+            quiet: true
             text: qsTr("Reset all")
             glyph: "rotate-ccw"
             hint: qsTr("Give every parameter its default; undo brings them back")

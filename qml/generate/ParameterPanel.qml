@@ -2,6 +2,7 @@ import QtQuick 2.15
 import QtQuick.Templates 2.15 as T
 import "../controls"
 import "../inputs"
+import "../presets"
 import "../prompts"
 import ".."
 
@@ -33,6 +34,40 @@ FocusScope {
             NetworksSection { width: column.width; onFocused: item => panel.reveal(item) }
             PanelFoot { width: column.width; onFocused: item => panel.reveal(item) }
         }
+    }
+    PresetsPanel { id: presets }
+    Connections {
+        target: studio
+        function onViewAsked(action) {
+            if (action === "presets")
+                presets.openToTake()
+            else if (action === "save_preset")
+                presets.openToSave()
+        }
+    }
+    Connections {
+        target: studio.finder
+        function onControlAsked(name) {
+            studio.sections.unfold(name)
+            Qt.callLater(panel.lead, name)
+        }
+    }
+    // The focus goes to the control of a parameter.
+    function lead(name) {
+        var row = rowOf(column, name)
+        if (row && row.first) {
+            row.first.forceActiveFocus(Qt.TabFocusReason)
+            reveal(row)
+        }
+    }
+    function rowOf(item, name) {
+        for (var index = 0; index < item.children.length; ++index) {
+            var child = item.children[index]
+            var found = child.name === name && child.first !== undefined ? child : rowOf(child, name)
+            if (found)
+                return found
+        }
+        return null
     }
     // Scrolls so that the control with the keyboard focus is seen.
     function reveal(item) {

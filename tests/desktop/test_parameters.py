@@ -21,8 +21,9 @@ from sfumato.desktop.session import Session
 from sfumato.protocol.params import SEED_MAX
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import specs, validate
-from tests.support.painting import CHOICES
-from tests.support.window import OpenWindow, application_of_this_process, items, until
+from tests.desktop.conftest import Open
+from tests.support.painting import CHOICES, Painter
+from tests.support.window import OpenWindow, accessible, application_of_this_process, items, until
 
 
 @pytest.fixture
@@ -384,3 +385,25 @@ def test_what_a_distilled_model_wants_is_offered_and_fills_only_what_nobody_set(
     form.takePreset()
     assert (form.value("sampler"), form.value("steps"), form.value("guidance")) == ("DPM++ 2M", 4, 1.5)
     assert form.property("preset") == {}
+
+
+@pytest.mark.rule("D26")
+def test_typing_narrows_a_drop_down_without_case_or_accents_and_enter_takes_the_hit(open_window: Open) -> None:
+    models = [{**CHOICES["models"][0], "value": f"m{number}", "label": label} for number, label in enumerate(["Été <blue>", "Winter", "Old été"])]
+    window = open_window(painter=Painter({**CHOICES, "models": models}))
+    window.item("Model", "Choice").forceActiveFocus()
+    window.type("ETE")
+    until(lambda: accessible(window.window.activeFocusItem(), "name") == "Find in Model")
+
+    def shown_rows() -> list[str]:
+        return [str(accessible(item, "name")) for item in items(window.window.contentItem()) if "ChoiceRow" in item.metaObject().className()]
+
+    until(lambda: shown_rows() == ["Été <blue>", "Old été"])
+    window.key(Qt.Key_Down)
+    window.key(Qt.Key_Return)
+    assert window.studio.parameters.value("model") == "m2"
+    until(lambda: accessible(window.window.activeFocusItem(), "name") == "Model", "the focus back on the control")
+    window.key(Qt.Key_X)
+    until(lambda: shown_rows() == [])
+    window.key(Qt.Key_Escape)
+    assert window.studio.parameters.value("model") == "m2"

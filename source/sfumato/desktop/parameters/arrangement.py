@@ -116,6 +116,7 @@ class Arrangement(QObject):
             self._form.arrange(pinned, hidden - {which})
         self._tell()
 
+    @pyqtSlot(str)
     def unfold(self, name: str) -> None:
         """Open the section that a parameter stands in, and show what hides it: somebody looks for it."""
         spec = self._form.specs[name]

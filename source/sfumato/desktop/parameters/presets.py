@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from PyQt5.QtCore import QObject, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
+from PyQt5.QtGui import QDesktopServices
 
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.language import tr
 from sfumato.desktop.notices import Notices
 from sfumato.desktop.parameters.form import OPERATION, ParameterForm
-from sfumato.desktop.parameters.values import written
-from sfumato.imaging.writing import replace_file
-from sfumato.library.own_presets import SUFFIX, OwnPreset, checked_name, read_presets, remove_preset, write_preset
+from sfumato.desktop.parameters.values import fits, written
+from sfumato.imaging.writing import make_folder
+from sfumato.library.own_presets import FOLDER, OwnPreset, checked_name, read_presets, remove_preset, write_preset
 from sfumato.library.trash import restore
 from sfumato.protocol.errors import Invalid, Problem, SfumatoError
 
@@ -95,7 +96,13 @@ class Presets(QObject):
             return self._refuse(tr("Nothing is ticked; choose what the preset sets."))
         values: dict[str, Any] = {key: text for key, text in self._prompts().items() if key in chosen}
         values |= {key: self._form.value(key) for key in chosen if key in self._form.specs and key not in PROMPTS}
-        self._write(OwnPreset(name, {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}))
+        before = self._preset(name)
+        # What another version of the program wrote into the file stays in it.
+        strange = {key: value for key, value in before.values.items() if key in chosen and key not in self._form.specs} if before else {}
+        values |= strange
+        self._write(
+            OwnPreset(name, {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}, before.others if before else {})
+        )
         return True
 
     @pyqtSlot(str)
@@ -161,14 +168,16 @@ class Presets(QObject):
 
         self._disk.run(lambda: remove_preset(self._data, name), done, self._complain)
 
-    @pyqtSlot(str, QUrl)
-    def exportTo(self, name: str, folder: QUrl) -> None:
-        """Write a preset as a file into a folder."""
-        preset = self._preset(name)
-        if preset is not None:
-            path = Path(folder.toLocalFile()) / f"{preset.name}{SUFFIX}"
-            said = tr("The preset was written to {path}.", path=str(path))
-            self._disk.run(lambda: replace_file(path, preset.to_json()), lambda _: self._notices.show(said, kind="note"), self._complain)
+    @pyqtSlot()
+    def refresh(self) -> None:
+        """Read the files again: somebody may have put one there."""
+        self._read()
+
+    @pyqtSlot()
+    def showFiles(self) -> None:
+        """Open the folder of the presets in the system's file manager."""
+        folder = self._data / FOLDER
+        self._disk.run(lambda: make_folder(folder), lambda _: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))), self._complain)
 
     @pyqtSlot(QUrl)
     def importFrom(self, file: QUrl) -> None:
@@ -204,8 +213,11 @@ class Presets(QObject):
         return next((preset for preset in self._presets if preset.name == name), None)
 
     def _told(self, preset: OwnPreset) -> str:
-        rows = [(self._form.specs.get(name), name, value) for name, value in preset.values.items()]
-        return ", ".join(f"{tr(spec.title) if spec else name} {written(spec, value) if spec else value}" for spec, name, value in rows)
+        told = []
+        for name, value in preset.values.items():
+            spec = self._form.specs.get(name)
+            told.append(f"{tr(spec.title)} {written(spec, value)}" if spec and fits(spec, value) else f"{name} {value}")
+        return ", ".join(told)
 
     def _refuse(self, sentence: str) -> bool:
         self._problem = sentence

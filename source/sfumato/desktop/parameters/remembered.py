@@ -41,7 +41,7 @@ class Remembered(QObject):
         # Of its own: a checkpoint of gigabytes is read once for its checksum, and nothing else may wait for it.
         self._disk = Disk(self)
         self._model = ""
-        self._digest = ""
+        self.digest = ""
         self._last: dict[str, Any] = {}
         self._watching = False
         self._timer = QTimer(self)
@@ -67,14 +67,14 @@ class Remembered(QObject):
         model, values = str(self._form.value("model")), self._values()
         if model == self._model:
             self._last = values
-            if self._digest:
+            if self.digest:
                 self._timer.start()
             return
         if self._timer.isActive():
             self._keep()
         # An import that brings a model and its values at once is not put right; neither is a session.
         alone = self._watching and values == self._last
-        self._model, self._digest, self._last = model, "", values
+        self._model, self.digest, self._last = model, "", values
         path = self._form.model_path()
         if not path:
             return
@@ -83,7 +83,7 @@ class Remembered(QObject):
         def known(found: tuple[str, dict[str, Any]]) -> None:
             if model != self._model:
                 return
-            self._digest, remembered = found
+            self.digest, remembered = found
             if alone and self._values() == values:
                 self._take(remembered)
             self._last = self._values()
@@ -106,6 +106,6 @@ class Remembered(QObject):
 
     def _keep(self) -> None:
         self._timer.stop()
-        digest, kept = self._digest, self._last
+        digest, kept = self.digest, self._last
         if digest:
             self._disk.run(lambda: self._defaults.remember(digest, kept), lambda _: None, self._complain)
