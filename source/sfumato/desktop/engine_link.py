@@ -74,7 +74,7 @@ class EngineLink(QObject):
 
     @pyqtProperty(str, notify=changed)
     def state(self) -> str:
-        """starting, ready, restarting, failed or closed."""
+        """starting, ready, silent, restarting, failed or closed."""
         return self._state.name
 
     @pyqtProperty(str, notify=changed)

@@ -36,13 +36,14 @@ log = logging.getLogger(__name__)
 
 POLITE_S = 3.0
 SILENCE_S = 120.0
+UNANSWERED_S = 30.0
 DEATHS_ALLOWED = 3
 DEATHS_WITHIN_S = 300.0
 LOG_LIMIT_BYTES = 5 << 20
 SOURCE_FOLDER = Path(__file__).resolve().parents[2]
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")
 
-StateName = Literal["starting", "ready", "restarting", "failed", "closed"]
+StateName = Literal["starting", "ready", "silent", "restarting", "failed", "closed"]
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,23 @@ class LocalInference:
         registrars: "module:function" names that fill the child's and our registry.
         on_state: told about the child's life, from a thread of ours.
         silence_s: a child not heard of for so long is taken for dead.
+        unanswered_s: of one not heard of for so long that is said.
     """
 
-    def __init__(self, places: Places, registrars: Sequence[str] = (REGISTRAR,), on_state: OnState | None = None, silence_s: float = SILENCE_S) -> None:
+    def __init__(
+        self,
+        places: Places,
+        registrars: Sequence[str] = (REGISTRAR,),
+        on_state: OnState | None = None,
+        silence_s: float = SILENCE_S,
+        unanswered_s: float = UNANSWERED_S,
+    ) -> None:
         self._places = places
         self._registrars = tuple(registrars)
         self._on_state = on_state
         self._silence_s = silence_s
+        self._unanswered_s = unanswered_s
+        self._is_ready = False
         self._on_event: OnEvent | None = None
         self._dispatcher = Dispatcher(filled(registrars), self._emit)
         self._process: subprocess.Popen[bytes] | None = None
@@ -224,6 +235,7 @@ class LocalInference:
         code = process.wait()
         with self._lock:
             self._process = self._executor = None
+            self._is_ready = False
         executor.hang_up()
         process.stdout.close()
         with contextlib.suppress(OSError):
@@ -271,9 +283,10 @@ class LocalInference:
             process.wait()
 
     def _watch_silence(self) -> None:
-        """End a child that stopped beating; time in which this machine slept does not count."""
-        interval = min(1.0, self._silence_s / 4)
+        """Tell of a child that stopped beating, later end it; time in which this machine slept does not count."""
+        interval = min(1.0, self._silence_s / 4, self._unanswered_s / 4)
         last = time.monotonic()
+        is_told = False
         while not self._quiet.wait(interval):
             now = time.monotonic()
             if now - last > 5 * interval + 1:
@@ -283,6 +296,13 @@ class LocalInference:
             if process is not None and process.poll() is None and now - self._heard > self._silence_s:
                 self._reason = f"it did not answer for {self._silence_s:.0f} s"
                 process.kill()
+            elif self._is_ready and now - self._heard > self._unanswered_s and not is_told:
+                is_told = True
+                self._tell("silent", f"The engine is not responding (nothing heard for {self._unanswered_s:.0f} s)")
+            elif is_told and now - self._heard <= self._unanswered_s:
+                is_told = False
+                if self._is_ready:
+                    self._tell("ready", "Ready")
 
     # -- the child's words -----------------------------------------------------------------------
 
@@ -309,6 +329,7 @@ class LocalInference:
             listener.cancelled(word.job)
         elif isinstance(word, wire.Ready):
             listener.announce(Hello(session=new_session(), catalog=word.catalog))
+            self._is_ready = True
             self._tell("ready", "Ready")
             listener.attach(self._executor)
         elif isinstance(word, wire.Unready):
