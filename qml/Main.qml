@@ -37,6 +37,7 @@ Window {
             full_screen: () => visibility = visibility === Window.FullScreen ? Window.Windowed : Window.FullScreen,
             shortcuts: () => sheet.open(),
             about: () => about.open(),
+            find: () => finder.open(),
             view_open: () => fullView.open()
         }
         if (scene[action])
@@ -95,6 +96,7 @@ Window {
     ImportDialog { }
     ErrorDialog { id: details }
     ShortcutSheet { id: sheet }
+    FindPanel { id: finder }
     AboutDialog { id: about }
     Question {
         id: reloadQuestion

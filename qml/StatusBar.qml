@@ -6,7 +6,7 @@ Rectangle {
     id: bar
     readonly property var jobs: studio.jobs
     readonly property string state_: studio.engine.state
-    implicitHeight: 28
+    implicitHeight: Theme.px(28)
     color: Theme.window
     Accessible.role: Accessible.StatusBar
     Accessible.name: words.text

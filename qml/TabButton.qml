@@ -8,7 +8,7 @@ T.AbstractButton {
     property var tab
     readonly property bool shown: studio.tab === tab.id
     implicitWidth: row.implicitWidth + 2 * Theme.u3
-    implicitHeight: 28
+    implicitHeight: Theme.bar - Theme.u2
     focusPolicy: Qt.StrongFocus
     checkable: false
     Accessible.role: Accessible.PageTab
@@ -22,7 +22,7 @@ T.AbstractButton {
             id: row
             anchors.centerIn: parent
             spacing: Theme.u2
-            Icon { glyph: button.tab.icon; size: 14; anchors.verticalCenter: parent.verticalCenter; colour: button.shown ? Theme.accent : Theme.soft }
+            Icon { glyph: button.tab.icon; size: Theme.px(14); anchors.verticalCenter: parent.verticalCenter; colour: button.shown ? Theme.accent : Theme.soft }
             Label { text: button.tab.title; color: button.shown ? Theme.text : Theme.soft; Accessible.ignored: true }
         }
     }

@@ -4,7 +4,7 @@ import "controls"
 // Menus on the left, the tabs of the pages on the right.
 Rectangle {
     id: bar
-    height: 36
+    height: Theme.bar
     color: Theme.window
     Menus {
         actions: studio.actions

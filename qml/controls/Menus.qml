@@ -21,7 +21,7 @@ T.MenuBar {
             before.forceActiveFocus(Qt.OtherFocusReason)
         before = null
     }
-    implicitHeight: 36
+    implicitHeight: Theme.bar
     implicitWidth: contentWidth + leftPadding
     leftPadding: Theme.u2
     spacing: 2
@@ -33,7 +33,7 @@ T.MenuBar {
     }
     delegate: T.MenuBarItem {
         id: title
-        implicitHeight: 28
+        implicitHeight: Theme.bar - Theme.u2
         y: 4
         implicitWidth: word.implicitWidth + 2 * Theme.u3
         Accessible.role: Accessible.MenuItem

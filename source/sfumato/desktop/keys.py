@@ -111,6 +111,11 @@ class Keys(QObject):
         """A key press as the table spells it; "" while only Ctrl, Shift or the like are held."""
         return _pressed(key, modifiers)
 
+    @pyqtSlot(str, result=str)
+    def written(self, key: str) -> str:
+        """A sequence as people write it."""
+        return shown(key)
+
     @pyqtSlot(str, str, result=str)
     def refusal(self, identity: str, key: str) -> str:
         """Why an action cannot have a sequence, or ""."""

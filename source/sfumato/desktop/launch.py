@@ -5,8 +5,10 @@ Nothing here may import what is heavy at its top: this module is loaded before t
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -68,7 +70,10 @@ class Launch(QObject):
         self._signals.restore()
         if self.failure is not None:
             raise self.failure
+        again = self.studio is not None and self.studio.restarts
         self.close()
+        if again:
+            start_again()
         return code
 
     def start(self) -> None:
@@ -177,6 +182,15 @@ class Launch(QObject):
     def _time(self, what: str) -> None:
         if self._began is not None:
             self._times[f"{what}_ms"] = round((time.time() - self._began) * 1000, 1)
+
+
+def start_again() -> None:
+    """Put a new start of this program in the place of this one, which has closed everything."""
+    command = [sys.executable, *sys.orig_argv[1:]]
+    if sys.platform == "win32":
+        subprocess.Popen(command)  # there a program cannot be replaced in its process
+    else:
+        os.execv(sys.executable, command)
 
 
 def application(qml: Path) -> QGuiApplication:

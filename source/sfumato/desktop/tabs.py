@@ -23,6 +23,7 @@ TABS: tuple[Tab, ...] = (
     Tab("generate", "Generate", "generate/GeneratePage.qml", "sparkles"),
     Tab("models", "Models", "models/ModelsPage.qml", "box"),
     Tab("history", "History", "history/HistoryPage.qml", "history"),
+    Tab("settings", "Settings", "settings/SettingsPage.qml", "settings"),
 )
 
 
