@@ -1,4 +1,5 @@
 import QtQuick 2.15
+import QtQuick.Window 2.15
 import "../controls"
 import ".."
 
@@ -138,5 +139,5 @@ Item {
     }
     CardMarks { anchors.fill: frame; card: self; hovered: over.hovered }
     HoverHandler { id: over }
-    Hint { visible: over.hovered && !area.pressed && text !== ""; text: card.words || card.fileName }
+    Hint { visible: card.Window.window !== null && over.hovered && !area.pressed && text !== ""; text: card.words || card.fileName }
 }

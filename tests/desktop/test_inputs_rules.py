@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from sfumato.desktop.drafts import Draft
-from sfumato.desktop.inputs.bulk import natural, partner, pictures_in, takes
+from sfumato.desktop.inputs.bulk import count, natural, partner, pictures_in, takes
 from sfumato.desktop.inputs.cards import CONTROL, IMAGE, MASK, PAINTED, REFERENCE, REGIONS, Card
 from sfumato.desktop.inputs.contributing import Situation, contribute
 from sfumato.desktop.inputs.controls import Offers
@@ -57,7 +57,8 @@ def unknown(path: str) -> Facts | None:
 def trouble_of(cards: list[Card], identity: str, facts: Any = unknown, offers: Offers = OFFERS, inverted: bool = False) -> Any:
     held = links(cards)
     chosen = {each.id: each for each in cards}
-    return trouble(chosen[identity], held[identity], chosen.get(held[identity].owner), facts, offers, inverted=inverted)
+    unreadable = frozenset(file for each in cards for file in each.pictures if (known := facts(file)) is not None and known.problem)
+    return trouble(chosen[identity], held[identity], chosen.get(held[identity].owner), facts, offers, unreadable, inverted=inverted)
 
 
 # -- links -------------------------------------------------------------------------------------------
@@ -222,6 +223,7 @@ def test_linked_folders_go_together_by_stem_or_in_a_circle() -> None:
 def test_unreadable_files_are_left_out_and_listed() -> None:
     cards = [card("a", IMAGE, "1.png", "bad.png", "3.png"), card("m", MASK, "1.png", "3.png")]
     made = takes(groups(cards), frozenset({"bad.png"}))
+    assert count(groups(cards), frozenset({"bad.png"})) == 2
     assert [take.files for take in made] == [{"a": "1.png", "m": "1.png"}, {"a": "3.png", "m": "3.png"}]
 
     def facts(path: str) -> Facts:
@@ -313,7 +315,7 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 def frozen(cards: list[Card], params: dict[str, Any] | None = None, size: tuple[int, int] = (512, 512), offers: Offers = OFFERS) -> list[Any]:
     draft = Draft(params={"seed": 10, "batch_size": 2, "batch_count": 1, "prompt": "p", **(params or {})})
-    contribute(draft, Situation(cards, params or {}, size, offers, lambda path: look(Path(path), is_mask="mask" in path)[0]), lambda: "")
+    contribute(draft, Situation(cards, params or {}, size, offers, lambda path: look(Path(path), is_mask="mask" in path)[0]), "")
     return [work() for work in draft.works()]
 
 

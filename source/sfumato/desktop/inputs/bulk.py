@@ -68,6 +68,18 @@ def takes(groups: Iterable[Group], unreadable: frozenset[str] = frozenset()) -> 
     return made
 
 
+def count(groups: Iterable[Group], unreadable: frozenset[str] = frozenset()) -> int:
+    """How many jobs `takes` makes."""
+    return sum(_length(group, unreadable) for group in groups)
+
+
+def _length(group: Group, unreadable: frozenset[str]) -> int:
+    def readable(card: Card) -> int:
+        return len(card.pictures) - (sum(file in unreadable for file in card.pictures) if unreadable else 0)
+
+    return readable(group.image) if group.image else max(1, *map(readable, group.steering), 0)
+
+
 def place_of(card: Card) -> str:
     """ "3/12" for a bulk card, else ""."""
     return f"{card.at + 1}/{len(card.files)}" if card.is_bulk else ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sfumato.desktop.drafts import Draft
 from sfumato.desktop.inputs import OWNED
-from sfumato.desktop.inputs.bulk import Take, takes
+from sfumato.desktop.inputs.bulk import Take, count, takes
 from sfumato.desktop.inputs.card_settings import TILE_SIZE
 from sfumato.desktop.inputs.cards import CONTROL, Card
 from sfumato.desktop.inputs.controls import Offers
@@ -35,6 +35,7 @@ class Situation:
     offers: Offers
     facts: FactsOf
     pixel_upscalers: frozenset[str] = frozenset()
+    unreadable: frozenset[str] = frozenset()
 
     @staticmethod
     def values_of(form: ParameterForm) -> dict[str, Any]:
@@ -63,8 +64,11 @@ class Situation:
 
     def plans(self) -> list[Plan]:
         """What would be sent now."""
-        unreadable = frozenset(file for card in self.cards for file in card.pictures if (known := self.facts(file)) is not None and known.problem)
-        return [self._plan(take) for take in takes(self.groups(), unreadable)]
+        return [self._plan(take) for take in takes(self.groups(), self.unreadable)]
+
+    def jobs(self) -> int:
+        """How many jobs would be made."""
+        return max(1, count(self.groups(), self.unreadable))
 
     def given(self) -> dict[str, str]:
         """The parameters that the cards will put into a job, for the rows of the form that need them."""
@@ -100,9 +104,9 @@ class Situation:
         return {"upscaler": upscaler, **({"width": width, "height": height} if width and height else {"scale": factor})}
 
 
-def contribute(draft: Draft, situation: Situation, stop: Callable[[], str]) -> None:
-    """Put the cards into a draft; `stop()` is the sentence of a card that cannot be used, or ""."""
-    draft.obstacle = draft.obstacle or stop()
+def contribute(draft: Draft, situation: Situation, stop: str) -> None:
+    """Put the cards into a draft; `stop` is the sentence of a card that cannot be used, or ""."""
+    draft.obstacle = draft.obstacle or stop
     if draft.obstacle:
         return
     for name in OWNED:

@@ -30,6 +30,7 @@ class Faces(QObject):
         self._facts: dict[Key, Facts] = {}
         self._faces: dict[Key, str] = {}
         self._asked: set[Key] = set()
+        self._unreadable: frozenset[str] = frozenset()
         self._numbers = itertools.count(1)
         self.looks = 0  # decodings begun
 
@@ -43,6 +44,11 @@ class Faces(QObject):
             self._ask((path, is_mask))
         return self._faces.get((path, is_mask), "")
 
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """The files that were looked at and cannot be read."""
+        return self._unreadable
+
     def glance(self, paths: list[str]) -> None:
         """Find out which of these files can be read, by their headers."""
         new = [path for path in paths if self.facts(path) is None]
@@ -51,6 +57,7 @@ class Faces(QObject):
 
     def forget(self, path: str) -> None:
         """The file has changed."""
+        self._unreadable -= {path}
         for key in ((path, False), (path, True)):
             self._asked.discard(key)
             self._facts.pop(key, None)
@@ -75,6 +82,8 @@ class Faces(QObject):
         def done(found: tuple[Facts, str]) -> None:
             if key in self._asked:
                 self._facts[key], self._faces[key] = found
+                if found[0].problem:
+                    self._unreadable |= {key[0]}
                 self.seen.emit(key[0])
 
         self._disk.run(work, done, _say_nothing)
@@ -82,6 +91,7 @@ class Faces(QObject):
     def _take_glances(self, found: list[tuple[str, Facts]]) -> None:
         for path, facts in found:
             self._facts.setdefault((path, False), facts)
+        self._unreadable |= {path for path, facts in found if facts.problem}
         self.seen.emit("")
 
     def when_known(self, path: str, then: Callable[[Facts], None]) -> None:

@@ -42,7 +42,6 @@ from sfumato.desktop.inputs.linking import links, moved
 from sfumato.desktop.inputs.maps import Maps
 from sfumato.desktop.inputs.reading import Facts
 from sfumato.desktop.inputs.sending import Part, size_taken
-from sfumato.desktop.inputs.troubles import trouble
 from sfumato.desktop.inputs.views import CELLS, Viewing
 from sfumato.desktop.language import tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange
@@ -62,6 +61,8 @@ class InputStrip(QAbstractListModel):
         super().__init__(parent)
         self._shell = shell
         self._cards: Cards = tuple(card for row in shell.session.restored("inputs", list, []) if isinstance(row, dict) and (card := Card.from_json(row)))
+        self._mask_files = _files_of_masks(self._cards)
+        self._mode, self._jobs, self._obstacle = "", 1, ""
         self._current = self._cards[0].id if self._cards else ""
         self._choices: dict[str, Any] = {}
         self._watched: dict[str, Any] = {}
@@ -74,7 +75,7 @@ class InputStrip(QAbstractListModel):
         self._maps = Maps(shell, self.find, self._take_map, self._tell, self)
         self.faces.seen.connect(lambda path: self._tell())
         shell.session.keep("inputs", lambda: [card.to_json() for card in self._cards])
-        shell.drafting.add(lambda draft: contribute(draft, self.situation, self._stop))
+        shell.drafting.add(lambda draft: contribute(draft, self.situation, self._obstacle))
         shell.engine.greeted.connect(self._greeted)
         shell.parameters.changed.connect(self._form_changed)
         for card in self._cards:
@@ -112,6 +113,7 @@ class InputStrip(QAbstractListModel):
         if card is None:
             return
         self.faces.forget(path)
+        self._tell()
         if card.role == CONTROL:
             self._replace(replace(card, map=path, map_key=PAINTED if path else "", pose=card.pose if path else ""), tr("Paint on a map"))
         else:
@@ -125,6 +127,7 @@ class InputStrip(QAbstractListModel):
         if card is not None:
             for path in (*masks, preview):
                 self.faces.forget(path)
+            self._tell()
             self._replace(replace(card, masks=tuple(masks), painted=preview), tr("Paint regions"))
 
     def set_pose(self, identity: str, pose: str) -> None:
@@ -419,18 +422,17 @@ class InputStrip(QAbstractListModel):
     @pyqtProperty(str, notify=changed)
     def mode(self) -> str:
         """What would be made now: "Txt2Img", "Inpainting", ..."""
-        situation = self.situation
-        return situation.mode(situation.groups()[0]).title
+        return self._mode
 
     @pyqtProperty(int, notify=changed)
     def jobs(self) -> int:
         """How many jobs Generate makes of the cards."""
-        return max(1, len(self.situation.plans()))
+        return self._jobs
 
     @pyqtProperty(str, notify=changed)
     def obstacle(self) -> str:
         """Why nothing can be sent, "" if it can."""
-        return self._stop()
+        return self._obstacle
 
     @pyqtProperty("QVariantList", notify=changed)
     def controlTypes(self) -> list[dict[str, str]]:
@@ -460,11 +462,10 @@ class InputStrip(QAbstractListModel):
         model = next((row for row in choices.get("models", ()) if row.get("value") == self._watched.get("model")), {})
         offers = Offers(choices.get("preprocessors", ()), choices.get("control_models", ()), choices.get("image_encoders", ()), model, bool(choices))
         pixels = frozenset(str(row["value"]) for row in choices.get("picture_upscalers", ()))
-        return Situation(self._cards, self._watched, self._size, offers, self._facts, pixels)
+        return Situation(self._cards, self._watched, self._size, offers, self._facts, pixels, self.faces.unreadable)
 
     def _facts(self, path: str) -> Facts | None:
-        is_mask = any(card.role == MASK and path in card.pictures for card in self._cards)
-        return self.faces.facts(path, is_mask=is_mask)
+        return self.faces.facts(path, is_mask=path in self._mask_files)
 
     @property
     def _viewing(self) -> Viewing:
@@ -473,15 +474,6 @@ class InputStrip(QAbstractListModel):
     def _wish_key(self, card: Card) -> str:
         wish = self._wish(card)
         return wish.key if wish else ""
-
-    def _stop(self) -> str:
-        situation, held = self.situation, links(self._cards)
-        for card in self._cards:
-            link = held[card.id]
-            found = trouble(card, link, self.find(link.owner), situation.facts, situation.offers, inverted=situation.inverted)
-            if found.stops:
-                return found.sentence
-        return ""
 
     def _greeted(self, catalog: dict[str, Any]) -> None:
         self._choices = dict(catalog.get("choices") or {})
@@ -546,16 +538,20 @@ class InputStrip(QAbstractListModel):
                 self._cards = tuple(rows)
                 self.endMoveRows()
         self._cards = after
+        self._mask_files = _files_of_masks(after)
 
     def _tell(self) -> None:
         """Draw again what has changed, and tell the form what the cards bring."""
         viewing = self._viewing
+        situation = viewing.situation
         cells = [viewing.cell(card) for card in self._cards]
         held, self._cells = self._cells, cells
+        self._mode, self._jobs = situation.mode(situation.groups()[0]).title, situation.jobs()
+        self._obstacle = next((cell["trouble"] for cell in cells if cell["stops"]), "")
         for row, cell in enumerate(cells):
             if row >= len(held) or held[row] != cell:
                 self.dataChanged.emit(self.index(row), self.index(row))
-        self._shell.parameters.give(viewing.situation.given())
+        self._shell.parameters.give(situation.given())
         self.changed.emit()
 
     def _choose(self, identity: str) -> None:
@@ -564,3 +560,7 @@ class InputStrip(QAbstractListModel):
 
     def close(self) -> None:
         self.faces.close()
+
+
+def _files_of_masks(cards: Cards) -> frozenset[str]:
+    return frozenset(file for card in cards if card.role == MASK for file in card.pictures)

@@ -27,12 +27,15 @@ class Trouble:
 NO_TROUBLE = Trouble()
 
 
-def trouble(card: Card, link: Link, owner: Card | None, facts: FactsOf, offers: Offers, *, inverted: bool = False) -> Trouble:
+def trouble(
+    card: Card, link: Link, owner: Card | None, facts: FactsOf, offers: Offers, unreadable: frozenset[str] = frozenset(), *, inverted: bool = False
+) -> Trouble:
     """The first thing that is wrong with a card that acts; cards that are off have no troubles.
 
     Args:
         owner: the image it belongs to.
         facts: what is known of a file, None while it is being looked at.
+        unreadable: files that were looked at and cannot be read.
         inverted: masks are read the other way round.
     """
     if not link.acts:
@@ -40,7 +43,7 @@ def trouble(card: Card, link: Link, owner: Card | None, facts: FactsOf, offers: 
     placed = _placed(card, link, owner)
     if placed.stops:
         return placed
-    unread = [file for file in card.pictures if (known := facts(file)) is not None and known.problem]
+    unread = [file for file in card.pictures if file in unreadable] if unreadable else []
     if unread and len(unread) == len(card.pictures):
         return Trouble(_all_unread(unread, facts), stops=True)
     if card.role == MASK and is_empty_mask(card, facts, inverted=inverted):
@@ -54,8 +57,11 @@ def trouble(card: Card, link: Link, owner: Card | None, facts: FactsOf, offers: 
 
 def is_empty_mask(card: Card, facts: FactsOf, *, inverted: bool) -> bool:
     """No place of any of its pictures is to be repainted."""
-    known = [found for file in card.pictures if (found := facts(file)) is not None and not found.problem and found.looked]
-    return bool(known) and len(known) == len(card.pictures) and all((found.black if inverted else found.white) is None for found in known)
+    for file in card.pictures:
+        found = facts(file)
+        if found is None or not found.looked or (found.black if inverted else found.white) is not None:
+            return False
+    return bool(card.pictures)
 
 
 def notice(card: Card, offers: Offers) -> str:

@@ -71,7 +71,7 @@ class Viewing:
 
     def cell(self, card: Card) -> dict[str, Any]:
         link, situation = self.links[card.id], self.situation
-        found = trouble(card, link, self.owner(card), situation.facts, situation.offers, inverted=situation.inverted)
+        found = trouble(card, link, self.owner(card), situation.facts, situation.offers, situation.unreadable, inverted=situation.inverted)
         source = self.source(card)
         shows_map = bool(card.map)
         face = self._face(card, source)
