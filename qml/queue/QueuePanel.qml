@@ -11,7 +11,6 @@ FocusScope {
     readonly property bool empty: jobs.rows.count === 0
     property Item before: null
     visible: desk.shown
-    enabled: visible
     onVisibleChanged: {
         if (visible) {
             before = Window.window ? Window.window.activeFocusItem : null

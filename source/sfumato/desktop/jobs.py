@@ -147,7 +147,7 @@ class JobQueue(QObject):
         """Give a waiting job other parameters; it keeps its place."""
         job.params, job.pictures = dict(params), 0
         self._keeper.edit(job)
-        self._rows.stale()
+        self._rows.relearn()
         self._rows.tell(job)
         self.changed.emit()
 
@@ -160,7 +160,7 @@ class JobQueue(QObject):
 
     def retry(self, jobs: Sequence[Job]) -> None:
         """Let ended jobs run again, with what they asked for; what is made of them stays made."""
-        for job in [job for job in jobs if job in self._rows.ended and job.state != "finished"]:
+        for job in [job for job in jobs if job.state in ("failed", "cancelled")]:
             self._rows.remove([job])
             job.state, job.message, job.deaths, job.ended = "waiting", "", 0, 0.0
             waiting = self._rows.waiting
@@ -185,7 +185,7 @@ class JobQueue(QObject):
 
     def cancel_waiting(self, jobs: Sequence[Job]) -> None:
         """Cancel jobs that wait; they can be retried."""
-        gone = [job for job in jobs if job in self._rows.waiting]
+        gone = [job for job in jobs if job.state in PENDING]
         self._rows.remove(gone)
         for job in gone:
             job.state, job.ended = "cancelled", time.time()
@@ -401,6 +401,7 @@ class JobQueue(QObject):
         measured = self._pace.learn(job.kind, job.params, job.run.pictures + job.run.passed_over, now - job.begun_at)
         measured |= self._pace.learn_start(job.model, job.model != self._rows.loaded_model, job.begun_at - job.sent_at)
         self._rows.loaded_model = job.model
+        self._rows.relearn()
         self._keeper.learn(measured)
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from sfumato.desktop.jobs import Job
 from sfumato.desktop.language import tr
 from sfumato.desktop.queue.farewell import Farewell
 from sfumato.desktop.queue.glimpses import Glimpses
+from sfumato.desktop.queue.job import PENDING
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.jobs.queue_order import placed, shifted
 from sfumato.protocol.messages import Failed, Finished, JobEvent
@@ -189,16 +190,16 @@ class QueueDesk(QObject):
     def can(self, action: str) -> bool:
         """Whether an action of the panel would do something with the selected rows."""
         chosen = self._rows.chosen()
-        waiting = [job for job in chosen if job in self._rows.waiting] if len(chosen) < 200 else self._rows.waiting
+        waiting = any(job.state in PENDING for job in chosen)
         match action:
             case "queue_front" | "queue_up" | "queue_down":
-                return bool(waiting)
+                return waiting
             case "queue_edit":
-                return len(chosen) == 1 and bool(waiting) and self._rows.cell(chosen[0], "editable")
+                return len(chosen) == 1 and waiting and self._rows.cell(chosen[0], "editable")
             case "queue_retry":
                 return bool(self._retriable(chosen))
             case "queue_cancel":
-                return bool(waiting) or self._jobs.running in chosen
+                return waiting or self._jobs.running in chosen
             case "queue_remove":
                 return any(job is not self._jobs.running for job in chosen)
             case _:
@@ -209,7 +210,7 @@ class QueueDesk(QObject):
     @pyqtSlot()
     def front(self) -> None:
         """Put the selected jobs before the others."""
-        for job in (waiting := self._rows.chosen()):
+        for job in (waiting := [job for job in self._rows.chosen() if job.state in PENDING]):
             job.is_urgent = True
         if waiting:
             self._move(placed(self._rows.waiting, self._rows.selected, 0))
@@ -237,7 +238,7 @@ class QueueDesk(QObject):
 
     @pyqtSlot()
     def duplicate(self) -> None:
-        self._jobs.duplicate(self._rows.chosen())
+        self._jobs.duplicate(list(self._rows.chosen()))
 
     @pyqtSlot()
     def remove(self) -> None:
@@ -247,8 +248,8 @@ class QueueDesk(QObject):
     @pyqtSlot()
     def cancelChosen(self) -> None:
         """Cancel the selected jobs, running or waiting."""
-        chosen = self._rows.chosen()
-        self._jobs.cancel_waiting([job for job in chosen if job in self._rows.waiting and job is not self._editing])
+        chosen = list(self._rows.chosen())
+        self._jobs.cancel_waiting([job for job in chosen if job.state in PENDING and job is not self._editing])
         if self._jobs.running in chosen:
             self._cancel()
 

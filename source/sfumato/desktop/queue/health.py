@@ -90,19 +90,20 @@ class EngineHealth(QObject):
     @pyqtSlot()
     def copyReport(self) -> None:
         """Put what a person who helps needs to know on the clipboard."""
-        self._shell.disk.run(self._report, self._copied, self._shell.complain)
+        engine = self._shell.engine
+        facts = [f"Engine: {engine.property('sentence')}", f"Device: {engine.property('device') or 'not known'}"]
+        self._shell.disk.run(lambda: self._report(facts), self._copied, self._shell.complain)
 
     def _copied(self, report: str) -> None:
         QGuiApplication.clipboard().setText(report)
         self._shell.notices.show(tr("The report is on the clipboard."), kind="note")
 
-    def _report(self) -> str:
+    def _report(self, facts: list[str]) -> str:
         try:
             lines = (self._shell.places.logs / "engine.log").read_text(encoding="utf-8", errors="replace").splitlines()[-REPORT_LINES:]
         except OSError as error:
             lines = [f"engine.log: {error.strerror}"]
-        head = [f"Sfumato {__version__}, {platform.platform()}, Python {platform.python_version()}", f"Engine: {self._shell.engine.property('sentence')}"]
-        return "\n".join([*head, f"Device: {self._shell.engine.property('device') or 'not known'}", "", *lines])
+        return "\n".join([f"Sfumato {__version__}, {platform.platform()}, Python {platform.python_version()}", *facts, "", *lines])
 
     def _engine_changed(self) -> None:
         state = str(self._shell.engine.property("state"))

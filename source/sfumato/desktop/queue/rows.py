@@ -39,6 +39,8 @@ class QueueRows(QAbstractListModel):
         self._pace = pace
         self._mode_of = mode_of
         self._starts: dict[str, tuple[float | None, float | None]] | None = None
+        self._works: dict[str, float | None] = {}
+        self._chosen: list[Job] | None = None
         self._roles = {Qt.ItemDataRole.UserRole + 1 + index: name for index, name in enumerate(ROLES)}
 
     # -- changes ---------------------------------------------------------------------------------
@@ -159,6 +161,7 @@ class QueueRows(QAbstractListModel):
             self.ended.remove(job)
 
     def _changed(self) -> None:
+        self._chosen = None
         self.stale()
         self.counted.emit()
 
@@ -191,11 +194,13 @@ class QueueRows(QAbstractListModel):
 
     def chosen(self) -> list[Job]:
         """The selected jobs in their order."""
-        return [job for job in self.all() if job.id in self.selected]
+        if self._chosen is None:
+            self._chosen = [job for job in self.all() if job.id in self.selected] if self.selected else []
+        return self._chosen
 
     def select(self, keys: Iterable[str]) -> None:
         changed = self.selected ^ (selected := set(keys))
-        self.selected = selected
+        self.selected, self._chosen = selected, None
         if len(changed) > MANY:
             self.dataChanged.emit(self.index(0), self.index(self.rowCount() - 1))
         else:
@@ -207,12 +212,19 @@ class QueueRows(QAbstractListModel):
     # -- estimates -------------------------------------------------------------------------------
 
     def stale(self) -> None:
-        """What was estimated does not hold any more."""
+        """The order has changed, or time has passed: other starts."""
+        self._starts = None
+
+    def relearn(self) -> None:
+        """Speeds were measured, or a job asks for something else: other times."""
+        self._works.clear()
         self._starts = None
 
     def seconds_of(self, job: Job, model_before: str) -> float | None:
         """What a waiting job will take, measured by others like it."""
-        work = self._pace.seconds(job.kind, job.params, max(0, job.expected - job.pictures))
+        if job.id not in self._works:
+            self._works[job.id] = self._pace.seconds(job.kind, job.params, max(0, job.expected - job.pictures))
+        work = self._works[job.id]
         return None if work is None else work + self._pace.start_seconds(job.model, job.model != model_before)
 
     def seconds_left(self) -> float | None:
