@@ -61,6 +61,33 @@ def trouble_of(cards: list[Card], identity: str, facts: Any = unknown, offers: O
     return trouble(chosen[identity], held[identity], chosen.get(held[identity].owner), facts, offers, unreadable, inverted=inverted)
 
 
+def linear_profile() -> bytes:
+    """An ICC profile with the primaries of sRGB whose numbers are light itself (gamma 1)."""
+
+    def fixed(*values: float) -> bytes:
+        return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + fixed(*values)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">I", 0)
+    text = b"desc\0\0\0\0" + struct.pack(">I", 7) + b"linear\0" + bytes(79)
+    parts = {
+        b"desc": text,
+        b"wtpt": xyz(0.9642, 1, 0.8249),
+        b"rXYZ": xyz(0.4361, 0.2225, 0.0139),
+        b"gXYZ": xyz(0.3851, 0.7169, 0.0971),
+        b"bXYZ": xyz(0.1431, 0.0606, 0.7141),
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+    }
+    place, table, body = 128 + 4 + 12 * len(parts), struct.pack(">I", len(parts)), b""
+    for name, part in parts.items():
+        table += name + struct.pack(">II", place + len(body), len(part))
+        body += part + bytes(-len(part) % 4)
+    head = struct.pack(">I4sI4s4s4s", place + len(body), b"\0\0\0\0", 0x02100000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    return (head + fixed(0.9642, 1, 0.8249)).ljust(128, b"\0") + table + body
+
+
 # -- links -------------------------------------------------------------------------------------------
 
 
@@ -248,9 +275,12 @@ def test_pictures_are_upright_and_in_srgb(tmp_path: Path) -> None:
     cut = Image.open(io.BytesIO(sent(tmp_path / "turned.jpg", Box(0, 0, 1, 0.5))))
     assert cut.size == (40, 30)
 
+    Image.new("RGB", (10, 10), (55, 55, 55)).save(tmp_path / "linear.png", icc_profile=linear_profile())
+    for data in (sent(tmp_path / "linear.png"), look(tmp_path / "linear.png")[1]):
+        grey = Image.open(io.BytesIO(data)).convert("RGB").getpixel((5, 5))
+        assert all(abs(value - 128) <= 2 for value in grey), "55 of 255 as light is 128 as a number of sRGB"
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    lines = Image.new("RGB", (10, 10), (128, 128, 128))
-    lines.save(tmp_path / "odd.png", icc_profile=lab.tobytes())
+    Image.new("RGB", (10, 10), (128, 128, 128)).save(tmp_path / "odd.png", icc_profile=lab.tobytes())
     assert sent(tmp_path / "odd.png"), "a profile that does not fit leaves the colours"
     picture.save(tmp_path / "plain.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     assert sent(tmp_path / "plain.png") == (tmp_path / "plain.png").read_bytes(), "sRGB is sent as it is"

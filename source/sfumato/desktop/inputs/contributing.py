@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sfumato.desktop.drafts import Draft
@@ -45,8 +46,12 @@ class Situation:
     def inverted(self) -> bool:
         return bool(self.values.get("mask_invert"))
 
-    def groups(self) -> list[Group]:
+    @cached_property
+    def _groups(self) -> list[Group]:
         return groups(self.cards)
+
+    def groups(self) -> list[Group]:
+        return self._groups
 
     def masks(self, group: Group) -> bool:
         """Whether a group has a mask that masks anything."""

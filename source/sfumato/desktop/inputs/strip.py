@@ -6,7 +6,7 @@ is sent are rules of the modules beside this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -61,6 +61,7 @@ class InputStrip(QAbstractListModel):
         super().__init__(parent)
         self._shell = shell
         self._cards: Cards = tuple(card for row in shell.session.restored("inputs", list, []) if isinstance(row, dict) and (card := Card.from_json(row)))
+        self._cards = self._cards or _of_older_session(shell.session.restored("parameters", dict, {}))
         self._mask_files = _files_of_masks(self._cards)
         self._mode, self._jobs, self._obstacle = "", 1, ""
         self._current = self._cards[0].id if self._cards else ""
@@ -564,3 +565,9 @@ class InputStrip(QAbstractListModel):
 
 def _files_of_masks(cards: Cards) -> frozenset[str]:
     return frozenset(file for card in cards if card.role == MASK for file in card.pictures)
+
+
+def _of_older_session(parameters: Mapping[str, Any]) -> Cards:
+    """The picture and mask that stood among the parameters before there were cards."""
+    found = ((role, parameters.get(role)) for role in (IMAGE, MASK))
+    return tuple(Card(new_id(), role, (path,)) for role, path in found if isinstance(path, str) and path)

@@ -139,7 +139,7 @@ class ParameterForm(QAbstractListModel):
         refused = []
         for name, value in values.items():
             spec = self._all.get(name)
-            if spec is None or not fits(spec, value):
+            if spec is None or name in OWNED or not fits(spec, value):
                 refused.append(name)
             else:
                 self._store(spec, tuple(value) if spec.kind == "list" else value)
