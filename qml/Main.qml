@@ -9,7 +9,8 @@ import "import"
 Window {
     id: window
     readonly property rect place: studio.geometry()
-    title: (studio.jobs.busy ? Math.round(studio.jobs.fraction * 100) + " %" + (studio.jobs.waiting ? " (+" + studio.jobs.waiting + ")" : "") + " · " : "") + "Sfumato"
+    title: (studio.jobs.paused && studio.jobs.busy && studio.jobs.fraction === 0 ? qsTr("Paused") + " (+" + studio.jobs.waiting + ") · "
+        : studio.jobs.busy ? Math.round(studio.jobs.fraction * 100) + " %" + (studio.jobs.waiting ? " (+" + studio.jobs.waiting + ")" : "") + " · " : "") + "Sfumato" + (studio.settings.values.debug_log ? qsTr(" [DEBUG]") : "")
     x: place.x
     y: place.y
     width: place.width

@@ -9,11 +9,20 @@ FocusScope {
     id: workspace
     property bool parametersLeft: studio.recall("parametersLeft", false)
     property alias prompts: prompts
-    property real sideWidth: Math.max(300, Math.min(480, studio.recall("parametersWidth", 344)))
+    // How wide the parameters should be, without regard to what there is room for.
+    property real sideAsked: studio.recall("parametersWidth", 344)
+    readonly property real sideLeast: Math.min(Theme.px(300), width * 0.45)
+    readonly property real sideWidth: Math.max(sideLeast, Math.min(Theme.px(480), width * 0.5, sideAsked))
     property real promptHeight: Math.max(108, Math.min(480, studio.recall("promptHeight", 140)))
     property real stripHeight: Math.max(80, Math.min(400, studio.recall("stripHeight", 104)))
     property real inputsHeight: Math.max(112, Math.min(400, studio.recall("inputsHeight", 136)))
     signal openAsked()
+    Keys.forwardTo: [pageKeys]
+    ScopeKeys {
+        id: pageKeys
+        scope: "generate"
+        actions: ({ prompt_previous: () => studio.act("prompt_previous"), prompt_next: () => studio.act("prompt_next") })
+    }
     // Where the focus goes when the page is shown.
     function takeFocus() { prompts.focusPrompt() }
     Connections {
@@ -28,8 +37,13 @@ FocusScope {
         anchors.bottom: parent.bottom
         x: (workspace.parametersLeft ? side.width : left.width) - width / 2
         name: "Width of the parameters"
-        onMoved: distance => workspace.sideWidth = Math.max(300, Math.min(480, workspace.sideWidth + (workspace.parametersLeft ? distance : -distance)))
-        onDropped: studio.remember("parametersWidth", workspace.sideWidth)
+        onMoved: distance => workspace.sideAsked += workspace.parametersLeft ? distance : -distance
+        // Dropped on the other side of the page, the parameters go there.
+        onDropped: {
+            var across = workspace.sideAsked > workspace.width * 0.6
+            workspace.sideAsked = across ? studio.recall("parametersWidth", 344) : workspace.sideWidth
+            across ? studio.act("swap_side") : studio.remember("parametersWidth", workspace.sideWidth)
+        }
     }
     Item {
         id: left

@@ -134,6 +134,7 @@ SETTINGS: Mapping[str, Setting] = {
         "program",
     ),
     "operation": Setting({}, "Operation", "How this machine works: the section Operation of the parameters."),
+    "debug_log": Setting(False, "Detailed log", "Write every step of the window into its log, for finding errors; the title then says so.", "program"),
     "keys": Setting({}, "Keys", "Keys of the user's own: action -> sequences."),
     "theme": Setting("dark", "Theme", "Colours of the window; System follows the desktop.", "appearance", choices=THEMES),
     "font_size": Setting(100, "Size of words", "In percent; buttons and rows grow with it.", "appearance", minimum=75, maximum=200),

@@ -179,6 +179,8 @@ class Studio(QObject):
 
     def _wire(self) -> None:
         self._shell.observe("theme", self.changed.emit)
+        self._shell.observe("debug_log", self._set_log)
+        self._set_log()
         self._keys.changed.connect(self.hintsChanged)
         self._engine.greeted.connect(self._greeted)
         self._jobs.started.connect(self._started)
@@ -479,6 +481,9 @@ class Studio(QObject):
     def _open_folder(self, folder: Path) -> None:
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             self._notices.show(f"No program opens folders here. The folder is {folder}.", kind="note")
+
+    def _set_log(self) -> None:
+        logging.getLogger("sfumato").setLevel(logging.DEBUG if self._shell.settings["debug_log"] else logging.INFO)
 
     def _open_keyboard(self) -> None:
         self.show("settings")
