@@ -126,7 +126,7 @@ def test_the_generate_key_while_busy_queues_and_never_cancels(shown: OpenWindow)
     first = generate(shown)
     shown.key(Qt.Key_Return, CTRL)
     shown.key(Qt.Key_Return, CTRL)
-    assert shown.studio.jobs.property("waiting") == 2
+    until(lambda: shown.studio.jobs.property("waiting") == 2)
     assert shown.painter.submits == [first] and shown.painter.cancels == []
 
     draw(shown)
@@ -189,8 +189,8 @@ def test_an_invalid_request_marks_every_control_it_names(shown: OpenWindow) -> N
 
 @pytest.mark.rule("D79")
 def test_a_failed_write_keeps_the_picture_and_saves_it_elsewhere(shown: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(folder: Path, data: bytes) -> Path:
-        raise DiskFull(folder.name, 10, len(data))
+    def full(kind: str, params: dict[str, object], data: bytes) -> Path:
+        raise DiskFull("txt2img", 10, len(data))
 
     real = shown.studio.outputs._save
     monkeypatch.setattr(shown.studio.outputs, "_save", full)  # a full disk cannot be had without being root

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.support.display import virtual_display
+from tests.support.xdotool import window_of, xdotool
 
 PROGRAM = Path(__file__).resolve().parents[2]
 STARTER = PROGRAM / "models" / "checkpoints" / "sfumato-starter.safetensors"
@@ -38,23 +38,6 @@ def eventually(found: Callable[[], object], process: subprocess.Popen[bytes], wh
     return result
 
 
-def xdotool(display: str, *arguments: str) -> str:
-    program = shutil.which("xdotool")
-    assert program, "xdotool is not installed (Debian: apt-get install xdotool)."
-    done = subprocess.run([program, *arguments], env={**os.environ, "DISPLAY": display}, capture_output=True, text=True, timeout=30)
-    return done.stdout
-
-
-def window_of(display: str, process: subprocess.Popen[bytes]) -> str:
-    """The id of the studio's window once it is on the screen; the splash is too small to be it."""
-    for number in xdotool(display, "search", "--onlyvisible", "--name", "^Sfumato$").split():
-        if "WIDTH=" in (shape := xdotool(display, "getwindowgeometry", "--shell", number)):
-            width = int(shape.split("WIDTH=")[1].split()[0])
-            if width >= 1024:
-                return number
-    return ""
-
-
 def pictures(outputs: Path) -> list[Path]:
     return sorted(path for path in outputs.rglob("*.png") if not path.name.startswith("."))
 
@@ -69,7 +52,7 @@ def test_a_typed_prompt_becomes_a_saved_picture_of_what_was_asked(tmp_path: Path
     log = (tmp_path / "said.log").open("wb")
     process = subprocess.Popen([sys.executable, str(PROGRAM / "source" / "main.py"), "--data", str(tmp_path / "data")], env=environment, stdout=log, stderr=log)
     try:
-        window = str(eventually(lambda: window_of(display, process), process, "a window"))
+        window = str(eventually(lambda: window_of(display), process, "a window"))
         xdotool(display, "windowfocus", "--sync", window)
 
         # When a person types a prompt and presses Ctrl+Enter
