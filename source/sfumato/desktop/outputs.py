@@ -108,7 +108,7 @@ class OutputStrip(QAbstractListModel):
         self.begin(job)
         slots = [row for row in self._rows if row.job == job.id and row.painting]
         for row, data in zip(slots, pictures, strict=False):
-            row.preview = data
+            row.preview, row.progress = data, job.painted
             self._show(row, data, "preview")
 
     def finish(self, job: Job, artifact: Artifact) -> None:
@@ -146,7 +146,7 @@ class OutputStrip(QAbstractListModel):
     def _save_rescued(self, row: Picture, job: Job, rescue: Rescue) -> None:
         row.state, row.incomplete = "saving", True
         seed = int(job.params.get("seed", 0)) + max(0, row.index)
-        preview, (done, total) = row.preview, job.painted
+        preview, (done, total) = row.preview, row.progress
         row.preview, row.seed = b"", str(seed)
         self._tell(row)
 
@@ -210,7 +210,7 @@ class OutputStrip(QAbstractListModel):
             path = Path(str(record.get("path", "")))
             if not path.is_file():
                 continue
-            row = Picture(f"p{next(self._keys)}", "", str(record.get("prompt", "")), "saved", path=str(path), seed=str(record.get("seed", "")))
+            row = Picture(f"p{next(self._keys)}", "", str(record.get("prompt", "")), state="saved", path=str(path), seed=str(record.get("seed", "")))
             row.kind, row.incomplete = str(record.get("kind") or "generate"), record.get("incomplete") is True
             row.width, row.height = (value if isinstance(value := record.get(side), int) else 0 for side in ("width", "height"))
             row.source = address(path)

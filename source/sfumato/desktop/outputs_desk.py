@@ -164,11 +164,12 @@ class OutputsDesk(QObject):
         held: list[Receipt] = []
         words = tr("Delete {name}", name=row.file_name)
 
-        def throw() -> None:
-            self._shell.disk.run(partial(_thrown, Path(row.path), self._shell.places.data), gone, partial(kept, place))
+        def work() -> None:
+            # Noted on the disk thread: an undo that was asked for meanwhile stands behind this in its queue.
+            held[:] = [_thrown(Path(row.path), self._shell.places.data)]
 
-        def gone(receipt: Receipt) -> None:
-            held[:] = [receipt]
+        def throw() -> None:
+            self._shell.disk.run(work, lambda _: None, partial(kept, place))
 
         def kept(at: int, error: SfumatoError) -> None:
             self._strip.put_back(row, at)

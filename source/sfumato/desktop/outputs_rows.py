@@ -54,6 +54,7 @@ class Picture:
     data: bytes = b""
     beside: Mapping[str, str] = field(default_factory=dict)
     preview: bytes = b""
+    progress: tuple[int, int] = (0, 0)  # steps made and asked for when the last preview came
     incomplete: bool = False
     parts: list[Part] = field(default_factory=list)
     part: int = 0
