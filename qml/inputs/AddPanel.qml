@@ -11,6 +11,7 @@ T.Popup {
     readonly property var pictures: [
         { id: "image", title: qsTr("Image"), icon: "image", words: qsTr("Start from a picture.") },
         { id: "folder", title: qsTr("Folder"), icon: "images", words: qsTr("One job for each picture of a folder.") },
+        ...(studio.canvas ? [{ id: "blank", title: qsTr("Blank"), icon: "pencil", words: qsTr("Paint the image to start from.") }] : []),
         { id: "mask", title: qsTr("Mask"), icon: "eraser", words: qsTr("Repaint only a part of the image.") },
         { id: "regions", title: qsTr("Regions"), icon: "layers", words: qsTr("Say where each part of the prompt behind AND acts.") },
         ...(studio.inputs.offersReferences ? [{ id: "reference", title: qsTr("Reference"), icon: "scan-eye", words: qsTr("Resemble a picture.") }] : [])
@@ -29,7 +30,12 @@ T.Popup {
         else if (kind === "folder")
             chooser.ask(true, files => studio.inputs.takeFiles(files, "image", -1, ""))
         else
-            studio.inputs.addEmpty(kind, "")
+            paint(studio.inputs.addEmpty(kind === "blank" ? "image" : kind, ""))
+    }
+    // What is to be painted is opened at once, unless it has nothing to lie on.
+    function paint(card) {
+        if (card && studio.canvas && studio.inputs.obstacle === "")
+            studio.canvas.open(card)
     }
     width: 388
     implicitHeight: column.height + 2 * padding
