@@ -53,55 +53,13 @@ Item {
         opacity: card.dim ? 0.5 : 1
         border.width: card.isCurrent && card.hasFocus ? 2 : 1
         border.color: card.active || (card.isCurrent && card.hasFocus) ? Theme.accent : card.isCurrent || card.chosen ? Theme.edge : Theme.line
-        Item {
-            id: picture
+        CardPicture {
             visible: !card.flat
             x: 2
             y: 2
             width: parent.width - 4
             height: parent.height - words.height - 4
-            Rectangle { anchors.fill: parent; radius: Theme.radius - 2; color: Theme.stage }
-            Shot { anchors.fill: parent; visible: card.preview !== ""; path: card.flat ? "" : card.preview; description: card.name }
-            Column {
-                anchors.centerIn: parent
-                visible: card.preview === ""
-                width: parent.width - 2 * Theme.u3
-                spacing: Theme.u1
-                Icon { anchors.horizontalCenter: parent.horizontalCenter; glyph: card.problem !== "" ? "triangle-alert" : "image"; size: 24; colour: card.problem !== "" ? Theme.warning : Theme.edge }
-                Label {
-                    width: parent.width
-                    visible: card.problem !== "" && picture.height > Theme.px(120)
-                    text: card.problem
-                    color: Theme.soft
-                    font.pixelSize: Theme.small
-                    wrapMode: Text.Wrap
-                    maximumLineCount: 4
-                    horizontalAlignment: Text.AlignHCenter
-                    Accessible.ignored: true
-                }
-            }
-            Rectangle {
-                visible: card.badge !== "" && !card.renaming
-                anchors.right: parent.right
-                anchors.bottom: parent.bottom
-                anchors.margins: Theme.u1
-                width: Math.min(parent.width - 2 * Theme.u1, mark.implicitWidth + 2 * Theme.u2)
-                height: Theme.px(20)
-                radius: 4
-                color: Theme.raised
-                opacity: 0.94
-                Label { id: mark; anchors.fill: parent; anchors.leftMargin: Theme.u2; anchors.rightMargin: Theme.u2; text: card.badge; font.pixelSize: Theme.small; color: card.problem !== "" ? Theme.warning : Theme.soft; Accessible.ignored: true }
-            }
-            Rectangle {
-                visible: card.active
-                x: Theme.u1
-                y: Theme.u1
-                width: Theme.px(22)
-                height: width
-                radius: width / 2
-                color: Theme.accent
-                Icon { anchors.centerIn: parent; glyph: "check"; colour: Theme.accentInk; size: 14 }
-            }
+            card: card
         }
         Item {
             id: words
@@ -156,49 +114,7 @@ Item {
         }
     }
     HoverHandler { id: over }
-    MouseArea {
-        id: area
-        anchors.fill: plate
-        enabled: !card.renaming
-        acceptedButtons: Qt.LeftButton | Qt.RightButton
-        drag.target: ghost
-        drag.threshold: 8
-        Accessible.ignored: true
-        onPressed: mouse => {
-            if (!(mouse.button === Qt.RightButton && card.chosen) && !(mouse.modifiers === 0 && card.chosen && studio.models.chosenCount > 1))
-                card.pressed(mouse.modifiers)
-        }
-        onClicked: mouse => {
-            if (mouse.button === Qt.RightButton)
-                card.menuAsked(mouse.x, mouse.y)
-            else if (mouse.modifiers === 0 && studio.models.chosenCount > 1)
-                card.pressed(0)
-        }
-        onDoubleClicked: mouse => { if (mouse.button === Qt.LeftButton && mouse.modifiers === 0) card.opened() }
-        onPositionChanged: mouse => { ghost.x = mouse.x; ghost.y = mouse.y }
-        onReleased: if (ghost.Drag.active) ghost.Drag.drop()
-    }
-    Item {
-        id: ghost
-        width: 1
-        height: 1
-        Drag.active: area.drag.active
-        Drag.dragType: Drag.Internal
-        Drag.keys: ["sfumato/models"]
-        Drag.source: ghost
-    }
-    Rectangle {
-        visible: area.drag.active
-        z: 10
-        x: ghost.x + Theme.u3
-        y: ghost.y + Theme.u3
-        width: moved.implicitWidth + 2 * Theme.u3
-        height: Theme.px(28)
-        radius: Theme.radius
-        color: Theme.raised
-        border.color: Theme.accent
-        Label { id: moved; anchors.centerIn: parent; text: studio.models.chosenCount > 1 ? qsTr("%1 models").arg(studio.models.chosenCount) : card.name; Accessible.ignored: true }
-    }
+    CardDrag { id: area; anchors.fill: plate; card: card }
     DropArea {
         anchors.fill: plate
         keys: ["text/uri-list"]

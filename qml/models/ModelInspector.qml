@@ -112,7 +112,7 @@ Panel {
                 Accessible.name: modelData.tag
                 Label { x: Theme.u3; width: parent.width - Theme.px(190); height: parent.height; text: modelData.tag; Accessible.ignored: true }
                 Label { anchors.right: putter.left; anchors.rightMargin: Theme.u3; height: parent.height; text: modelData.count; color: Theme.faint; font.pixelSize: Theme.small; Accessible.ignored: true }
-                Button { id: putter; anchors.right: parent.right; anchors.rightMargin: Theme.u4; anchors.verticalCenter: parent.verticalCenter; height: Theme.px(26); quiet: true; text: qsTr("Insert"); onClicked: studio.models.insert(modelData.tag) }
+                Button { id: putter; anchors.right: parent.right; anchors.rightMargin: Theme.u4; anchors.verticalCenter: parent.verticalCenter; height: Theme.px(26); quiet: true; text: qsTr("Insert"); Accessible.name: qsTr("Insert %1").arg(modelData.tag); onClicked: studio.models.insert(modelData.tag) }
             }
         }
     }

@@ -1,5 +1,4 @@
 import QtQuick 2.15
-import QtQuick.Window 2.15
 import "../controls"
 import ".."
 
@@ -7,16 +6,13 @@ import ".."
 FocusScope {
     id: page
     readonly property var models: studio.models
-    property bool renaming: false
-    // What may be typed into, so that letters are letters there.
-    readonly property bool roomy: width >= 900
     function takeFocus() {
         models.visit()
         grid.takeFocus()
     }
     readonly property var does: ({
-        model_search: () => search.forceActiveFocus(Qt.ShortcutFocusReason),
-        model_search_clear: () => { if (models.query === "") return false; search.clear(); grid.takeFocus() },
+        model_search: () => bar.takeFocus(),
+        model_search_clear: () => { if (models.query === "") return false; bar.clear(); grid.takeFocus() },
         model_activate: () => models.activate(models.currentIndex),
         model_favourite: () => models.toggleFavourite(),
         model_rename: () => page.rename(),
@@ -38,7 +34,9 @@ FocusScope {
             visit: () => models.visitCurrent(),
             hash: () => models.copyHash(),
             twins: () => models.findDuplicates(),
+            picture: () => models.setPreview(studio.outputs.shown.path),
             clear: () => models.clearPreview(),
+            vocabulary: () => models.toggleVocabulary(),
             convert: () => models.convert(),
             move: () => mover.open(),
             favourite: () => models.toggleFavourite(),
@@ -60,8 +58,11 @@ FocusScope {
             { id: "visit", title: qsTr("Show in folder"), icon: "folder-open", enabled: !several },
             { id: "hash", title: qsTr("Copy checksum"), icon: "hash", enabled: !several },
             { id: "twins", title: qsTr("Find duplicates"), icon: "copy", enabled: !several },
-            { id: "clear", title: qsTr("Clear picture"), icon: "image", enabled: !several && model.preview !== "" },
-            { id: "convert", title: qsTr("Convert"), icon: "refresh-cw", enabled: !several && model.kind === "pickle" },
+            { id: "picture", title: qsTr("Take the shown output as picture"), icon: "image", enabled: !several && (studio.outputs.shown.path || "") !== "" },
+            { id: "clear", title: qsTr("Clear picture"), icon: "eraser", enabled: !several && model.preview !== "" },
+            model.vocabulary !== undefined && models.category === "wildcards"
+                ? { id: "vocabulary", title: model.vocabulary ? qsTr("No vocabulary") : qsTr("Vocabulary"), icon: model.vocabulary ? "check" : "bookmark", enabled: !several }
+                : { id: "convert", title: qsTr("Convert"), icon: "refresh-cw", enabled: !several && model.kind === "pickle" },
             { id: "rename", title: qsTr("Rename"), icon: "type", shown: studio.keys.shown("model_rename"), enabled: !several },
             { id: "move", title: qsTr("Move"), icon: "folder" },
             { id: "remove", title: qsTr("Delete"), icon: "trash-2", shown: studio.keys.shown("model_delete") }
@@ -87,64 +88,7 @@ FocusScope {
         anchors.bottom: parent.bottom
         anchors.left: sidebar.right
         anchors.right: pane.left
-        Item {
-            id: bar
-            width: parent.width
-            height: Theme.px(48)
-            Field {
-                id: search
-                anchors.left: parent.left
-                anchors.leftMargin: Theme.u3
-                anchors.right: tools.left
-                anchors.rightMargin: Theme.u2
-                anchors.verticalCenter: parent.verticalCenter
-                leftPadding: Theme.px(30)
-                placeholderText: qsTr("Search; a semicolon between words means both")
-                Accessible.name: qsTr("Search models")
-                onTextEdited: wait.restart()
-                onAccepted: grid.takeFocus()
-                Keys.onEscapePressed: { if (text !== "") { clear(); wait.stop(); page.models.search("") } else grid.takeFocus() }
-                Keys.onDownPressed: grid.takeFocus()
-                onTextChanged: if (text === "") { wait.stop(); page.models.search("") }
-                Icon { x: Theme.u2; anchors.verticalCenter: parent.verticalCenter; glyph: "search" }
-                Timer { id: wait; interval: 60; onTriggered: page.models.search(search.text) }
-            }
-            Row {
-                id: tools
-                anchors.right: parent.right
-                anchors.rightMargin: Theme.u3
-                anchors.verticalCenter: parent.verticalCenter
-                spacing: Theme.u1
-                Choice {
-                    width: Theme.px(128)
-                    name: qsTr("Order")
-                    current: page.models.order
-                    rows: [
-                        { value: "name", label: qsTr("Name"), note: "", enabled: true, reason: "" },
-                        { value: "date", label: qsTr("Newest"), note: "", enabled: true, reason: "" },
-                        { value: "size", label: qsTr("Largest"), note: "", enabled: true, reason: "" },
-                        { value: "used", label: qsTr("Last used"), note: "", enabled: true, reason: "" }
-                    ]
-                    onChosen: value => page.models.sort(value)
-                }
-                Button {
-                    quiet: !page.models.compatible
-                    visible: page.models.family !== ""
-                    glyph: "list-filter"
-                    hint: page.models.compatible ? qsTr("Show models of every family too") : qsTr("Hide models that are not for %1").arg(page.models.family)
-                    Accessible.name: qsTr("Compatible only")
-                    Accessible.checkable: true
-                    Accessible.checked: page.models.compatible
-                    onClicked: page.models.hideOthers(!page.models.compatible)
-                }
-                Button {
-                    quiet: true
-                    glyph: page.models.textOnly ? "layout-grid" : "list"
-                    hint: page.models.textOnly ? qsTr("Cards with pictures  (Shift)") : qsTr("Lines of text  (Shift)")
-                    onClicked: page.models.toggleText()
-                }
-            }
-        }
+        ModelsBar { id: bar; width: parent.width; onLeave: grid.takeFocus() }
         Rectangle { anchors.top: bar.bottom; width: parent.width; height: 1; color: Theme.line }
         ModelGrid {
             id: grid

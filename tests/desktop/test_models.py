@@ -135,6 +135,19 @@ def test_F6_renames_the_file_with_what_belongs_to_it_and_undo_takes_it_back(room
     until(lambda: new.exists() and "wash.v2" in room.names(), "the new name again")
 
 
+@pytest.mark.rule("D114")
+def test_a_checkpoint_that_is_renamed_stays_chosen(room: Room, tmp_path: Path) -> None:
+    file = write_model(tmp_path / "data" / "models" / "checkpoints" / "first.safetensors", {"model.diffusion_model.x": ("F16", (2, 2))})
+    room.show("checkpoints")
+    room.pick("first")
+    room.opened.key(Qt.Key_Return)
+    until(lambda: room.opened.studio.parameters.value("model") == "first", "the checkpoint")
+    room.models.rename("second")
+    until(lambda: room.opened.studio.parameters.value("model") == "second", "the new name")
+    room.opened.studio.act("undo")
+    until(lambda: room.opened.studio.parameters.value("model") == "first" and file.exists(), "the old name")
+
+
 def test_escape_leaves_the_name_as_it_was(room: Room) -> None:
     room.pick("ink")
     room.opened.key(Qt.Key_F6)
@@ -276,6 +289,27 @@ def test_a_model_dropped_on_the_page_is_filed_by_its_header_after_asking(room: R
 
 
 @pytest.mark.rule("D113")
+def test_a_card_dragged_to_a_folder_moves_after_asking(room: Room) -> None:
+    write_model(room.folder / "style" / "other.safetensors", TENSORS)
+    until(lambda: room.has("style") and room.has("plain"), "the folder")
+    window = room.opened.window
+    card, folder = room.opened.item("plain", "ModelCard"), room.opened.item("style", "Line")
+    start = card.mapToScene(QPointF(card.width() / 2, card.height() / 3)).toPoint()
+    end = folder.mapToScene(QPointF(folder.width() / 2, folder.height() / 2)).toPoint()
+    QTest.mousePress(window, Qt.LeftButton, Qt.NoModifier, start)
+    for step in range(1, 9):
+        QTest.mouseMove(window, start + (end - start) * step / 8)
+        QTest.qWait(5)
+    QTest.mouseRelease(window, Qt.LeftButton, Qt.NoModifier, end)
+    until(lambda: "'plain.safetensors' to 'style'" in room.models.asking.words, "the question")
+    assert (room.folder / "plain.safetensors").exists()
+    room.opened.key(Qt.Key_Return)
+    until((room.folder / "style" / "plain.safetensors").exists, "the move")
+    room.opened.key(Qt.Key_Z, Qt.ControlModifier)
+    until((room.folder / "plain.safetensors").exists, "the way back")
+
+
+@pytest.mark.rule("D113")
 def test_an_edit_is_written_beside_the_file_and_undone(room: Room) -> None:
     room.pick("plain")
     room.models.edit({"description": "Fine lines", "words": "thin, line", "tags": "pen", "weight": "0,7"})
@@ -308,7 +342,7 @@ def test_a_pickle_offers_conversion_and_is_never_used(room: Room, tmp_path: Path
     room.opened.key(Qt.Key_Return)
     until(lambda: "Convert 'old.pt'" in room.models.asking.words, "the question")
     room.opened.key(Qt.Key_Return)
-    until(lambda: any(submit.kind == "convert" and submit.params == {"file": "old"} for submit in room.opened.painter.submits), "the job")
+    until(lambda: any(submit.kind == "convert" and submit.params == {"file": "loras/old.pt"} for submit in room.opened.painter.submits), "the job")
     assert room.opened.studio.prompts.text == "" and not marker.exists()
     room.opened.painter.fail("conversion_refused", "'old.pt' was not converted.")
     until(lambda: "not converted" in room.opened.studio.notices.property("sentence"), "the reason")
@@ -350,3 +384,23 @@ def test_the_page_is_as_it_was_after_a_restart(room: Room, open_window: Open) ->
     room.opened.close()
     again: Any = open_window(painter(room.folder)).studio.models
     assert (again.category, again.order, again.cardSize) == ("loras", "size", size)
+
+
+@pytest.mark.rule("D119")
+def test_the_inspector_opens_finds_copies_and_inserts(room: Room) -> None:
+    metadata = {"nested": json.dumps({"deep": {"needle": [1, 2, 3]}}), "ss_tag_frequency": json.dumps({"a": {"red circle": 7, "white": 2}})}
+    write_model(room.folder / "told.safetensors", TENSORS, metadata)
+    room.pick("told")
+    room.models.inspect()
+    tree = room.models.inspector
+    until(lambda: tree.rowCount() > 2 and tree.property("tags"), "the tree")
+    room.opened.type("needle")
+    until(lambda: tree.property("foundCount") == 1, "the place")
+    room.opened.click(room.opened.item("Copy all"))
+    until(lambda: "needle" in QGuiApplication.clipboard().text(), "the copy")
+    room.opened.click(room.opened.item("Tags"))
+    until(lambda: room.has("red circle"), "the tags")
+    room.opened.click(room.opened.item("Insert red circle"))
+    until(lambda: room.opened.studio.prompts.text == "red circle", "the tag in the prompt")
+    room.opened.key(Qt.Key_Escape)
+    until(lambda: tree.property("path") == "", "the inspector to close")

@@ -121,9 +121,12 @@ def locate(folders: Sequence[Path], name: str, category: str = CHECKPOINT, field
 
 
 def locate_any(folders: Sequence[Path], name: str, field: str = "file") -> Path:
-    """The file of that name, with or without its ending, whatever it is for; checkpoints first. It may be one that is not opened. Raises `ModelNotFound`."""
+    """The file of that name, with or without its ending, or of that end of a path, whatever it is for; checkpoints first.
+
+    It may be one that is not opened. Raises `ModelNotFound`.
+    """
     entries = [entry for category in FOLDERS for entry in scan(folders, category)]
-    entry = next((entry for entry in entries if name in (entry.name, entry.path.name)), None)
+    entry = next((entry for entry in entries if name in (entry.name, entry.path.name) or ("/" in name and name in _spellings(entry.path))), None)
     if entry is None:
         raise ModelNotFound("file", name, difflib.get_close_matches(name, [entry.name for entry in entries], 1), path=field)
     return entry.path

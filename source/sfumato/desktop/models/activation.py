@@ -9,7 +9,7 @@ from sfumato.desktop.language import tr
 from sfumato.desktop.parameters import ParameterForm
 from sfumato.desktop.prompts import Prompts
 from sfumato.library.models import CHECKPOINT, EMBEDDING, FACE, LORA, TEXT_ENCODER, UPSCALER, VAE
-from sfumato.library.models_index import ModelRow
+from sfumato.library.models_index import CHOICES, ModelRow
 
 # Category -> the lists of the catalog whose parameters take such a model.
 _LISTS = {VAE: ("vaes",), TEXT_ENCODER: ("text_encoders",), UPSCALER: ("upscalers", "picture_upscalers"), FACE: ("face_restorers", "face_detectors")}
@@ -66,6 +66,13 @@ class Activation:
     def insert(self, text: str) -> None:
         """Put words into the prompt, or take them out."""
         self._insert(text, False)
+
+    def rename(self, row: ModelRow, name: str) -> None:
+        """A model is called otherwise now: parameters that named it name it still."""
+        lists = {choice for choice, category in CHOICES.items() if category == row.category} | ({"picture_upscalers"} if row.category == UPSCALER else set())
+        values = {each: name for each, spec in self._form.specs.items() if spec.choices_from in lists and self._form.set_values().get(each) == row.name}
+        if values:
+            self._form.restore(values)
 
     def active(self, rows: Iterable[ModelRow]) -> set[str]:
         """The paths of the models that are in use now."""

@@ -16,8 +16,9 @@ from sfumato.desktop.models.hashing import IdleHashes
 from sfumato.desktop.models.shelf import Shelf
 from sfumato.desktop.shell import Shell
 from sfumato.library.hashes import Hashes
+from sfumato.library.model_facts import split
 from sfumato.library.model_marks import Marks
-from sfumato.library.models_index import ModelRow
+from sfumato.library.models_index import WILDCARD, ModelRow
 
 CARD_SIZES = (150, 180, 210, 250, 300, 370, 450)
 FIRST_SIZE = 210
@@ -172,7 +173,10 @@ class Gallery(QObject):
         row = self._row()
         if row is None:
             return {}
-        return details_of(row, self._hashes.known(row.path), row.path in self._marks.favourites) | {"active": row.path in self._active}
+        return details_of(row, self._hashes.known(row.path), row.path in self._marks.favourites) | {
+            "active": row.path in self._active,
+            "vocabulary": row.category == WILDCARD and row.name in split(str(self._shell.settings["vocabulary"])),
+        }
 
     # -- what the user looks at ------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class Models(Gallery):
         super().__init__(shell, parent)
         self._choices: Mapping[str, list[dict[str, Any]]] = {}
         self._unread = -1
+        self._renamed: list[tuple[ModelRow, str]] = []
         self._asking = Asking(self)
         self._changes = Changes(shell, self._marks, Hashes(shell.places.data), self)
         self._importing = Importing(shell, self._changes, self._asking)
@@ -190,6 +191,16 @@ class Models(Gallery):
         return True
 
     @pyqtSlot()
+    def toggleVocabulary(self) -> None:
+        """Suggest the lines of the current wildcard file while a prompt is typed, or no longer."""
+        row = self._row()
+        if row is not None and row.category == WILDCARD:
+            names = list(split(str(self._shell.settings["vocabulary"])))
+            names = [name for name in names if name != row.name] if row.name in names else [*names, row.name]
+            self._shell.set("vocabulary", ", ".join(names))
+            self.picked.emit()
+
+    @pyqtSlot()
     def clearPreview(self) -> None:
         if (row := self._row()) is not None:
             self._changes.clear_preview(row)
@@ -330,13 +341,18 @@ class Models(Gallery):
 
     def _convert(self, row: ModelRow) -> None:
         self._shell.notices.show(tr("Converting '{name}'.", name=row.file_name), kind="note", action=f"convert {row.path}")
-        self._shell.jobs.submit("convert", {"file": row.name}, owner=OWNER)
+        self._shell.jobs.submit("convert", {"file": self._end_of(row)}, owner=OWNER)
+
+    def _end_of(self, row: ModelRow) -> str:
+        """The end of a path that tells a file apart from those of other categories."""
+        root = next((root for root in self._shell.places.models if row.file.is_relative_to(root)), None)
+        return row.file.relative_to(root).as_posix() if root else row.file_name
 
     def _job_ended(self, job: Any, event: Event) -> None:
         if job.owner != OWNER or job.kind != "convert":
             return
         for row in self._collection.rows:
-            if row.name == job.params.get("file"):
+            if row.kind == "pickle" and self._end_of(row) == job.params.get("file"):
                 self._shell.notices.withdraw(f"convert {row.path}")
         if isinstance(event, Failed):
             self._shell.notices.show(event.message, event.detail)
@@ -362,6 +378,7 @@ class Models(Gallery):
 
     def _restocked(self, rows: list[ModelRow], came: bool) -> None:
         """There are other rows: what the engine has not read yet it is asked to look at."""
+        self._rechoose()
         if came:
             self._shell.engine.refresh()
         unread = sum(row.told == Told() and row.kind == "safetensors" and not row.reason and row.category != WILDCARD for row in rows)
@@ -380,10 +397,21 @@ class Models(Gallery):
             self._shell.engine.refresh()
 
     def _follow(self, pairs: list[tuple[str, str]]) -> None:
-        """Models have other paths now: what is chosen by name is chosen by the new one."""
+        """Models have other paths now: what is chosen by name is chosen by the new one, as soon as the new names are known."""
         renamed = dict(pairs)
         if self._current in renamed:
             self._follow_to = renamed[self._current]
+        self._renamed += [(row, renamed[row.path]) for row in self._collection.rows if row.path in renamed]
+
+    def _rechoose(self) -> None:
+        """Parameters that named a model by its old name name it by the new one; that is no step of undo of its own."""
+        waiting, self._renamed = self._renamed, []
+        for row, path in waiting:
+            new = self._collection.row(path)
+            if new is None:
+                self._renamed.append((row, path))
+            elif new.name != row.name:
+                self._activation.rename(row, new.name)
 
     def _mark_active(self) -> None:
         family = next(
