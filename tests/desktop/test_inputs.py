@@ -389,3 +389,26 @@ def test_cards_are_there_again_and_an_image_brings_its_size(shown: OpenWindow, o
     assert strip(again).cards == held
     until(lambda: cell(again, 1, "face") != "", "its face")
     assert all(isinstance(card, Card) for card in strip(again).cards)
+
+
+@pytest.mark.rule("D45", "D56")
+def test_a_mask_is_painted_and_the_next_job_inpaints(shown: OpenWindow, pictures: dict[str, str]) -> None:
+    add(shown, (pictures["red"], "image"))
+    shown.click(shown_cards(shown)[0])
+    shown.studio.act("input_add")
+    until(lambda: any(accessible(item, "name") == "Mask" for item in items(shown.window.contentItem())), "what can be added")
+    QTest.qWait(30)
+    shown.click(shown.item("Mask", "Button"))
+    until(lambda: any(accessible(item, "name") == "Done" for item in items(shown.window.contentItem())), "the canvas")
+    QTest.qWait(100)
+    start = QPoint(shown.window.width() // 2 - 60, shown.window.height() // 2)
+    QTest.mousePress(shown.window, Qt.LeftButton, NONE, start)
+    for step in range(1, 9):
+        QTest.mouseMove(shown.window, start + QPoint(8 * step, 2 * step))
+    QTest.mouseRelease(shown.window, Qt.LeftButton, NONE, start + QPoint(64, 16))
+    shown.click(shown.item("Done", "Button"))
+    until(lambda: strip(shown).property("mode") == "Inpainting", "the painted mask on its card")
+    sent = generate(shown)
+    mask = Image.open(io.BytesIO(sent.blobs[sent.params["mask"]])).convert("L")
+    assert mask.size == (64, 64) and mask.getextrema() == (0, 255)
+    assert sent.blobs[sent.params["image"]] == Path(pictures["red"]).read_bytes()

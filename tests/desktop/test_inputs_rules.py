@@ -20,7 +20,7 @@ from sfumato.desktop.inputs.controls import Offers
 from sfumato.desktop.inputs.crops import Box, Crop
 from sfumato.desktop.inputs.extents import extent
 from sfumato.desktop.inputs.linking import groups, links, moved
-from sfumato.desktop.inputs.modes import inferred
+from sfumato.desktop.inputs.modes import inferred, of_job
 from sfumato.desktop.inputs.reading import PIXELS_AT_MOST, Facts, glance, look, sent
 from sfumato.desktop.inputs.sending import size_taken
 from sfumato.desktop.inputs.troubles import trouble
@@ -173,6 +173,17 @@ def test_a_common_control_serves_every_image_and_its_own_regions_go_first() -> N
 def test_the_mode_follows_from_inputs_and_values(values: dict[str, Any], inputs: dict[str, bool], title: str) -> None:
     mode = inferred(values, **inputs)
     assert (mode.title, mode.kind) == (title, "upscale" if title == "Upscaling" else "generate")
+
+
+@pytest.mark.rule("D44")
+def test_a_frozen_job_is_called_by_the_same_words() -> None:
+    assert [of_job("generate", params) for params in ({}, {"image": "x"}, {"image": "x", "mask": "y"}, {"hr_scale": 2})] == [
+        "Txt2Img",
+        "Img2Img",
+        "Inpainting",
+        "Txt2Img + HR",
+    ]
+    assert (of_job("upscale", {}), of_job("annotate", {})) == ("Upscaling", "Annotating")
 
 
 # -- crops -------------------------------------------------------------------------------------------

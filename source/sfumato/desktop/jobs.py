@@ -14,6 +14,7 @@ from typing import Any
 from PyQt5.QtCore import QObject, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.engine_link import EngineLink
+from sfumato.desktop.inputs.modes import OF_INPUTS, of_job
 from sfumato.desktop.language import tr
 from sfumato.desktop.outputs_rows import is_extra
 from sfumato.desktop.queue.job import PENDING, Job, duration
@@ -30,16 +31,12 @@ __all__ = ["DEATHS_FORGIVEN", "STAGES", "Job", "JobQueue", "duration"]
 STAGES = {"load": "Loading model", "encode": "Reading prompt", "denoise": "Painting", "decode": "Decoding", "save": "Finishing"}
 # A job that killed the engine so often never runs again by itself.
 DEATHS_FORGIVEN = 1
-MODES = {"generate": "Text to picture", "upscale": "Upscale", "annotate": "Prepare control", "convert": "Convert"}
+MODES = {"convert": "Converting"}
 
 
 def mode_of(job: Job) -> str:
-    """What a job does, in the words of the panel."""
-    if job.kind != "generate":
-        return tr(MODES.get(job.kind, job.kind.replace("_", " ").capitalize()))
-    if job.params.get("mask"):
-        return tr("Inpaint")
-    return tr("Picture to picture") if job.params.get("image") else tr("Text to picture")
+    """What a job does, in the words that stand over the parameters (D44)."""
+    return of_job(job.kind, job.params) if job.kind in OF_INPUTS else tr(MODES.get(job.kind, job.kind.replace("_", " ").capitalize()))
 
 
 class JobQueue(QObject):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-GENERATE, UPSCALE = "generate", "upscale"
+GENERATE, UPSCALE, ANNOTATE = OF_INPUTS = ("generate", "upscale", "annotate")
 SIDES = ("outpaint_left", "outpaint_right", "outpaint_top", "outpaint_bottom")
 
 
@@ -46,6 +46,6 @@ def of_job(kind: str, params: Mapping[str, Any]) -> str:
     """What a job is called that is already frozen, by the same rules."""
     if kind == UPSCALE:
         return "Upscaling"
-    if kind == "annotate":
+    if kind == ANNOTATE:
         return "Annotating"
     return inferred(params, image=bool(params.get("image")), mask=bool(params.get("mask"))).title
