@@ -1,7 +1,7 @@
-"""The window of a first start: which mode, and then the installation as it happens.
+"""The install screen: which mode, what it needs and what of that is there, and then the installation as it happens.
 
-Started by `session.py` with the Python of the virtual environment, where PyQt5 is by then; the only module here that is not standard library, and imported by
-none. It installs by running the launcher itself with `--install-only`, so there is one way to install.
+Started by `session.py` with the Python of the virtual environment, where PyQt5 is by then; with package_list.py the only module here that is not standard
+library, and imported by none. It installs by running the launcher itself with `--install-only`, so there is one way to install.
 """
 
 # PyQt5's stubs know neither properties as constructor arguments nor that a widget has a style.
@@ -18,6 +18,7 @@ from PyQt5.QtGui import QCloseEvent, QFontDatabase, QKeySequence, QTextCursor
 from PyQt5.QtWidgets import (
     QApplication,
     QButtonGroup,
+    QCheckBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -34,7 +35,11 @@ PROGRAM = Path(__file__).resolve().parent.parent
 if str(PROGRAM) not in sys.path:
     sys.path.insert(0, str(PROGRAM))
 
-from launcher.modes import Mode, offered  # noqa: E402 - the path has to be set first
+from launcher import requirements, settings  # noqa: E402 - the path has to be set first
+from launcher.folders import find  # noqa: E402
+from launcher.modes import Mode, offered  # noqa: E402
+from launcher.package_list import PackageList  # noqa: E402
+from launcher.progress import Progress  # noqa: E402
 
 CLOSED = 130
 KILL_AFTER_MS = 2000
@@ -47,23 +52,29 @@ QLabel#quiet, QLabel#size { color: #9a9da3; }
 QLabel#failed { color: #f0887c; }
 QFrame#row { background: #26282b; border: 1px solid #34373b; border-radius: 8px; }
 QFrame#row:hover { border-color: #4a4e54; }
-QFrame#row[chosen="true"] { border-color: #d9a05b; background: #2b2a28; }
+QFrame#row[chosen="true"] { border-color: #5cc8b4; background: #20302d; }
 QFrame#row QLabel, QFrame#row QRadioButton { background: transparent; }
 QRadioButton { font-weight: 600; spacing: 10px; }
 QRadioButton::indicator { width: 14px; height: 14px; border-radius: 8px; border: 1px solid #73777e; background: transparent; }
-QRadioButton::indicator:checked { border: 4px solid #d9a05b; width: 8px; height: 8px; background: #1d1e20; }
+QRadioButton::indicator:checked { border: 4px solid #5cc8b4; width: 8px; height: 8px; background: #1d1e20; }
+QTreeWidget { background: #151618; border: 1px solid #34373b; border-radius: 8px; padding: 4px; font-size: 13px; }
+QTreeWidget:focus, QPlainTextEdit:focus { border-color: #5cc8b4; }
+QCheckBox { color: #9a9da3; spacing: 8px; }
+QCheckBox:focus { color: #e3e4e6; }
+QCheckBox::indicator { width: 14px; height: 14px; border-radius: 4px; border: 1px solid #73777e; background: transparent; }
+QCheckBox::indicator:checked { border: 1px solid #5cc8b4; background: #5cc8b4; }
 QPlainTextEdit { background: #151618; border: 1px solid #34373b; border-radius: 8px; padding: 8px; font-size: 12px; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
 QScrollBar::handle:vertical { background: #44484e; border-radius: 4px; min-height: 24px; margin: 1px; }
 QScrollBar::add-line:vertical, QScrollBar::sub-line:vertical { height: 0; }
 QScrollBar::add-page:vertical, QScrollBar::sub-page:vertical { background: transparent; }
 QProgressBar { background: #26282b; border: none; border-radius: 2px; max-height: 4px; }
-QProgressBar::chunk { background: #d9a05b; border-radius: 2px; }
+QProgressBar::chunk { background: #5cc8b4; border-radius: 2px; }
 QPushButton { background: #2e3135; border: 1px solid #44484e; border-radius: 6px; padding: 8px 22px; min-width: 72px; }
 QPushButton:hover { background: #373b40; }
-QPushButton:focus { border-color: #d9a05b; }
-QPushButton:default { background: #d9a05b; border-color: #d9a05b; color: #1b1510; font-weight: 600; }
-QPushButton:default:hover { background: #e4b170; }
+QPushButton:focus { border-color: #5cc8b4; }
+QPushButton:default { background: #5cc8b4; border-color: #5cc8b4; color: #0c1614; font-weight: 600; }
+QPushButton:default:hover { background: #74d4c2; }
 """
 
 
@@ -111,9 +122,13 @@ class ModeRow(QFrame):
 class Chooser(QWidget):
     """Choose, then watch; closes with 0 when everything is installed."""
 
-    def __init__(self, preselect: str, flags: list[str]) -> None:
+    def __init__(self, preselect: str, flags: list[str], data: str = "", again: bool = False) -> None:
         super().__init__(windowTitle="Sfumato - installation")
         self._flags = flags
+        self._again = again
+        self._folders = find(PROGRAM, data)
+        self._progress = Progress(())
+        self._unread = ""
         self._ending = False
         self.status = CLOSED
         self.process = QProcess(self)
@@ -123,9 +138,14 @@ class Chooser(QWidget):
         self.process.errorOccurred.connect(self._not_started)
 
         self.title = QLabel("Where are pictures made?", objectName="title")
-        self.note = QLabel("This can be changed later: start the program with --mode and another name.", objectName="quiet", wordWrap=True)
+        self.note = QLabel("This can be changed later, in Settings or with --mode.", objectName="quiet", wordWrap=True)
         self.rows = [ModeRow(mode) for mode in offered()]
         self._group = QButtonGroup(self)
+        self.packages = PackageList()
+        self.packages.setMinimumHeight(150)
+        self.enforce = QCheckBox("Enforce versions: replace packages of other versions, too")
+        self.enforce.setChecked(settings.flag(PROGRAM, self._folders.data, "enforce_versions"))
+        self.enforce.toggled.connect(self._enforce)
         for row in self.rows:
             self._group.addButton(row.button)
             if row.mode.name == preselect:
@@ -137,7 +157,7 @@ class Chooser(QWidget):
         self.log.setAccessibleName("Output of the installation")
         self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.log.setMaximumBlockCount(5000)
-        self.log.setMinimumHeight(200)
+        self.log.setMinimumHeight(140)
         self.bar = QProgressBar(visible=False, textVisible=False)
         self.bar.setRange(0, 0)
         self.copy = QPushButton("Copy output", visible=False)
@@ -151,7 +171,31 @@ class Chooser(QWidget):
             QShortcut(QKeySequence(key), self, self._press_default)
         QShortcut(QKeySequence(Qt.Key.Key_Up), self, lambda: self._step(-1))
         QShortcut(QKeySequence(Qt.Key.Key_Down), self, lambda: self._step(1))
+        for row in self.rows:
+            row.button.toggled.connect(self._list)
+        self._list()
         self._lay_out()
+
+    def _list(self) -> None:
+        """What the chosen mode needs, and what of it is there."""
+        if self._group.checkedButton() is None:
+            return
+        try:
+            wanted = requirements.read([PROGRAM / self.chosen().requirements_file])
+        except requirements.RequirementsError as error:
+            self._say("The program is not complete", str(error), failed=True)
+            return
+        packages = requirements.packages(wanted, requirements.site_packages_of(self._folders.environment))
+        lacking = self.packages.show_packages(packages, self.enforce.isChecked())
+        self._progress = Progress(package.name for package in packages if package.line in wanted.all)
+        self.install.setText("Install" if lacking or self._again else "Proceed")
+
+    def _enforce(self, on: bool) -> None:
+        try:
+            settings.remember(PROGRAM, self._folders.data, {"enforce_versions": on})
+        except OSError as error:
+            self._say("The choice was not remembered", f"{self._folders.data} cannot be written to ({error.strerror}).", failed=True)
+        self._list()
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -162,6 +206,8 @@ class Chooser(QWidget):
         layout.addSpacing(6)
         for row in self.rows:
             layout.addWidget(row)
+        layout.addWidget(self.packages, 1)
+        layout.addWidget(self.enforce)
         layout.addWidget(self.log, 1)
         layout.addWidget(self.bar)
         layout.addSpacing(8)
@@ -204,6 +250,9 @@ class Chooser(QWidget):
         self._say(f"Installing {mode.title}", size_of(mode) + ". The program starts by itself when it is done.")
         for row in self.rows:
             row.hide()
+        self._list()
+        self._unread = ""
+        self.enforce.hide()
         self.log.clear()
         for part in (self.log, self.bar):
             part.show()
@@ -221,6 +270,13 @@ class Chooser(QWidget):
         self.log.moveCursor(QTextCursor.MoveOperation.End)
         self.log.insertPlainText(text)
         self.log.moveCursor(QTextCursor.MoveOperation.End)
+        *lines, self._unread = (self._unread + text).split("\n")
+        for line in lines:
+            self._progress.feed(line)
+        self.packages.follow(self._progress)
+        if self._progress.fraction:
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(1000 * self._progress.fraction))
 
     def _finished(self, status: int, how: QProcess.ExitStatus) -> None:
         self._read()
@@ -228,6 +284,8 @@ class Chooser(QWidget):
             self.status = 0
             self.close()
             return
+        self._progress.fail()
+        self.packages.follow(self._progress)
         lines = [line for line in self.log.toPlainText().splitlines() if line.strip()]
         if self._ending:
             self._say("Cancelled", "What was fetched is kept; Install goes on with what is missing.")
@@ -236,6 +294,8 @@ class Chooser(QWidget):
         for row in self.rows:
             row.show()
         self.bar.hide()
+        self.bar.setRange(0, 0)
+        self.enforce.show()
         self.copy.show()
         self.install.setText("Install" if self._ending else "Retry")
         self.install.show()
@@ -289,7 +349,7 @@ def main() -> int:
     application = QApplication(sys.argv[:1])
     application.setApplicationName("sfumato")
     application.setStyleSheet(STYLE)
-    chooser = Chooser(options.preselect, flags)
+    chooser = Chooser(options.preselect, flags, options.data, options.reinstall)
     chooser.show()
     application.exec()
     return chooser.status

@@ -1,7 +1,7 @@
 """Requirements files, and what of them is absent from a virtual environment.
 
-Absence is read off the names of the `.dist-info` folders, so nothing is imported and a scan takes milliseconds. Versions are not compared: another
-version counts as present, because people bring their own builds of torch.
+Absence is read off the names of the `.dist-info` folders, so nothing is imported and a scan takes milliseconds. Another version counts as present, because
+people bring their own builds of torch, unless versions are enforced.
 """
 
 from __future__ import annotations
@@ -114,9 +114,9 @@ def _applies(marker: str, platform: str, place: str) -> bool:
     return True
 
 
-def installed(site_packages: Iterable[Path]) -> set[str]:
-    """Normalised names of the distributions in these folders; folders that do not exist hold none."""
-    names: set[str] = set()
+def installed(site_packages: Iterable[Path]) -> dict[str, str]:
+    """Normalised name -> version of the distributions in these folders; folders that do not exist hold none."""
+    found: dict[str, str] = {}
     for folder in site_packages:
         try:
             entries = os.listdir(folder)
@@ -126,14 +126,58 @@ def installed(site_packages: Iterable[Path]) -> set[str]:
             stem, dot, kind = entry.rpartition(".")
             # WORKAROUND(pip): what pip was replacing when it was killed stays behind as "~ame-1.0.dist-info"; that is not an installed package.
             if dot and kind in ("dist-info", "egg-info") and not stem.startswith("~"):
-                names.add(normalise(stem.split("-")[0]))
-    return names
+                name, _, rest = stem.partition("-")
+                found[normalise(name)] = rest.partition("-")[0]
+    return found
 
 
-def missing(wanted: Requirements, site_packages: Iterable[Path]) -> list[str]:
-    """The requirement lines whose distribution is absent."""
-    present = installed(site_packages)
-    return [line for line in wanted.all if name_of(line) not in present]
+def fits(line: str, version: str) -> bool:
+    """Whether a version is one that a requirement line allows. Only releases are compared; a version that is no release, or unknown, fits."""
+    release = _release(version)
+    if release is None:
+        return True
+    for comparison, wanted in re.findall(r"(==|>=|<=|!=|<|>)\s*([0-9][0-9A-Za-z.+]*)", line):
+        other = _release(wanted)
+        if other is None:
+            continue
+        width = max(len(release), len(other))
+        mine, theirs = (numbers + (0,) * (width - len(numbers)) for numbers in (release, other))
+        if not {"==": mine == theirs, "!=": mine != theirs, ">=": mine >= theirs, "<=": mine <= theirs, ">": mine > theirs, "<": mine < theirs}[comparison]:
+            return False
+    return True
+
+
+def _release(version: str) -> tuple[int, ...] | None:
+    """The numbers of a version without its local part ("2.13.0+cpu" is 2, 13, 0); None if it does not start with one."""
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in match.group().split(".")) if match else None
+
+
+@dataclass(frozen=True)
+class Package:
+    """One requirement and what there is of it: `state` is "present", "other version" or "missing"."""
+
+    name: str
+    line: str
+    version: str
+    state: str
+
+
+def packages(wanted: Requirements, site_packages: Iterable[Path]) -> list[Package]:
+    """Every requirement with its state, in the order of the files."""
+    found = installed(site_packages)
+    rows = []
+    for line in wanted.all:
+        name = name_of(line)
+        state = "missing" if name not in found else "present" if fits(line, found[name]) else "other version"
+        rows.append(Package(name, line, found.get(name, ""), state))
+    return rows
+
+
+def missing(wanted: Requirements, site_packages: Iterable[Path], *, enforce: bool = False) -> list[str]:
+    """The requirement lines whose distribution is absent; with `enforce` those of another version, too."""
+    counts = ("missing", "other version") if enforce else ("missing",)
+    return [package.line for package in packages(wanted, site_packages) if package.state in counts]
 
 
 def site_packages_of(environment: Path) -> list[Path]:

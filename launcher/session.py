@@ -42,12 +42,12 @@ class Session:
             self._need_display()
         if arguments.skip_install:
             python = str(self.folders.python) if self.folders.python.exists() else sys.executable
+            os.environ.update(self._absent_words())
             start.hand_over(self.folders, arguments, python)
         mode = arguments.mode or self._remembered()
-        if not mode or (arguments.reinstall and not arguments.mode):
-            if self._asks_in_window():
-                return self._ask()
-            mode = mode or self._detected()
+        if self._asks_in_window() and (not mode or arguments.reinstall or self._flag("show_installer") or self._lacks(mode)):
+            return self._ask(mode)
+        mode = mode or self._detected()
         self._complete(mode)
         if arguments.install_only:
             return 0
@@ -59,6 +59,35 @@ class Session:
             tell(f"The settings name the mode '{mode}', which does not exist; choose one of {', '.join(MODES)} with --mode.")
             return ""
         return mode
+
+    def _flag(self, name: str) -> bool:
+        return settings.flag(self.program, self.folders.data, name)
+
+    def _digest(self, wanted: requirements.Requirements, mode: str) -> str:
+        enforced = "enforced" if self._flag("enforce_versions") else ""
+        return environment.digest(self.folders, wanted.text + enforced, mode)
+
+    def _lacks(self, mode: str) -> bool:
+        """Whether something that `mode` needs is not installed; a stamped environment is not looked through."""
+        wanted = self._wanted(mode)
+        if environment.is_stamped(self.folders, mode, self._digest(wanted, mode)):
+            return False
+        found = requirements.site_packages_of(self.folders.environment)
+        return not environment.exists(self.folders) or bool(requirements.missing(wanted, found, enforce=self._flag("enforce_versions")))
+
+    def _absent_words(self) -> dict[str, str]:
+        """For the program that is started without looking: what it will miss, so that it can say so."""
+        mode = self.arguments.mode or settings.mode(self.program, self.folders.data, lambda sentence: None)
+        if mode not in MODES or self.arguments.wants_tests:
+            return {}
+        absent = requirements.missing(self._wanted(mode), requirements.site_packages_of(self.folders.environment))
+        return {"SFUMATO_ABSENT": ", ".join(requirements.name_of(line) for line in absent)} if absent else {}
+
+    def _wanted(self, mode: str) -> requirements.Requirements:
+        try:
+            return requirements.read(self._files(mode))
+        except requirements.RequirementsError as error:
+            raise Failure(str(error)) from error
 
     def _detected(self) -> str:
         from launcher import modes
@@ -84,18 +113,15 @@ class Session:
 
     def _complete(self, mode: str) -> None:
         """See that everything for `mode` is there; on a second start this reads the requirements files and one stamp, no more."""
-        try:
-            wanted = requirements.read(self._files(mode))
-        except requirements.RequirementsError as error:
-            raise Failure(str(error)) from error
+        wanted = self._wanted(mode)
         names = ["tests" if self.arguments.wants_tests else mode]
         names += ["system-tests"] if self.arguments.wants_tests else ["system-window"] if self.arguments.wants_window else []
-        value = environment.digest(self.folders, wanted.text, mode)
+        value = self._digest(wanted, mode)
         if not self.arguments.reinstall and all(environment.is_stamped(self.folders, name, value) for name in names):
             self._remember(mode)
             return
         self._install(mode, wanted, self.arguments.reinstall)
-        environment.stamp(self.folders, names, environment.digest(self.folders, wanted.text, mode))
+        environment.stamp(self.folders, names, self._digest(wanted, mode))
         self._remember(mode)
 
     def _install(self, mode: str, wanted: requirements.Requirements, again: bool) -> None:
@@ -104,7 +130,8 @@ class Session:
         process.end_politely()
         self._system()
         self._make_environment()
-        absent = list(wanted.all) if again else requirements.missing(wanted, requirements.site_packages_of(self.folders.environment))
+        found = requirements.site_packages_of(self.folders.environment)
+        absent = list(wanted.all) if again else requirements.missing(wanted, found, enforce=self._flag("enforce_versions"))
         if not absent:
             return
         tell(f"Installing {len(absent)} package{'s' if len(absent) != 1 else ''} for the mode '{mode}' into {self.folders.environment}.")
@@ -148,22 +175,24 @@ class Session:
             # A test run must leave no trace in the settings of whoever runs it.
             return
         try:
-            settings.remember_mode(self.program, self.folders.data, mode)
+            settings.remember(self.program, self.folders.data, {"mode": mode})
         except OSError as error:
             tell(f"The mode could not be remembered in {self.folders.data} ({error.strerror}); choose a folder that can be written with --data.")
 
-    def _ask(self) -> int:
-        """Install the GUI toolkit alone, show the chooser, and start again with what it remembered."""
+    def _ask(self, mode: str) -> int:
+        """Install the GUI toolkit alone, show the install screen, and become the program with the mode it remembered."""
         from launcher import modes
 
         self._install_toolkit()
         window = str(Path(__file__).with_name("choose.py"))
-        command = [str(self.folders.python), window, "--preselect", self._remembered() or modes.detect(), "--data", str(self.folders.data)]
+        command = [str(self.folders.python), window, "--preselect", mode or modes.detect(), "--data", str(self.folders.data)]
         command += ["--offline"] if self.arguments.offline else []
         command += ["--reinstall"] if self.arguments.reinstall else []
         status = subprocess.run(command, env=start.environment(self.folders, self.arguments, os.environ), check=False).returncode
         if status != 0:
             return status
+        # It was asked for once.
+        settings.remember(self.program, self.folders.data, {"show_installer": False})
         mode = self._remembered()
         if not mode:
             raise Failure(f"The mode could not be remembered in {self.folders.data}; choose a folder that can be written with --data.")

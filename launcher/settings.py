@@ -1,13 +1,13 @@
 """The few settings the launcher reads: the installation's `config.json`, and over it the user's `settings.json` in the data folder.
 
-Only `mode` is written, to the user's file, atomically and with every other key kept. A broken file is told in one sentence and counts as empty.
+What the launcher writes goes to the user's file, atomically and with every other key kept. A broken file is told in one sentence and counts as empty.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 USER_FILE = "settings.json"
@@ -38,14 +38,20 @@ def mode(program: Path, data: Path, tell: Callable[[str], None]) -> str:
     return value if isinstance(value, str) else ""
 
 
-def remember_mode(program: Path, data: Path, chosen: str) -> None:
-    """Write the mode to the user's file unless it is in force already. A user's file that is broken is left as it is."""
+def flag(program: Path, data: Path, name: str) -> bool:
+    """A setting that is on or off."""
+    own, installation = (read(path, lambda sentence: None) for path in (data / USER_FILE, program / "config.json"))
+    return (own.get(name) if name in own else installation.get(name)) is True
+
+
+def remember(program: Path, data: Path, values: Mapping[str, object]) -> None:
+    """Write settings to the user's file unless they are in force already. A user's file that is broken is left as it is."""
     broken: list[str] = []
-    own = read(data / USER_FILE, broken.append)
-    if broken or mode(program, data, broken.append) == chosen:
+    own, installation = read(data / USER_FILE, broken.append), read(program / "config.json", lambda sentence: None)
+    new = {name: value for name, value in values.items() if (own.get(name) or installation.get(name) or type(value)()) != value}
+    if broken or not new:
         return
-    own["mode"] = chosen
-    write_atomically(data / USER_FILE, json.dumps(own, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(data / USER_FILE, json.dumps({**own, **new}, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -28,7 +28,7 @@ from PyQt5.QtWidgets import QApplication
 sys.executable = python
 application = QApplication([])
 application.setStyleSheet(choose.STYLE)
-chooser = choose.Chooser("remote", ["--data", data, "--offline"])
+chooser = choose.Chooser("remote", ["--data", data, "--offline"], data)
 chooser.show()
 states = []
 def finished(*_):
@@ -43,7 +43,8 @@ for key in keys.split(","):
 if chooser.isVisible():
     QTimer.singleShot(20000, application.quit)
     application.exec()
-print(json.dumps({"states": states, "status": chooser.status, "log": chooser.log.toPlainText()}))
+rows = [[chooser.packages.topLevelItem(row).text(column) for column in range(3)] for row in range(chooser.packages.topLevelItemCount())]
+print(json.dumps({"rows": rows, "states": states, "status": chooser.status, "log": chooser.log.toPlainText()}))
 """
 
 
@@ -81,6 +82,25 @@ def test_a_failure_is_told_in_its_sentence_and_can_be_tried_again(program: Progr
     assert sentence.startswith("Offline, packages come from the folder")
     assert told["states"][-1] == [False, False, False], "a button lies over the output"
     assert not (program.data / "settings.json").exists()
+
+
+@pytest.mark.rule("D9", "D10")
+def test_the_packages_of_the_chosen_mode_are_listed_with_what_there_is_of_them(program: Program) -> None:
+    complete_environment(program)
+    (program.folder / "requirements_cpu.txt").write_text("sfumato-sample>=2,<3\nsfumato-absent>=1\n")
+    told = drive(program, "Up,Escape")
+    assert told["rows"] == [["sfumato-absent", ">=1", "Missing"], ["sfumato-sample", "1.0 there, >=2,<3 asked", "Other version"]]
+    # The remote mode, chosen at first, had everything: it would have proceeded.
+    assert told["states"][:2] == ["cpu", "cpu"]
+
+
+@pytest.mark.rule("D10", "D12")
+def test_what_becomes_of_each_package_is_shown_beside_it_and_a_failure_names_it(program: Program) -> None:
+    complete_environment(program)
+    (program.folder / "requirements_remote.txt").write_text("sfumato-new>=1,<2\nsfumato-sample\n")
+    (program.folder / "wheels").mkdir()
+    told = drive(program, "Return")
+    assert told["rows"] == [["sfumato-new", ">=1,<2", "Failed"], ["sfumato-sample", "sfumato-sample", "Present"]]
 
 
 def test_escape_closes_without_installing(program: Program) -> None:

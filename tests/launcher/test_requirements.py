@@ -45,11 +45,26 @@ def test_five_hundred_packages_are_looked_through_within_200_ms(tmp_path: Path) 
     assert missing == ["package-500>=1,<2"]
 
 
-def test_another_version_counts_as_present(tmp_path: Path) -> None:
-    folder = site_packages(tmp_path / "site", "torch-1.0+rocm")
+@pytest.mark.rule("D9")
+def test_another_version_counts_as_present_unless_versions_are_enforced(tmp_path: Path) -> None:
+    folder = site_packages(tmp_path / "site", "torch-1.0+rocm", "pillow-12.1", "odd-from.git")
     file = tmp_path / "requirements.txt"
-    file.write_text("torch==2.13.0\n")
-    assert requirements.missing(requirements.read([file]), [folder]) == []
+    file.write_text("torch==2.13.0\npillow>=12.0,<14\nodd>=3\n")
+    wanted = requirements.read([file])
+    assert requirements.missing(wanted, [folder]) == []
+    assert requirements.missing(wanted, [folder], enforce=True) == ["torch==2.13.0"]
+    assert [package.state for package in requirements.packages(wanted, [folder])] == ["other version", "present", "present"]
+
+
+@pytest.mark.parametrize(
+    ("line", "version", "fits"),
+    [
+        ("a==2.13.0", "2.13.0+cpu", True), ("a==2.13", "2.13.0", True), ("a>=1.10,<2", "1.9", False), ("a>=1.10,<2", "1.10.1", True),
+        ("a>=1.10,<2", "2.0", False), ("a!=1.5", "1.5", False), ("a", "0", True), ("a>=2", "", True),
+    ],
+)  # fmt: skip
+def test_versions_are_compared_by_their_numbers(line: str, version: str, fits: bool) -> None:
+    assert requirements.fits(line, version) is fits
 
 
 def test_a_package_that_comes_without_its_dependencies_is_missing_like_any_other(tmp_path: Path) -> None:

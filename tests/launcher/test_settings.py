@@ -19,7 +19,7 @@ def test_the_mode_is_remembered_in_the_users_file_with_everything_else_kept(tmp_
     (data / "settings.json").write_text('{"theme": "light", "later": {"a": 1}}')
     told: list[str] = []
     assert settings.mode(program, data, told.append) == "cpu"
-    settings.remember_mode(program, data, "remote")
+    settings.remember(program, data, {"mode": "remote"})
     assert settings.mode(program, data, told.append) == "remote"
     assert json.loads((data / "settings.json").read_text()) == {"theme": "light", "later": {"a": 1}, "mode": "remote"}
     assert (program / "config.json").read_text() == '{"mode": "cpu"}'
@@ -29,7 +29,7 @@ def test_the_mode_is_remembered_in_the_users_file_with_everything_else_kept(tmp_
 
 def test_a_broken_user_file_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"theme": ')
-    settings.remember_mode(tmp_path, tmp_path, "cpu")
+    settings.remember(tmp_path, tmp_path, {"mode": "cpu"})
     assert (tmp_path / "settings.json").read_text() == '{"theme": '
 
 
