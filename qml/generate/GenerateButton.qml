@@ -29,7 +29,7 @@ Item {
         }
         Button {
             id: stop
-            visible: group.jobs.busy
+            visible: group.jobs.runs
             enabled: !group.jobs.cancelling
             height: 44
             width: 40

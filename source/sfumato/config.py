@@ -155,6 +155,10 @@ SETTINGS: Mapping[str, Setting] = {
         maximum=1,
     ),
     "highlight": Setting(True, "Colours in prompts", "Show brackets, tags, wildcards and comments in colours, and underline what is doubtful.", "prompt"),
+    "engine_unanswered": Setting(30, "Say that the engine is silent", "After so many seconds.", "program", minimum=5, maximum=3600, effect="restart"),
+    "engine_silence": Setting(
+        120, "Restart a silent engine", "After so many seconds in which it gave no sign of life.", "program", minimum=10, maximum=36000, effect="restart"
+    ),
     "queue_retry": Setting(True, "Run once more", "Run a job once more when the engine stopped while it ran.", "queue"),
     "queue_model_first": Setting(False, "Loaded model first", "Let jobs of the model that is loaded go before others, to load models less often.", "queue"),
     "queue_when_done": Setting(

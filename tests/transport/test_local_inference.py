@@ -179,6 +179,22 @@ def test_a_child_that_stops_beating_is_taken_for_dead(places: Places) -> None:
         local.close()
 
 
+@pytest.mark.rule("D174")
+def test_a_silent_child_is_said_to_be_silent_and_no_more_once_it_is_heard(places: Places) -> None:
+    listening, states = Listening(), States()
+    local = LocalInference(places, [kinds.REGISTRAR], on_state=states, unanswered_s=2)
+    local.open(listening.hear)
+    try:
+        listening.wait_for(Hello)
+        assert local.pid is not None
+        os.kill(local.pid, signal.SIGSTOP)
+        assert "not responding" in states.wait("silent").sentence
+        os.kill(local.pid, signal.SIGCONT)
+        states.wait("ready", 2)
+    finally:
+        local.close()
+
+
 @pytest.mark.rule("D175")
 def test_an_engine_that_cannot_start_says_why_and_jobs_fail_with_that_sentence(places: Places) -> None:
     listening, states = Listening(), States()

@@ -27,9 +27,10 @@ def read(data: str | None) -> Beginnings:
     return Beginnings(places, settings, restored, [sentence for sentence in (*complaints, complaint) if sentence], log)
 
 
-def local_engine(places: Places) -> Callable[[Callable[[State], None]], Endpoint]:
+def local_engine(places: Places, settings: Settings) -> Callable[[Callable[[State], None]], Endpoint]:
     """A maker of the engine on this machine."""
-    return lambda on_state: LocalInference(places, on_state=on_state)
+    silence_s, unanswered_s = float(settings["engine_silence"]), float(settings["engine_unanswered"])
+    return lambda on_state: LocalInference(places, on_state=on_state, silence_s=silence_s, unanswered_s=unanswered_s)
 
 
 def log_to(places: Places) -> tuple[str, logging.Handler | None]:

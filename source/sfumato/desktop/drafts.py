@@ -88,4 +88,6 @@ class Drafting:
         if draft.params.get("seed") == -1:
             # Drawn when the job is queued, so that the job repeats itself whatever becomes of it.
             draft.params["seed"] = secrets.randbelow(SEED_DRAWS)
+        if draft.params.get("variation_seed") == -1 and draft.params.get("variation_strength"):
+            draft.params["variation_seed"] = secrets.randbelow(SEED_DRAWS)
         return draft

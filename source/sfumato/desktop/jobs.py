@@ -420,6 +420,11 @@ class JobQueue(QObject):
         return self.running is not None or bool(self._rows.waiting)
 
     @pyqtProperty(bool, notify=changed)
+    def runs(self) -> bool:
+        """Whether a job is at the engine."""
+        return self.running is not None
+
+    @pyqtProperty(bool, notify=changed)
     def paused(self) -> bool:
         return self._pause not in ("", "loading")
 

@@ -123,7 +123,7 @@ class Launch(QObject):
         from sfumato.desktop.studio import Studio
 
         assert self._beginnings is not None
-        self.studio = studio = Studio(self._beginnings, self._make_endpoint or local_engine(self._beginnings.places))
+        self.studio = studio = Studio(self._beginnings, self._make_endpoint or local_engine(self._beginnings.places, self._beginnings.settings))
         self.engine.rootContext().setContextProperty("studio", studio)
         url = QUrl.fromLocalFile(str(self._qml / "Main.qml"))
         self._component = QQmlComponent(self.engine, url, QQmlComponent.CompilationMode.Asynchronous)
