@@ -59,6 +59,12 @@ def _memory() -> list[Row]:
     return memory.rows()
 
 
+def _history() -> list[Row]:
+    import history
+
+    return history.rows()
+
+
 def _previews() -> list[Row]:
     import previews
 
@@ -117,6 +123,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "engine": _engine,
     "child": _child,
     "first-picture": _first_picture,
+    "history": _history,
     "loading": _loading,
     "memory": _memory,
     "networks": _networks,

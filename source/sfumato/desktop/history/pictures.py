@@ -31,6 +31,7 @@ class PictureList(QAbstractListModel):
         self._numbers: array[int] = array("q")
         self._cells: OrderedDict[int, Cell] = OrderedDict()
         self._asked: set[int] = set()
+        self._rows: dict[int, int] = {}  # where a picture was when the scene last asked for it
         self._wanted: set[int] = set()
         self._chosen: set[int] = set()
         self._current = -1  # a number, not a row
@@ -48,6 +49,7 @@ class PictureList(QAbstractListModel):
         self.beginResetModel()
         self._numbers = numbers
         self._asked.clear()
+        self._rows.clear()
         self._take(cells or {})
         self.endResetModel()
         self._keep_chosen()
@@ -118,17 +120,23 @@ class PictureList(QAbstractListModel):
 
     def _tell(self, numbers: Iterable[int], roles: Sequence[int] = ()) -> None:
         """Rows changed; one signal from the first to the last of them, the scene asks only for those it shows."""
-        rows = [self.row_of(number) for number in numbers]
+        # The scene knows nothing of rows it never asked for.
+        rows = [self.row_of(number) for number in numbers if number in self._rows]
         rows = [row for row in rows if row >= 0]
         if rows:
             self.dataChanged.emit(self.index(min(rows)), self.index(max(rows)), list(roles))
 
     def row_of(self, number: int) -> int:
         """The place of a picture, -1 if it is not shown."""
+        row = self._rows.get(number, -1)
+        if 0 <= row < len(self._numbers) and self._numbers[row] == number:
+            return row
         try:
-            return self._numbers.index(number)
+            row = self._rows[number] = self._numbers.index(number)
         except ValueError:
+            self._rows.pop(number, None)
             return -1
+        return row
 
     # -- which are chosen ------------------------------------------------------------------------
 
@@ -152,9 +160,7 @@ class PictureList(QAbstractListModel):
     @property
     def chosen(self) -> list[int]:
         """Numbers of the chosen pictures, in the order of the rows."""
-        if len(self._chosen) > 200:
-            return [number for number in self._numbers if number in self._chosen]
-        return sorted(self._chosen, key=self.row_of)
+        return [number for number in self._numbers if number in self._chosen] if self._chosen else []
 
     @pyqtSlot(int, bool, bool)
     def press(self, row: int, adds: bool, ranges: bool) -> None:
@@ -207,7 +213,7 @@ class PictureList(QAbstractListModel):
         if len(differing) > 200:
             self.dataChanged.emit(self.index(0), self.index(len(self._numbers) - 1), [chosen_role])
         else:
-            for number in differing:
+            for number in differing & self._rows.keys():
                 self._tell((number,), [chosen_role])
         self.changed.emit()
 
@@ -224,6 +230,7 @@ class PictureList(QAbstractListModel):
         if role not in self._roles or not 0 <= row < len(self._numbers):
             return None
         number, name = self._numbers[row], self._roles[role]
+        self._rows[number] = row
         if name == "chosen":
             return number in self._chosen
         cell = self._cells.get(number)

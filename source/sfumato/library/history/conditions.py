@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,8 @@ _NUMBERS = {
     "date": "created",
 }
 _IS = {
-    "favourite": "favourite = 1",
-    "rated": "rating > 0",
+    "favourite": "pictures.id IN (SELECT id FROM pictures WHERE favourite = 1)",
+    "rated": "pictures.id IN (SELECT id FROM pictures WHERE rating > 0)",
     "tagged": "EXISTS (SELECT 1 FROM marks JOIN terms ON terms.id = marks.term WHERE marks.picture = pictures.id AND terms.kind = 'tag')",
     "missing": "gone = 1",
     "portrait": "height > width",
@@ -49,21 +49,38 @@ class Condition:
         return other if self.sql == "1" else Condition(f"({self.sql}) AND ({other.sql})", [*self.values, *other.values])
 
 
-def condition(query: Query) -> Condition:
-    """All of a query."""
+Rare = Callable[[str, list[Any]], bool]
+"""Whether a query for numbers of pictures, with what is bound to it, yields few."""
+
+
+def few(sql: str, values: list[Any]) -> bool:
+    """For who wants everything that is found: then lists are quicker than a test of each picture."""
+    return True
+
+
+def condition(query: Query, rare: Rare = few) -> Condition:
+    """All of a query.
+
+    Args:
+        rare: decides for each lookup whether its pictures are listed first, or each picture is tested as it comes in order. Who wants the first page
+            of something frequent has it sooner by testing.
+    """
     whole = Condition()
     for group in query.groups:
-        parts = [_all(terms) for terms in group]
+        parts = [_all(terms, rare) for terms in group]
         joined = " OR ".join(f"({part.sql})" for part in parts)
         whole = whole.both(Condition(joined, [value for part in parts for value in part.values]))
     return whole
 
 
-def _all(terms: tuple[Term, ...]) -> Condition:
+def _all(terms: tuple[Term, ...], rare: Rare) -> Condition:
     """Every term; words of the text index that must be there are looked up together."""
-    phrases = [_phrase(term) for term in terms if _is_indexed(term) and not term.excluded]
-    parts = [_matching(" AND ".join(phrases))] if phrases else []
-    parts += [_one(term) for term in terms if not _is_indexed(term) or term.excluded]
+    indexed = [term for term in terms if _is_indexed(term) and not term.excluded]
+    parts = []
+    if indexed:
+        sql, match = "SELECT rowid FROM words WHERE words MATCH ?", " AND ".join(_phrase(term) for term in indexed)
+        parts = [Condition(f"pictures.id IN ({sql})", [match])] if rare(sql, [match]) else [_tested(term) for term in indexed]
+    parts += [_one(term, rare) for term in terms if not _is_indexed(term) or term.excluded]
     whole = Condition()
     for part in parts:
         whole = whole.both(part)
@@ -80,52 +97,70 @@ def _phrase(term: Term) -> str:
     return f'{{{" ".join(_COLUMNS[term.field])}}} : "{text}"'
 
 
-def _matching(expression: str) -> Condition:
-    return Condition("pictures.id IN (SELECT rowid FROM words WHERE words MATCH ?)", [expression])
-
-
-def _one(term: Term) -> Condition:
-    found = _matching(_phrase(term)) if _is_indexed(term) else _plain(term)
+def _one(term: Term, rare: Rare) -> Condition:
+    found = _plain(term, rare)
     return Condition(f"NOT coalesce(({found.sql}), 0)", found.values) if term.excluded else found
 
 
-def _plain(term: Term) -> Condition:
+def _tested(term: Term) -> Condition:
+    """Words, looked for in the texts of each picture."""
+    columns = _COLUMNS[term.field]
+    test = "{} = ?" if term.exact else "instr({}, ?) > 0"
+    inner = " OR ".join(test.format(f"texts.{column}") for column in columns)
+    return Condition(f"EXISTS (SELECT 1 FROM texts WHERE texts.id = pictures.id AND ({inner}))", [term.text] * len(columns))
+
+
+def _listed(sql: str, values: list[Any], tested: str, rare: Rare) -> Condition:
+    """A lookup as a list, or as a test of each picture."""
+    return Condition(f"pictures.id IN ({sql})" if rare(sql, values) else tested, values)
+
+
+def _plain(term: Term, rare: Rare) -> Condition:
     name = term.field
     if name in _COLUMNS:
-        columns = _COLUMNS[name]
-        test = "{} = ?" if term.exact else "instr({}, ?) > 0"
-        inner = " OR ".join(test.format(f"texts.{column}") for column in columns)
-        return Condition(f"pictures.id IN (SELECT texts.id FROM texts WHERE {inner})", [term.text] * len(columns))
+        sql = "SELECT rowid FROM words WHERE words MATCH ?"
+        if _is_indexed(term) and rare(sql, [_phrase(term)]):
+            return Condition(f"pictures.id IN ({sql})", [_phrase(term)])
+        return _tested(term)
     if name in _TERMS:
         test = "folded = ?" if term.exact else "instr(folded, ?) > 0"
-        return Condition(f"pictures.id IN (SELECT picture FROM marks WHERE term IN (SELECT id FROM terms WHERE kind = '{name}' AND {test}))", [term.text])
+        return _marked(f"kind = '{name}' AND {test}", [term.text], rare)
     if name == "folder":
         test = "folded_name = ?" if term.exact else "instr(folded, ?) > 0"
-        return Condition(f"pictures.folder IN (SELECT id FROM folders WHERE {test})", [term.text])
+        return Condition(f"folder IN (SELECT id FROM folders WHERE {test})", [term.text])
     if name == "hash":
-        # Compared with the first digits; the digits of a hash have neither % nor _.
-        inner = "SELECT picture FROM marks WHERE term IN (SELECT id FROM terms WHERE kind = 'hash' AND substr(folded, 1, ?) = ?)"
+        # Compared with the first digits.
         length = len(term.text)
-        return Condition(f"(substr(pictures.hash, 1, ?) = ? OR pictures.id IN ({inner}))", [length, term.text, length, term.text])
+        model = _marked("kind = 'hash' AND substr(folded, 1, ?) = ?", [length, term.text], rare)
+        return Condition(f"(substr(pictures.hash, 1, ?) = ? OR {model.sql})", [length, term.text, *model.values])
     if name == "is":
         return Condition(_IS[term.text])
     if name == "has":
-        return _has(term.text)
+        return _has(term.text, rare)
     if term.size is not None:
         return Condition("width = ? AND height = ?", list(term.size))
-    return _between(_NUMBERS[name], term)
+    found = _between(_NUMBERS[name], term)
+    if name == "rating" and term.low is not None and term.low > 0:
+        return _listed(f"SELECT id FROM pictures WHERE {found.sql}", found.values, found.sql, rare)
+    return found
 
 
-def _has(what: str) -> Condition:
+def _marked(which: str, values: list[Any], rare: Rare) -> Condition:
+    """Pictures that carry one of some terms."""
+    terms = f"SELECT id FROM terms WHERE {which}"
+    tested = f"EXISTS (SELECT 1 FROM marks WHERE marks.picture = pictures.id AND marks.term IN ({terms}))"
+    return _listed(f"SELECT picture FROM marks WHERE term IN ({terms})", values, tested, rare)
+
+
+def _has(what: str, rare: Rare) -> Condition:
     if what == "rating":
         return Condition("rating > 0")
     if what == "seed":
         return Condition("seed IS NOT NULL")
     if what in ("prompt", "negative"):
-        return Condition(f"pictures.id IN (SELECT texts.id FROM texts WHERE texts.{what} <> '')")
+        return Condition(f"EXISTS (SELECT 1 FROM texts WHERE texts.id = pictures.id AND texts.{what} <> '')")
     kind, name = (what, "") if what in _TERMS else ("has", what)
-    inner = "SELECT picture FROM marks WHERE term IN (SELECT id FROM terms WHERE kind = ?" + (" AND name = ?" if name else "") + ")"
-    return Condition(f"pictures.id IN ({inner})", [kind, *([name] if name else [])])
+    return _marked("kind = ?" + (" AND name = ?" if name else ""), [kind, *([name] if name else [])], rare)
 
 
 def _between(column: str, term: Term) -> Condition:

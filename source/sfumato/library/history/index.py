@@ -24,6 +24,8 @@ FILE = "history.sqlite"
 # SQLite binds so many values at once everywhere.
 BOUND_AT_MOST = 900
 FACET_ROWS = 40
+# What more pictures than this have in common is tested picture by picture for a first page.
+LISTED_AT_MOST = 4000
 # By what, and whether the largest comes first unless asked otherwise.
 SORTS: Mapping[str, tuple[str, bool]] = {"time": ("created", True), "rating": ("rating", True), "name": ("name", False), "size": ("bytes", True)}
 _FILLED = "id, path, folder, name, bytes, modified, created, day, hash, width, height, seed, steps, scale, strength, rating, favourite"
@@ -38,7 +40,9 @@ class Scope:
     favourites: bool = False
 
 
-_FAVOURITES = "(favourite = 1 OR folder IN (SELECT id FROM folders WHERE folded_name IN ('favourites', 'favorites')))"
+_FAVOURITES = (
+    "(pictures.id IN (SELECT id FROM pictures WHERE favourite = 1) OR folder IN (SELECT id FROM folders WHERE folded_name IN ('favourites', 'favorites')))"
+)
 EVERYTHING = Query()
 EVERYWHERE = Scope()
 
@@ -210,7 +214,7 @@ class Index:
         column, falls = SORTS[sort]
         way = "DESC" if falls != reverse else "ASC"
         order = f"{column} {way}, id {way}" if column != "rating" else f"rating {way}, created {way}, id {way}"
-        found = self._where(query, scope)
+        found = self._where(query, scope, limit)
         rows = self._read().execute(f"SELECT id FROM pictures WHERE {found.sql} ORDER BY {order} LIMIT ?", [*found.values, limit])
         return array("q", (row[0] for row in rows.fetchall()))
 
@@ -267,8 +271,8 @@ class Index:
         row = self._read().execute("SELECT id FROM pictures WHERE path = ?", [path]).fetchone()
         return row[0] if row else None
 
-    def _where(self, query: Query, scope: Scope) -> Condition:
-        found = condition(query)
+    def _where(self, query: Query, scope: Scope, limit: int = -1) -> Condition:
+        found = condition(query, self._is_rare) if limit >= 0 else condition(query)
         if scope.favourites:
             found = found.both(Condition(_FAVOURITES))
         if scope.folder:
@@ -277,6 +281,9 @@ class Index:
             inner = "SELECT id FROM folders WHERE path = ? OR substr(path, 1, ?) = ?"
             found = found.both(Condition(f"pictures.folder IN ({inner})", [scope.folder.rstrip("/"), len(inside), inside]))
         return found
+
+    def _is_rare(self, sql: str, values: list[Any]) -> bool:
+        return self._read().execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", [*values, LISTED_AT_MOST]).fetchone()[0] < LISTED_AT_MOST
 
     def _read(self) -> sqlite3.Connection:
         connection: Any = getattr(self._local, "connection", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE folders (id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, folded TEXT NOT NULL, folded_name TEXT NOT NULL);
@@ -14,13 +14,15 @@ CREATE TABLE pictures (
     created REAL NOT NULL, day INTEGER NOT NULL, hash TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, seed INTEGER, steps INTEGER, scale REAL,
     strength REAL, rating INTEGER NOT NULL DEFAULT 0, favourite INTEGER NOT NULL DEFAULT 0, gone INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX by_created ON pictures (created, id);
+-- Everything a number can be asked for stands in this one, so that the newest are found without opening each row.
+CREATE INDEX by_created ON pictures (created, id, day, steps, scale, width, height, seed, strength, rating, favourite, gone, folder, bytes);
 CREATE INDEX by_name ON pictures (name, id);
 CREATE INDEX by_bytes ON pictures (bytes, id);
 CREATE INDEX by_rating ON pictures (rating, created, id);
 CREATE INDEX by_folder ON pictures (folder, gone);
 CREATE INDEX by_hash ON pictures (hash);
 CREATE INDEX by_day ON pictures (day);
+CREATE INDEX by_favourite ON pictures (favourite) WHERE favourite = 1;
 CREATE TABLE said (id INTEGER PRIMARY KEY, prompt TEXT NOT NULL, negative TEXT NOT NULL);
 CREATE TABLE texts (id INTEGER PRIMARY KEY, prompt TEXT NOT NULL, negative TEXT NOT NULL, name TEXT NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (prompt, negative, name, content='texts', content_rowid='id', tokenize='trigram');
