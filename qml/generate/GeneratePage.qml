@@ -102,7 +102,7 @@ FocusScope {
             focus: true
             anchors.bottom: parent.bottom
             width: parent.width
-            height: workspace.promptHeight
+            height: Math.min(Math.max(workspace.promptHeight, Theme.px(112)), Math.max(112, workspace.height * 0.5))
             buttonWidth: button.width
         }
         Rectangle { anchors.top: prompts.top; width: parent.width; height: 1; color: Theme.line }
@@ -120,6 +120,6 @@ FocusScope {
         id: button
         x: left.x + left.width - width - Theme.u3
         y: left.y + prompts.y + Theme.u3
-        width: left.width < 720 ? 168 : 208
+        width: Math.min(Theme.px(left.width < 720 ? 168 : 208), left.width * 0.42)
     }
 }

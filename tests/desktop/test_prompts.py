@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PyQt5.QtCore import QPointF, Qt
-from PyQt5.QtGui import QColor
+from PyQt5.QtCore import QCoreApplication, QPoint, QPointF, Qt
+from PyQt5.QtGui import QColor, QWheelEvent
 from PyQt5.QtQuick import QQuickItem
 from PyQt5.QtTest import QTest
 
@@ -328,6 +328,22 @@ def test_network_tags_change_by_a_twentieth(window: OpenWindow) -> None:
     window.item("Prompt").setProperty("cursorPosition", 5)
     window.key(Qt.Key_Down, CTRL)
     assert window.studio.prompts.property("text") == "<lora:ink-lines:0.95>"
+
+
+def wheel(window: OpenWindow, area: QQuickItem, up: bool, modifiers: int) -> None:
+    place = area.mapToScene(QPointF(30, 14))
+    delta = QPoint(0, 120 if up else -120)
+    event = QWheelEvent(place, window.window.mapToGlobal(place.toPoint()), QPoint(), delta, Qt.NoButton, modifiers, Qt.NoScrollPhase, False)
+    QCoreApplication.sendEvent(window.window, event)
+
+
+@pytest.mark.rule("D94", "D34")
+def test_ctrl_and_the_wheel_weigh_too_and_with_shift_finely(window: OpenWindow) -> None:
+    area = write(window, "a fox")
+    wheel(window, area, True, CTRL)
+    assert window.studio.prompts.property("text") == "a (fox:1.1)"
+    wheel(window, area, False, CTRL | SHIFT)
+    assert window.studio.prompts.property("text") == "a (fox:1.05)"
 
 
 @pytest.mark.rule("D34")

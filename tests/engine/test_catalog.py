@@ -65,6 +65,7 @@ def test_catalog_names_parts_and_what_is_missing(tmp_path: Path, tiny_files: Tin
         "alone": ("Stable Diffusion XL", "base", ["vae", "clip", "clip_2"], "ready"),
         "inpainting": ("Stable Diffusion 1", "inpainting", [], "ready"),
     }
+    assert {row["value"]: row["encoders"] for row in choices["models"]} == {"alone": ["clip_l", "clip_g"], "inpainting": ["clip_l"]}
     vaes = {row["value"]: row for row in choices["vaes"]}
     assert (vaes["xl-vae"]["state"], vaes["xl-vae"]["channels"]) == ("ready", 4)
     assert (vaes["no-vae"]["state"], "VAE" in vaes["no-vae"]["reason"]) == ("unusable", True)

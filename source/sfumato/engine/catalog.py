@@ -108,7 +108,7 @@ def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, 
 
     `state` is "ready", or "unusable" with the reason as a sentence; `variant` what the network is for ("base", "inpainting", "pix2pix"); `missing` the
     request fields of parts that the file does not have, which other files must bring; `preset` what a distilled model wants of a request, or None; `idle` the
-    parameters that change nothing with it. What was found out about the network earlier counts.
+    parameters that change nothing with it; `encoders` its text encoders. What was found out about the network earlier counts.
     """
 
     def told(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -119,7 +119,8 @@ def model_row(entry: ModelEntry, findings: Findings | None = None) -> dict[str, 
         variant = variant_of(input_channels(checkpoint), family.latent.channels)
         missing = [field for field, part in family.roles.items() if part not in checkpoint.parts]
         row = {"family": family.title, "width": side, "height": side, "variant": variant or "base", "missing": missing}
-        return row | {"preset": _preset(entry, checkpoint), "idle": idle(Traits.of_file(family, variant))}
+        encoders = [part for field, part in family.roles.items() if field.startswith("clip")]
+        return row | {"encoders": encoders, "preset": _preset(entry, checkpoint), "idle": idle(Traits.of_file(family, variant))}
 
     return _row(entry, told)
 

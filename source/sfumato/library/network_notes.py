@@ -12,6 +12,7 @@ from sfumato.protocol.errors import SfumatoError
 
 _BYTES_AT_MOST = 4 << 20
 _WORDS_AT_MOST = 1000
+_WEIGHT_AT_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,9 @@ def notes_of(path: Path) -> NetworkNotes:
             words = read_header(path).metadata.get("modelspec.trigger_phrase", "")
         except (SfumatoError, OSError):
             words = ""
-    is_weight = isinstance(weight, int | float) and not isinstance(weight, bool) and weight and abs(weight) <= 10
-    return NetworkNotes(float(weight) if is_weight else None, words.strip(" ,")[:_WORDS_AT_MOST])
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < abs(weight) <= _WEIGHT_AT_MOST:
+        weight = None
+    return NetworkNotes(weight, words.strip(" ,")[:_WORDS_AT_MOST])
 
 
 def _document(path: Path) -> dict[str, Any]:

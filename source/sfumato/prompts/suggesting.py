@@ -88,10 +88,10 @@ def typed_at(text: str, place: int) -> list[Typed]:
     before = text[max(0, place - 200) : place]
     offset = place - len(before)
     if tag := _TAG.search(before):
-        kinds = frozenset({_TYPES[tag["type"]]}) if tag["type"] in _TYPES else frozenset[Kind]({"lora", "hypernet"})
+        kinds = frozenset[Kind]({_TYPES[tag["type"]]}) if tag["type"] in _TYPES else frozenset[Kind]({"lora", "hypernet"})
         return [Typed(offset + tag.start(), (tag["name"] if tag["colon"] else tag["type"]).strip(), kinds, True)]
     if wildcard := _WILDCARD.search(before):
-        return [Typed(offset + wildcard.start(), wildcard["name"], frozenset({"wildcard"}), True)]
+        return [Typed(offset + wildcard.start(), wildcard["name"], frozenset[Kind]({"wildcard"}), True)]
     begin = max((cut.end() for cut in _ENDS.finditer(before)), default=0)
     words = [begin + word.start() for word in re.finditer(r"\S+", before[begin:])]
     if not words or before[-1:].isspace():
