@@ -412,3 +412,15 @@ def test_a_mask_is_painted_and_the_next_job_inpaints(shown: OpenWindow, pictures
     mask = Image.open(io.BytesIO(sent.blobs[sent.params["mask"]])).convert("L")
     assert mask.size == (64, 64) and mask.getextrema() == (0, 255)
     assert sent.blobs[sent.params["image"]] == Path(pictures["red"]).read_bytes()
+
+
+@pytest.mark.rule("D64")
+def test_regions_follow_the_parts_of_the_prompt(shown: OpenWindow, pictures: dict[str, str]) -> None:
+    shown.studio.prompts.setProperty("text", "a hill")
+    identity = strip(shown).addEmpty("regions", "")
+    strip(shown).take_regions(identity, [pictures["mask"]], pictures["mask"])
+    until(lambda: cell(shown, 0, "trouble").startswith("Region 1 has no text"), "the mark of the region")
+    shown.studio.prompts.setProperty("text", "a hill AND a red house")
+    until(lambda: cell(shown, 0, "trouble") == "", "the mark to go")
+    sent = generate(shown)
+    assert [sent.blobs[name] for name in sent.params["areas"]] == [Path(pictures["mask"]).read_bytes()]

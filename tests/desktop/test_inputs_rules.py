@@ -132,6 +132,19 @@ def test_an_all_black_mask_counts_as_none_and_its_card_says_so() -> None:
     assert situation.given() == {"image": "given"}
 
 
+@pytest.mark.rule("D64")
+def test_a_region_without_text_and_text_without_a_region_are_marked() -> None:
+    def said(*masks: str, parts: int) -> str:
+        regions = card("r", REGIONS, masks=masks)
+        return trouble(regions, links([regions])["r"], None, unknown, OFFERS, parts=parts).sentence
+
+    assert said("1.png", "2.png", parts=2) == ""
+    assert said("1.png", "2.png", parts=1).startswith("Region 2 has no text")
+    assert said("", "2.png", parts=2).startswith("Part 1 behind AND has no region")
+    assert said("1.png", parts=3).startswith("Part 2 behind AND")
+    assert said("", parts=3).startswith("No region is painted yet")
+
+
 def test_an_image_is_moved_with_what_belongs_to_it() -> None:
     cards = [card("a"), card("m", MASK), card("b"), card("c", CONTROL)]
 

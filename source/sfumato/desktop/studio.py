@@ -156,6 +156,8 @@ class Studio(QObject):
         self._keeping = Keeping(self._shell, self._prompts, self)
         self._canvas = CanvasRoom(self._shell, self)
         self._inputs = InputStrip(self._shell, self)
+        for signal in (self._prompts.changed, self._inputs.regionsChanged):
+            signal.connect(lambda: self._inputs.hear_prompt(self._prompts.property("text")))
         self._canvas.use(InputCards(self._shell, self._inputs))
         self._importer = Importer(self._shell, self)
         self._pictures = OutputsDesk(self._shell, self._outputs, self)

@@ -37,6 +37,7 @@ class Situation:
     facts: FactsOf
     pixel_upscalers: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()
+    parts: int = -1
 
     @staticmethod
     def values_of(form: ParameterForm) -> dict[str, Any]:

@@ -47,6 +47,7 @@ from sfumato.desktop.language import tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange
 from sfumato.desktop.parameters.values import file_of
 from sfumato.desktop.shell import Shell
+from sfumato.prompts.composition import find_ands
 
 Cards = tuple[Card, ...]
 
@@ -56,6 +57,7 @@ class InputStrip(QAbstractListModel):
 
     changed = pyqtSignal()
     settingsChanged = pyqtSignal(str)  # card
+    regionsChanged = pyqtSignal()  # there are regions now, or none any more
 
     def __init__(self, shell: Shell, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +70,7 @@ class InputStrip(QAbstractListModel):
         self._choices: dict[str, Any] = {}
         self._watched: dict[str, Any] = {}
         self._size = (0, 0)
+        self._parts = -1
         self._cells: list[dict[str, Any]] = []
         self._problems: dict[tuple[str, str], str] = {}
         self._roles = {Qt.ItemDataRole.UserRole + 1 + index: name for index, name in enumerate(CELLS)}
@@ -136,6 +139,13 @@ class InputStrip(QAbstractListModel):
         card = self.find(identity)
         if card is not None:
             self._replace(replace(card, pose=pose), tr("Change the pose"))
+
+    def hear_prompt(self, text: str) -> None:
+        """Regions go with the parts of the prompt; typing anything but AND costs nothing."""
+        parts = len(find_ands(text)) if any(card.role == REGIONS for card in self._cards) else -1
+        if parts != self._parts:
+            self._parts = parts
+            self._tell()
 
     @pyqtSlot(str, str, result=str)
     def add(self, path: str, role: str = IMAGE) -> str:
@@ -463,7 +473,7 @@ class InputStrip(QAbstractListModel):
         model = next((row for row in choices.get("models", ()) if row.get("value") == self._watched.get("model")), {})
         offers = Offers(choices.get("preprocessors", ()), choices.get("control_models", ()), choices.get("image_encoders", ()), model, bool(choices))
         pixels = frozenset(str(row["value"]) for row in choices.get("picture_upscalers", ()))
-        return Situation(self._cards, self._watched, self._size, offers, self._facts, pixels, self.faces.unreadable)
+        return Situation(self._cards, self._watched, self._size, offers, self._facts, pixels, self.faces.unreadable, self._parts)
 
     def _facts(self, path: str) -> Facts | None:
         return self.faces.facts(path, is_mask=path in self._mask_files)
@@ -513,6 +523,8 @@ class InputStrip(QAbstractListModel):
         if self.current < 0 and after:
             self._current = after[-1].id
         self._tell()
+        if any(card.role == REGIONS for card in after) != (self._parts >= 0):
+            self.regionsChanged.emit()
         self._shell.session.touch()
 
     def _arrange(self, after: Cards) -> None:

@@ -28,7 +28,15 @@ NO_TROUBLE = Trouble()
 
 
 def trouble(
-    card: Card, link: Link, owner: Card | None, facts: FactsOf, offers: Offers, unreadable: frozenset[str] = frozenset(), *, inverted: bool = False
+    card: Card,
+    link: Link,
+    owner: Card | None,
+    facts: FactsOf,
+    offers: Offers,
+    unreadable: frozenset[str] = frozenset(),
+    *,
+    inverted: bool = False,
+    parts: int = -1,
 ) -> Trouble:
     """The first thing that is wrong with a card that acts; cards that are off have no troubles.
 
@@ -37,6 +45,7 @@ def trouble(
         facts: what is known of a file, None while it is being looked at.
         unreadable: files that were looked at and cannot be read.
         inverted: masks are read the other way round.
+        parts: how many parts of the prompt stand behind an AND; -1 where that is not known.
     """
     if not link.acts:
         return NO_TROUBLE
@@ -52,6 +61,8 @@ def trouble(
         return found
     if unread:
         return Trouble(_some_unread(unread))
+    if card.role == REGIONS and any(card.masks) and parts >= 0:
+        return _regions(card.masks, parts)
     return placed
 
 
@@ -93,6 +104,17 @@ def _placed(card: Card, link: Link, owner: Card | None) -> Trouble:
         return Trouble(tr("There is no picture to read. Open one, or put the card behind an image."), stops=True)
     if card.role == REGIONS and not any(card.masks):
         return Trouble(tr("No region is painted yet. Open the card and paint where each part behind AND acts."))
+    return NO_TROUBLE
+
+
+def _regions(masks: Sequence[str], parts: int) -> Trouble:
+    """A layer without text, or text without a layer."""
+    idle = [number for number, mask in enumerate(masks, 1) if mask and number > parts]
+    bare = [number for number in range(1, parts + 1) if number > len(masks) or not masks[number - 1]]
+    if idle:
+        return Trouble(tr("Region {number} has no text. Write another part of the prompt behind AND, or clear the region.", number=idle[0]))
+    if bare:
+        return Trouble(tr("Part {number} behind AND has no region, so it acts everywhere. Paint one for it.", number=bare[0]))
     return NO_TROUBLE
 
 

@@ -71,7 +71,9 @@ class Viewing:
 
     def cell(self, card: Card) -> dict[str, Any]:
         link, situation = self.links[card.id], self.situation
-        found = trouble(card, link, self.owner(card), situation.facts, situation.offers, situation.unreadable, inverted=situation.inverted)
+        found = trouble(
+            card, link, self.owner(card), situation.facts, situation.offers, situation.unreadable, inverted=situation.inverted, parts=situation.parts
+        )
         source = self.source(card)
         shows_map = bool(card.map)
         face = self._face(card, source)
