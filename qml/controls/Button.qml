@@ -37,6 +37,7 @@ T.Button {
             }
             Label {
                 visible: button.text !== ""
+                width: Math.min(implicitWidth, Math.max(0, button.width - (button.glyph !== "" ? Theme.icon + row.spacing : 0) - Theme.u2))
                 text: button.text
                 color: button.ink
                 font.weight: button.primary ? Font.DemiBold : Font.Normal

@@ -11,8 +11,9 @@ T.Menu {
     property int openings: 0
     onAboutToShow: ++openings
     signal picked(string action)
-    implicitWidth: 256
+    implicitWidth: Theme.px(256)
     implicitHeight: contentItem.contentHeight + 2 * padding
+    height: Math.min(implicitHeight, T.Overlay.overlay ? T.Overlay.overlay.height - Theme.bar - 2 * margins : implicitHeight)
     padding: Theme.u1
     margins: Theme.u1
     overlap: 0
@@ -21,7 +22,9 @@ T.Menu {
     contentItem: ListView {
         implicitHeight: contentHeight
         model: menu.contentModel
-        interactive: false
+        clip: interactive
+        interactive: contentHeight > height
+        boundsBehavior: Flickable.StopAtBounds
         currentIndex: menu.currentIndex
         Accessible.role: Accessible.PopupMenu
         Accessible.name: menu.title.replace("&", "")
@@ -34,7 +37,7 @@ T.Menu {
             text: menu.openings >= 0 ? studio.commands.title(modelData.id, modelData.title) : ""
             enabled: modelData.enabled !== false && menu.openings >= 0 && studio.commands.can(modelData.id)
             opacity: enabled ? 1 : 0.45
-            implicitWidth: 248
+            implicitWidth: Theme.px(256) - 2 * Theme.u1
             implicitHeight: Theme.control
             Accessible.role: Accessible.MenuItem
             Accessible.name: text
@@ -43,7 +46,7 @@ T.Menu {
             onTriggered: menu.picked(modelData.id)
             contentItem: Item {
                 Icon { x: Theme.u1; anchors.verticalCenter: parent.verticalCenter; glyph: item.ticked ? "check" : modelData.icon; colour: item.ticked ? Theme.accent : Theme.soft }
-                Label { x: 32; height: parent.height; text: item.text; Accessible.ignored: true }
+                Label { x: Theme.u3 + Theme.icon; height: parent.height; text: item.text; Accessible.ignored: true }
                 Label {
                     anchors.right: parent.right
                     anchors.rightMargin: Theme.u2

@@ -18,7 +18,7 @@ Item {
         Button {
             id: go
             width: parent.width - ways.width - parent.spacing - (stop.visible ? stop.width + parent.spacing : 0)
-            height: 44
+            height: Theme.px(44)
             primary: true
             glyph: group.forever ? "infinity" : "sparkles"
             text: group.jobs.busy ? qsTr("Queue") : qsTr("Generate")
@@ -31,7 +31,7 @@ Item {
             id: stop
             visible: group.jobs.runs
             enabled: !group.jobs.cancelling
-            height: 44
+            height: Theme.px(44)
             width: 40
             glyph: "stop"
             hint: studio.hint("cancel")
@@ -39,7 +39,7 @@ Item {
         }
         Button {
             id: ways
-            height: 44
+            height: Theme.px(44)
             width: 28
             glyph: "chevron-down"
             hint: qsTr("More ways to generate")
@@ -56,7 +56,7 @@ Item {
         anchors.top: buttons.bottom
         anchors.topMargin: Theme.u2
         width: parent.width
-        height: 32
+        height: Theme.px(32)
         Rectangle {
             visible: group.jobs.busy
             width: parent.width

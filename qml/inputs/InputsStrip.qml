@@ -7,7 +7,7 @@ import ".."
 FocusScope {
     id: strip
     readonly property bool empty: studio.inputs.count === 0
-    implicitHeight: empty ? 40 : 136
+    implicitHeight: empty ? Theme.px(40) : Theme.px(136)
     function open(card) { if (card && studio.canvas) studio.canvas.open(card) }
     function choose(distance) { studio.inputs.choose(Math.max(0, Math.min(studio.inputs.count - 1, studio.inputs.current + distance))) }
     Rectangle { anchors.fill: parent; color: strip.empty ? Theme.stage : Theme.window }
