@@ -9,9 +9,8 @@ FocusScope {
     readonly property var shown: studio.outputs.shown
     property real zoom: 0
     property Item before
-    // The picture that another is compared with, while it is; the line between them in parts of the picture.
+    // The picture that another is compared with, while it is.
     property var held: null
-    property real line: 0.5
     property point pan: Qt.point(0, 0)
     readonly property point middle: Qt.point(width / 2, 48 + (height - 48) / 2)
     readonly property real naturalWidth: picture.naturalWidth
@@ -33,12 +32,10 @@ FocusScope {
         forceActiveFocus(Qt.OtherFocusReason)
     }
     function close() {
-        if (held !== null) {
+        // The last thing that was opened closes first.
+        if (held !== null || details.visible) {
+            details.visible = details.visible && held !== null
             held = null
-            return
-        }
-        if (details.visible) {
-            details.visible = false
             return
         }
         visible = false
@@ -50,7 +47,6 @@ FocusScope {
         studio.outputs.step(distance)
     }
     function compare() {
-        line = 0.5
         held = held === null && shown.painting === false ? { source: shown.source, name: shown.fileName, prompt: shown.prompt } : null
         if (held !== null)
             studio.outputs.step(studio.outputs.current < studio.outputs.count - 1 ? 1 : -1)
@@ -98,7 +94,7 @@ FocusScope {
     // Nothing below may hear the pointer.
     TapHandler { gesturePolicy: TapHandler.WithinBounds; onDoubleTapped: view.toggleZoom() }
     HoverHandler { id: pointer }
-    WheelHandler { onWheel: event => view.zoomAt(pointer.point.position, view.factor * Math.pow(1.0015, event.angleDelta.y)) }
+    WheelHandler { enabled: view.held === null; onWheel: event => view.zoomAt(pointer.point.position, view.factor * Math.pow(1.0015, event.angleDelta.y)) }
     Item {
         id: holder
         x: Math.round(view.middle.x - width / 2 + view.pan.x)
@@ -112,72 +108,42 @@ FocusScope {
             source: view.visible ? view.shown.source || "" : ""
             description: view.shown.prompt || ""
         }
-        Item {
-            // The held picture covers the other up to the line.
-            visible: view.held !== null
-            width: Math.round(parent.width * view.line)
-            height: parent.height
-            clip: true
-            Picture {
-                width: holder.width
-                height: holder.height
-                stretch: true
-                source: view.visible && view.held ? view.held.source : ""
-                description: view.held ? view.held.prompt : ""
-            }
-        }
-        Rectangle {
-            id: divider
-            visible: view.held !== null
-            x: Math.round(parent.width * view.line) - 1
-            width: 2
-            height: parent.height
-            color: Theme.accent
-            Accessible.role: Accessible.Slider
-            Accessible.name: qsTr("Line between the two pictures")
-            Rectangle { anchors.centerIn: parent; width: 28; height: 28; radius: 14; color: Theme.raised; border.color: Theme.accent; border.width: 2
-                Icon { anchors.centerIn: parent; glyph: "arrow-left-right"; colour: Theme.accent; size: 14 } }
-        }
-    }
-    MouseArea {
-        // The line follows the pointer over its handle; elsewhere dragging pans as always.
-        visible: view.held !== null
-        x: holder.x + divider.x - 20
-        y: holder.y
-        width: 42
-        height: holder.height
-        cursorShape: Qt.SplitHCursor
-        preventStealing: true
-        Accessible.ignored: true
-        onPositionChanged: mouse => view.line = Math.max(0, Math.min(1, (x + mouse.x - holder.x) / Math.max(1, holder.width)))
     }
     TapHandler { acceptedButtons: Qt.RightButton; onTapped: menu.popup() }
     DragHandler {
+        enabled: view.held === null
         property point from: Qt.point(0, 0)
         target: null
         acceptedButtons: Qt.LeftButton | Qt.MiddleButton
         onActiveChanged: from = view.pan
         onTranslationChanged: if (active) view.pan = Qt.point(from.x + translation.x, from.y + translation.y)
     }
+    Compare {
+        visible: view.held !== null
+        anchors.fill: parent
+        anchors.topMargin: bar.height
+        slides: true
+        sources: visible ? [view.held.source, view.shown.source || ""] : []
+        names: visible ? [view.held.name, view.shown.fileName || ""] : []
+    }
     Details {
         id: details
         visible: false
-        anchors.right: parent.right
-        anchors.top: bar.bottom
-        anchors.bottom: parent.bottom
-        anchors.margins: Theme.u3
+        anchors { right: parent.right; top: bar.bottom; bottom: parent.bottom; margins: Theme.u3 }
         width: Theme.px(340)
     }
     PartLabel {
-        anchors.left: parent.left
-        anchors.top: bar.bottom
-        anchors.margins: Theme.u3
-        visible: count > 0 && view.shown.painting === false
-        place: studio.outputs.current
-        count: view.shown.parts || 0
-        part: view.shown.part || 0
-        title: view.shown.partTitle || ""
+        x: Theme.u3
+        y: bar.height + Theme.u3
+        visible: count > 0 && view.shown.painting === false && view.held === null
     }
     PictureMenu { id: menu; inFull: true }
-    FullViewBar { id: bar; detailed: details.visible; onDetailsAsked: details.visible = !details.visible; onMenuAsked: item => menu.popup(item, 0, item.height); anchors.left: parent.left; anchors.right: parent.right; view: view }
+    FullViewBar {
+        id: bar
+        width: parent.width
+        view: view
+        detailed: details.visible
+        onDetailsAsked: details.visible = !details.visible
+        onMenuAsked: item => menu.popup(item, 0, item.height)
+    }
 }

@@ -5,10 +5,11 @@ import ".."
 // What of a picture is looked at; a click shows the next of its parts, a right click the one before.
 Rectangle {
     id: label
-    property int place: -1
-    property int count: 0
-    property int part: 0
-    property string title
+    // Of the picture on the stage, unless said otherwise.
+    property int place: studio.outputs.current
+    property int count: studio.outputs.shown.parts || 0
+    property int part: studio.outputs.shown.part || 0
+    property string title: studio.outputs.shown.partTitle || ""
     visible: count > 0
     width: word.implicitWidth + Theme.u3
     height: Theme.px(20)

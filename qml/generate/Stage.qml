@@ -54,10 +54,6 @@ FocusScope {
         anchors.top: parent.top
         anchors.margins: Theme.u3
         visible: count > 0 && !stage.painting
-        place: studio.outputs.current
-        count: stage.shown.parts || 0
-        part: stage.shown.part || 0
-        title: stage.shown.partTitle || ""
     }
     PictureMenu { id: menu; onOpenAsked: stage.openAsked() }
     SaveElsewhere { id: saver }

@@ -312,8 +312,8 @@ def test_the_full_view_lays_parameters_and_another_picture_over_the_one_that_is_
     shown.key(Qt.Key_C)
     assert shown_now(shown)["key"] == first.key
     line = shown.item("Line between the two pictures")
-    until(lambda: line.parentItem().width() > 100, "the picture")
-    middle = line.mapToScene(QPointF(1, line.height() / 2)).toPoint()
+    until(lambda: line.x() > 100, "the line")
+    middle = line.mapToScene(QPointF(line.width() / 2, line.height() / 2)).toPoint()
     x = line.x()
     QTest.mousePress(shown.window, Qt.LeftButton, Qt.NoModifier, middle)
     for step in range(1, 9):

@@ -201,6 +201,7 @@ def test_a_failed_write_keeps_the_picture_and_saves_it_elsewhere(shown: OpenWind
     assert "txt2img" in shown.studio.notices.property("sentence")
 
     monkeypatch.setattr(shown.studio.outputs, "_save", real)
+    shown.window.grabWindow()  # the row of buttons is laid out with the next frame
     shown.click(shown.item("Save elsewhere"))
     until(lambda: accessible(shown.window.activeFocusItem(), "name") == "Folder")
     shown.type(str(tmp_path / "elsewhere"))
