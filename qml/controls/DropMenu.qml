@@ -57,7 +57,11 @@ T.Menu {
                     Accessible.ignored: true
                 }
             }
-            background: Rectangle { radius: Theme.radius - 2; color: item.highlighted || item.hovered ? Theme.hover : "transparent" }
+            background: Rectangle {
+                radius: Theme.radius - 2
+                color: item.highlighted || item.hovered ? Theme.hover : "transparent"
+                Rectangle { visible: modelData.line === true; width: parent.width; height: 1; color: Theme.track }
+            }
         }
         onObjectAdded: (index, object) => menu.insertItem(index, object)
         onObjectRemoved: (index, object) => menu.removeItem(object)

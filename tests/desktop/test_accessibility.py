@@ -16,7 +16,7 @@ from tests.support.window import OpenWindow, accessible, items, until
 
 PAGES = [tab.id for tab in tabs.TABS]
 # What ends, leaves or covers the window, or belongs to the desktop, opens no dialog here.
-NOT_HERE = ("quit", "restart", "reload", "full_screen", "open_outputs", "open_data")
+NOT_HERE = ("quit", "restart", "reload", "full_screen", "open_outputs", "open_models", "open_data", "open_logs")
 STOPS_AT_MOST = 250
 
 

@@ -16,7 +16,13 @@ from sfumato.desktop.language import tr
 
 __all__ = ["ACTIONS", "MENUS", "Action", "Bindings", "canonical", "rows", "shown"]
 
-# Typed as text where there is a text box.
+# What stands at the end of its menu. Below: what is typed as text where there is a text box.
+_LAST = (
+    *("open_outputs", "open_models", "reload", "restart", "quit"),
+    *("find", "tab_settings"),
+    *("theme_dark", "theme_light", "theme_system", "theme_contrast", "font_larger", "font_smaller", "font_normal", "full_screen"),
+    *("open_data", "open_logs", "about"),
+)
 _PLAIN = re.compile(r"(Shift\+)?(.|Space)")
 
 
@@ -95,12 +101,15 @@ class Bindings:
         return next((action.id for action in self.actions.values() if scope in action.scopes and key in self.keys(action.id)), "")
 
 
-def rows() -> list[dict[str, str]]:
-    """The table as QML reads it."""
-    return [
-        {"id": action.id, "title": tr(action.title), "sentence": tr(action.sentence), "scope": action.scope, "menu": action.menu, "icon": action.icon}
-        for action in ACTIONS
-    ]
+def rows() -> list[dict[str, object]]:
+    """The table as QML reads it, in the order of the menus: what belongs to the whole window comes last, under a line."""
+    rows: list[dict[str, object]] = []
+    for action in sorted(ACTIONS, key=lambda action: _LAST.index(action.id) if action.id in _LAST else -1):
+        opens = action.id in _LAST and any(row["menu"] == action.menu and row["id"] not in _LAST for row in rows)
+        line = opens and not any(row["menu"] == action.menu and row["line"] for row in rows)
+        row = {"id": action.id, "title": tr(action.title), "sentence": tr(action.sentence), "scope": action.scope}
+        rows.append(row | {"menu": action.menu, "icon": action.icon, "line": line})
+    return rows
 
 
 def canonical(key: str) -> str:

@@ -271,7 +271,7 @@ class Studio(QObject):
         return self._appearance
 
     @pyqtProperty("QVariantList", constant=True)
-    def actions(self) -> list[dict[str, str]]:
+    def actions(self) -> list[dict[str, object]]:
         """The table of actions; their keys are in `keys`."""
         return shortcuts.rows()
 
@@ -407,6 +407,7 @@ class Studio(QObject):
                 "generate_first": partial(self._generate, True),
                 "open_outputs": self._open_outputs,
                 "open_data": partial(self._open_folder, self._shell.places.data),
+                "open_logs": partial(self._open_folder, self._shell.places.logs),
                 "settings_keyboard": self._open_keyboard,
                 "restart": self._restart,
                 "reload": self._reload,

@@ -24,6 +24,7 @@ ROWS = (
     Action("shortcuts", "Shortcuts", "List every key of the window.", ("F1", "Ctrl+/"), menu="Help", icon="keyboard"),
     Action("settings_keyboard", "Change shortcuts", "Give actions other keys.", (), menu="Help", icon="key-round"),
     Action("open_data", "Open data folder", "Show the folder of settings, session and logs.", (), menu="Help", icon="folder"),
+    Action("open_logs", "Open logs", "Show the folder of what the program wrote down.", (), menu="Help", icon="folder"),
     Action("restart", "Restart", "End the program and start it again.", (), menu="File", icon="rotate-ccw"),
     Action("about", "About", "Version and licences.", (), menu="Help", icon="info"),
 )
