@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from PyQt5.QtTest import QTest
 
 from sfumato.desktop.history.history import folder_rows
 from sfumato.imaging.picture import read_picture
+from sfumato.library.history.scanning import Change, Scanner
 from tests.support.history import a_picture
 from tests.support.painting import encoded, scene
 from tests.support.window import OpenWindow, accessible, items, until
@@ -206,6 +209,76 @@ def test_deleted_pictures_are_in_the_trash_and_come_back(page: OpenWindow, data:
     assert names(page)[:2] == ["5.png", "4.png"]
     # Of a machine without a trash, where the data folder's own is used.
     said[:] = [message for message in said if "trash" not in message]
+
+
+@pytest.mark.rule("D123")
+def test_a_picture_in_a_format_of_its_own_is_shown_in_full(open_window: Open, data: Path) -> None:
+    Image.new("RGB", (40, 30), "teal").save(data / "outputs/txt2img/z.avif")
+    os.utime(data / "outputs/txt2img/z.avif", (1_900_000_000, 1_900_000_000))
+    window = open_window(data=data)
+    window.key(Qt.Key_3, Qt.ControlModifier)
+    until(lambda: window.studio.history.pictures.count == 7)
+    names(window)
+    window.key(Qt.Key_Right)
+    until(lambda: str(window.studio.history.details.property("shown").get("source")).endswith(".frame"))
+    window.key(Qt.Key_Return)
+    view = window.item("Full view of z.avif")
+    until(lambda: any(item.width() == 40 * 10 or item.property("naturalWidth") == 40 for item in items(view)))
+
+
+@pytest.mark.rule("D132")
+def test_a_folder_that_does_not_answer_does_not_stop_the_page(open_window: Open, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, look = threading.Event(), Scanner.look
+    asked: list[str] = []
+
+    def slow(self: Scanner, root: str, *how: Any) -> Change:
+        asked.append(root)
+        if "network" in root:
+            hangs.wait(20)
+        return look(self, root, *how)
+
+    monkeypatch.setattr(Scanner, "look", slow)
+    window = visited(open_window, data)
+    (tmp_path / "network").mkdir()
+    assert window.studio.history.addFolder(str(tmp_path / "network")) == ""
+    until(lambda: str(tmp_path / "network") in asked)
+    a_picture(data / "outputs/txt2img/new.png", 1_800_000_000, prompt="new")
+    until(lambda: window.studio.history.pictures.count == 7, "the new picture", 2.0)
+    search(window, "fox 5", ["5.png"])
+    began = time.monotonic()
+    window.close()
+    assert time.monotonic() - began < 5
+    hangs.set()
+
+
+@pytest.mark.slow
+@pytest.mark.rule("D123", "D130")
+def test_two_thousand_files_are_read_once_walked_through_and_searched(open_window: Open, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number in range(2000):
+        a_picture(
+            data / f"outputs/txt2img/{number % 7}/{number:05}.png",
+            1_700_000_000 + number,
+            prompt=f"picture {number}" + (" red fox" if number % 500 == 3 else ""),
+            seed=number,
+        )
+    window = open_window(data=data)
+    window.key(Qt.Key_3, Qt.ControlModifier)
+    history = window.studio.history
+    until(lambda: history.pictures.count == 2000 and not history.property("working"), "all of them", 60)
+    assert history._follower.opened == 2000  # type: ignore[union-attr]  # counted, not trusted
+    window.key(Qt.Key_End)
+    until(lambda: history.details.property("shown").get("name") == "00000.png")
+    window.key(Qt.Key_Home)
+    for _ in range(5):
+        window.key(Qt.Key_PageDown)
+    assert 40 < history.pictures.property("current") < 400
+    search(window, "red fox seed>=1000", ["01503.png", "01003.png"])
+    window.close()
+    again = open_window(data=data)
+    again.key(Qt.Key_3, Qt.ControlModifier)
+    until(lambda: again.studio.history.pictures.count == 2000 and not again.studio.history.property("working"))
+    assert again.studio.history._follower.opened == 0  # type: ignore[union-attr]
 
 
 @pytest.mark.rule("D129")

@@ -96,6 +96,22 @@ def test_a_folder_that_does_not_answer_leaves_threads_for_the_others(monkeypatch
     pool.close()
 
 
+@pytest.mark.rule("R128")
+def test_what_is_known_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    application_of_this_process()
+    monkeypatch.setattr(module, "KNOWN_AT_MOST", 50)
+    held = Held()
+    held.gate.set()
+    pool = ThumbnailPool(held)  # type: ignore[arg-type]
+    done: list[str] = []
+    pool.ready.connect(lambda path, url: done.append(path))
+    for number in range(200):
+        pool.address(f"/{number}.png")
+    until(lambda: len(done) == 200)
+    assert len(pool._known) == 50
+    pool.close()
+
+
 def test_what_cannot_be_shown_is_said_once(tmp_path: Path) -> None:
     application_of_this_process()
     pool = ThumbnailPool(Thumbnails(tmp_path / "thumbnails"))

@@ -166,6 +166,7 @@ def test_ratings_and_tags_survive_the_index_and_follow_a_moved_file(tmp_path: Pa
     digest = read_record(outputs / "txt2img/1.png").hash
     index.think({digest: Opinion(4, True, ("animal", "keep"))})
     assert found(index, "rating:>=4") == found(index, "is:favourite") == found(index, "tag:anim") == found(index, "is:tagged") == ["1.png"]
+    index.opinions.save()
     index.close()
     assert json.loads((tmp_path / "history/ratings.json").read_text())["pictures"][digest]["rating"] == 4
     for file in (tmp_path / "history").glob(f"{FILE}*"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +13,10 @@ from PyQt5.QtCore import QObject, QTimer, pyqtProperty, pyqtSignal, pyqtSlot
 from PyQt5.QtGui import QGuiApplication
 
 from sfumato.desktop.history.pictures import PictureList
-from sfumato.desktop.images import address
+from sfumato.desktop.images import Frames, address
 from sfumato.desktop.shell import Shell
 from sfumato.library.history.index import Cell
-from sfumato.protocol.errors import SfumatoError
+from sfumato.protocol.errors import ImageUnreadable, SfumatoError
 
 WAIT_MS = 90
 COMPARED_AT_MOST = 8
@@ -41,6 +43,8 @@ class Details(QObject):
         self._problem = ""
         self._differences: list[dict[str, Any]] = []
         self._sources: list[str] = []
+        self._source = ""
+        self._frames: Frames | None = None  # pictures in formats that the scene does not read
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
@@ -54,11 +58,24 @@ class Details(QObject):
         if number == self._number and cell == self._cell:
             return
         if number != self._number:
-            self._rows, self._tags, self._problem = [], [], ""
+            self._rows, self._tags, self._problem, self._source = [], [], "", ""
         self._number, self._cell = number, cell
-        self.changed.emit()
         if cell is not None:
+            self._source = address(Path(cell.path)) if is_read_by_scene(cell.path) else ""
             self._timer.start()
+        self.changed.emit()
+
+    def close(self) -> None:
+        if self._frames is not None:
+            self._frames.close()
+
+    def _shown_as(self, path: str) -> str:
+        """The address of a file, or of a copy in a format that the scene reads; not on the GUI thread."""
+        if is_read_by_scene(path):
+            return address(Path(path))
+        if self._frames is None:
+            self._frames = Frames()
+        return address(self._frames.write(hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:24], 1, readable(Path(path))))
 
     def refresh(self) -> None:
         """Tags may be others now."""
@@ -74,6 +91,13 @@ class Details(QObject):
             self._reading(lambda: index.tags_of(cell.id), lambda tags: self._tagged(cell, tags))
         # Not on the thread of the index: a folder in the network may keep it waiting.
         self._shell.disk.run(lambda: tell(cell), lambda found: self._told(cell, found), self._shell.complain)
+        if not self._source and not cell.gone:
+            self._shell.disk.run(lambda: self._shown_as(cell.path), lambda source: self._turned(cell, source), self._shell.complain)
+
+    def _turned(self, cell: Cell, source: str) -> None:
+        if self._cell is not None and cell.id == self._cell.id:
+            self._source = source
+            self.changed.emit()
 
     def _tagged(self, cell: Cell, tags: list[str]) -> None:
         if self._cell is not None and cell.id == self._cell.id:
@@ -103,7 +127,7 @@ class Details(QObject):
             "favourite": cell.favourite,
             "gone": cell.gone,
             "prompt": cell.prompt,
-            "source": address(Path(cell.path)),
+            "source": self._source,
         }
 
     @pyqtProperty("QStringList", notify=changed)
@@ -140,14 +164,18 @@ class Details(QObject):
 
         def held(cells: dict[int, Cell]) -> None:
             ordered = [cells[number] for number in numbers if number in cells]
-            self._sources = [address(Path(cell.path)) for cell in ordered]
-            self._differences = []
+            self._sources, self._differences = [], []
             self.compared.emit()
             self.differed.emit()
+            self._shell.disk.run(lambda: [self._shown_as(cell.path) for cell in ordered], self._line_up, self._shell.complain)
             self._shell.disk.run(lambda: differences(ordered), self._differ, self._shell.complain)
 
         self._reading(lambda: index.cells(numbers), held)
         return True
+
+    def _line_up(self, sources: list[str]) -> None:
+        self._sources = sources
+        self.compared.emit()
 
     def _differ(self, rows: list[dict[str, Any]]) -> None:
         self._differences = rows
@@ -162,6 +190,24 @@ class Details(QObject):
     def differences(self) -> list[dict[str, Any]]:
         """Rows {title, values} of the parameters in which they differ."""
         return self._differences
+
+
+def is_read_by_scene(path: str) -> bool:
+    """Whether Qt decodes files of that name itself."""
+    return not path.lower().endswith(".avif")
+
+
+def readable(path: Path) -> bytes:
+    """A picture as PNG. Raises `ImageUnreadable`."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            held = io.BytesIO()
+            picture.convert("RGBA" if picture.has_transparency_data else "RGB").save(held, "PNG", compress_level=1)
+            return held.getvalue()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageUnreadable(f"'{path.name}'", getattr(error, "strerror", None) or "it is damaged") from error
 
 
 def tell(cell: Cell) -> tuple[list[dict[str, Any]], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from array import array
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from sfumato.library.history.asking import completions
 from sfumato.library.history.index import SORTS, Cell, Index, Scope
 from sfumato.library.history.query import Query, parse
 from sfumato.protocol.errors import NotWritable, SfumatoError
+
+log = logging.getLogger(__name__)
 
 SMALLEST_PX, LARGEST_PX, USUAL_PX = 100, 400, 180
 FIRST_PAGE = 400
@@ -95,7 +98,10 @@ class History(QObject):
 
     def _open(self) -> Index:
         try:
-            return Index(self._shell.places.data / "history")
+            index = Index(self._shell.places.data / "history")
+            # What was gone already when the window closed is not coming back; what is thought of it stays.
+            index.drop_gone()
+            return index
         except (sqlite3.Error, OSError) as error:
             raise NotWritable(str(self._shell.places.data / "history"), str(error)) from error
 
@@ -139,7 +145,14 @@ class History(QObject):
         self._deeds.close()
         if self._ask is not None:
             self._ask.close()
-        if self._index is not None and let_go:
+        self._details.close()
+        if self._index is None:
+            return
+        try:
+            self._index.opinions.save()
+        except SfumatoError as error:
+            log.error("the ratings could not be kept: %s", error.message)
+        if let_go:
             self._index.close()
 
     # -- searching -------------------------------------------------------------------------------

@@ -88,8 +88,7 @@ class Index:
         self.inserts = 0  # pictures written so far
 
     def close(self) -> None:
-        """End; the ratings are written. Raises `DiskFull` or `NotWritable`."""
-        self.opinions.save()
+        """End. The ratings are written by `opinions.save`."""
         with self._lock:
             for connection in (*self._readers, self._write):
                 connection.close()
