@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PyQt5.QtCore import QMimeData, QPointF, Qt, QUrl
-from PyQt5.QtGui import QGuiApplication
+from PyQt5.QtCore import QCoreApplication, QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt5.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QGuiApplication
 from PyQt5.QtTest import QTest
 
 from sfumato.desktop.importing.importer import Importer
@@ -170,7 +171,11 @@ def test_a_dropped_file_and_a_copied_picture_show_what_they_tell(shown: OpenWind
     file.write_bytes(encode(scene(), INFOTEXT).data)
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(file))])
-    importer(shown).drop(mime.urls(), "")
+    middle = QPoint(shown.window.width() // 3, shown.window.height() // 2)
+    held = (Qt.CopyAction, mime, Qt.LeftButton, Qt.NoModifier)
+    QCoreApplication.sendEvent(shown.window, QDragEnterEvent(middle, *held))
+    QCoreApplication.sendEvent(shown.window, QDragMoveEvent(middle, *held))
+    QCoreApplication.sendEvent(shown.window, QDropEvent(QPointF(middle), *held))
     choosing(shown)
     assert (importer(shown).property("name"), importer(shown).property("source")) == ("fuchs ä.png", "AUTOMATIC1111")
     shown.key(Qt.Key_Escape)
@@ -203,3 +208,37 @@ def test_inspect_takes_the_prompt_box_itself_apart(shown: OpenWindow) -> None:
     shown.key(Qt.Key_Return)
     until(lambda: importer(shown).property("state") == "", "the end of the dialog")
     assert (shown.studio.prompts.text, shown.studio.prompts.negative, shown.studio.parameters.value("steps")) == ("a red fox", "blurry", 30)
+
+
+@pytest.mark.rule("D151")
+def test_pasting_outside_of_text_makes_pictures_inputs_and_imports_texts(shown: OpenWindow, tmp_path: Path) -> None:
+    file = tmp_path / "fox.png"
+    file.write_bytes(encode(scene(), INFOTEXT).data)
+    # In a text box the keys are the box's own.
+    clip("a dog")
+    shown.key(Qt.Key_V, CTRL)
+    assert (shown.studio.prompts.text, importer(shown).property("state")) == ("a dog", "")
+    shown.click(shown.item("Steps", "Slider"))
+    for what in (lambda: clip(urls=(QUrl.fromLocalFile(str(file)).toString(),)), lambda: clip(data=file.read_bytes())):
+        before = shown.studio.inputs.property("count")
+        what()
+        shown.key(Qt.Key_V, CTRL)
+        until(lambda before=before: shown.studio.inputs.property("count") == before + 1, "the input")
+    clip(INFOTEXT)
+    shown.click(shown.item("Steps", "Slider"))
+    shown.key(Qt.Key_V, CTRL)
+    choosing(shown)
+    assert rows(shown)["prompt"]["words"] == "a red fox"
+
+
+@pytest.mark.rule("D153")
+def test_styles_come_back_with_the_other_values_and_go_with_them(shown: OpenWindow) -> None:
+    shown.studio.prompts.styles.put(("ink",))
+    own = own_document("generate", Generate(prompt="x", styles=("oil", "dawn")).model_dump(mode="json"), {"index": 0, "seed": 3}, datetime.now(UTC))
+    importer(shown).openText(json.dumps(own))
+    choosing(shown)
+    shown.key(Qt.Key_Return)
+    until(lambda: importer(shown).property("state") == "", "the end of the dialog")
+    assert shown.studio.prompts.styles.names == ("oil", "dawn")
+    shown.studio.act("undo")
+    assert shown.studio.prompts.styles.names == ("ink",)

@@ -214,6 +214,7 @@ class Importer(QObject):
         form, prompts = self._shell.parameters, self.parent().property("prompts")
         values = {name: form.value(name) for name in reading.fields if name in form.specs}
         values |= {name: getattr(prompts, held) for name, held in PROMPTS.items()}
+        values["styles"] = prompts.styles.names
         return Now(form.specs, values, self._choices)
 
     def _proposed(self, found: Found, now: Now) -> Proposal:
@@ -257,6 +258,8 @@ class Importer(QObject):
         words = tr("Import from {name}", name=self._name)
         with self._shell.edits.together(words):
             self._take_prompts({name: str(values.pop(name)) for name in PROMPTS if name in values})
+            if "styles" in values:
+                self._take_styles(tuple(values.pop("styles")))
             refused = self._shell.parameters.apply(values, words, reset_others=reset_others)
         if refused:
             titles = ", ".join(self._shell.parameters.specs[name].title if name in self._shell.parameters.specs else name for name in refused)
@@ -274,6 +277,13 @@ class Importer(QObject):
         if texts != before:
             put(texts)
             self._shell.edits.push(tr("Change prompt"), partial(put, before), partial(put, texts))
+
+    def _take_styles(self, names: tuple[str, ...]) -> None:
+        shelf: Any = self.parent().property("prompts").styles
+        before = shelf.names
+        if names != before:
+            shelf.put(names)
+            self._shell.edits.push(tr("Change styles"), partial(shelf.put, before), partial(shelf.put, names))
 
     @pyqtSlot()
     def usePicture(self) -> None:

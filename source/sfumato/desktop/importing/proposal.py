@@ -194,7 +194,9 @@ def _chosen(row: Row, spec: ParamSpec, choices: Sequence[Catalogued], digits: st
         # Styles, and whatever else comes in numbers: those that are here.
         offered = {str(choice["value"]) for choice in choices}
         missing = [str(each) for each in value if str(each) not in offered]
-        return replace(row, note=tr("not here: {names}", names=", ".join(missing)) if missing else "")
+        note = tr("not here: {names}", names=", ".join(missing)) if missing else ""
+        here = tuple(each for each in value if str(each) in offered)
+        return replace(row, value=here, words=said(spec, here), note=note, blocked=not here, chosen=bool(here))
     if value == spec.default:
         return row
     usable = [choice for choice in choices if str(choice.get("state") or "ready") == "ready"]
