@@ -38,6 +38,8 @@ SHOWN = {
     ("painting", "dark", ""),
     ("painting", "light", ""),
     ("queued", "dark", ""),
+    ("queue", "dark", ""),
+    ("queue", "light", ""),
     ("several", "dark", ""),
     ("several", "dark", "large"),
     ("several", "light", "small"),
@@ -143,6 +145,31 @@ def queued(shot: object, painter: Painter) -> None:
     for _ in range(3):
         shot.studio.act("generate")
     _wait()
+
+
+def queue(shot: object, painter: Painter) -> None:
+    """A done job, a failed one, one that runs and some that wait."""
+    from tests.support.window import until
+
+    jobs = shot.studio.jobs
+    for number, (colour, shape, background) in enumerate((*SCENES, SCENES[1])):
+        shot.studio.prompts.setProperty("text", f"a {colour} {shape}, {background} background")
+        shot.studio.parameters.commit("batch_count", str(1 + number % 3))
+        shot.studio.act("generate")
+        until(lambda number=number: len(jobs.rows.waiting) + (jobs.running is not None) == number + 1, "the job")
+    until(lambda: len(painter.submits) == 1, "the first")
+    painter.stage("denoise", 20, 20, 14.0)
+    _wait(700)  # so that the speed that is learnt is one of a picture, not of a script
+    painter.picture(encoded(scene(*SCENES[0])))
+    painter.finish()
+    until(lambda: len(painter.submits) == 2, "the second")
+    painter.fail("out_of_memory", "Not enough memory for 64x64. Use a smaller size.")
+    until(lambda: len(painter.submits) == 3, "the third")
+    painter.stage("denoise", 9, 25, 13.6, (emerging(scene(*SCENES[2]), 0.5),))
+    shot.studio.notices.dismiss()
+    shot.studio.act("queue")
+    shot.studio.queue.choose(2, 0)
+    _wait(300)
 
 
 def finished(shot: object, painter: Painter) -> None:
@@ -251,6 +278,7 @@ STATES: dict[str, Callable[[object, Painter], None]] = {
         first_light,
         painting,
         queued,
+        queue,
         finished,
         several,
         full,
