@@ -66,7 +66,7 @@ FocusScope {
             }
         }
         WeightLine { width: parent.width; visible: row.plain; title: qsTr("Weight"); wide: row.unfolded; name: qsTr("Weight of %1").arg(row.name); value: row.weight; onChosen: number => row.networks.setWeight(row.index, number) }
-        Label { visible: !row.plain; width: parent.width; height: Theme.control; text: qsTr("The weight changes while painting; edit it in the prompt."); color: Theme.soft; font.pixelSize: Theme.small }
+        Label { visible: !row.plain; width: parent.width; height: Theme.control; text: qsTr("Its weight is a schedule in the prompt."); color: Theme.soft; font.pixelSize: Theme.small }
         WeightLine {
             width: parent.width
             visible: row.unfolded && row.plain

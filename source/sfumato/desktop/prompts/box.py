@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from PyQt5.QtCore import QObject, QTimer, pyqtProperty, pyqtSignal, pyqtSlot
@@ -44,6 +45,7 @@ class PromptBox(QObject):
         self.is_negative = negative
         self._text = text
         self._document: QTextDocument | None = None
+        self._attached = 0  # documents so far
         self._highlighter: Highlighter | None = None
         self._marks = Marks()
         self._steps: list[Step] = []
@@ -82,7 +84,8 @@ class PromptBox(QObject):
         if document is None:
             return
         self._document = document
-        document.destroyed.connect(self._detach)
+        self._attached += 1
+        document.destroyed.connect(partial(self._detach, self._attached))
         # Before the highlighter listens, so that marks have moved when it draws.
         document.contentsChange.connect(self._changed)
         self._highlighter = Highlighter(document, self._marks, self._colours, self._active)
@@ -254,8 +257,10 @@ class PromptBox(QObject):
         self.textChanged.emit()
         self._pause.start()
 
-    def _detach(self) -> None:
-        self._document = self._highlighter = None
+    def _detach(self, number: int, *_: object) -> None:
+        # A page that was made anew has attached its own by now.
+        if number == self._attached:
+            self._document = self._highlighter = None
 
 
 def difference(before: str, after: str) -> Edit:
