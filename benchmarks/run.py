@@ -47,6 +47,12 @@ def _first_picture() -> list[Row]:
     return [child_process.first_picture_row()]
 
 
+def _models() -> list[Row]:
+    import models
+
+    return models.rows()
+
+
 def _networks() -> list[Row]:
     import networks
 
@@ -126,6 +132,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "history": _history,
     "loading": _loading,
     "memory": _memory,
+    "models": _models,
     "networks": _networks,
     "previews": _previews,
     "prompt-cache": _prompt_cache,

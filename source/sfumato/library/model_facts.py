@@ -6,9 +6,9 @@ Only headers are read; a pickle is never opened beyond its first bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,15 @@ class Facts:
     words: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    def told(self) -> list[Any]:
+        """What its maker wrote, as plain data; empty if nothing."""
+        return [self.title, self.description, self.words, self.tags] if self.title or self.description or self.words or self.tags else []
 
     @staticmethod
-    def from_json(values: Mapping[str, Any]) -> Facts:
-        return Facts(**{**values, "words": tuple(values.get("words", ())), "tags": tuple(values.get("tags", ()))})
+    def of(precision: str, weights: int, told: Sequence[Any]) -> Facts:
+        """Facts with what `told` gave."""
+        title, description, words, tags = told
+        return Facts(precision, weights, title, description, tuple(words), tuple(tags))
 
 
 def facts_of(entry: ModelEntry) -> tuple[Facts, str]:

@@ -24,7 +24,7 @@ from sfumato.library.words import WILDCARDS_FOLDER
 FILE = "models.sqlite"
 WILDCARD = "wildcard"
 BATCH = 250
-_VERSION = 1
+_VERSION = 2
 _TAGGED = (LORA, HYPERNETWORK)
 _TABLE = """
 CREATE TABLE models (
@@ -207,7 +207,7 @@ class ModelsIndex:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(str(found.path), found.category, found.size, found.mtime_ns, found.beside, kind, reason, size, facts.precision, facts.weights),
-                _text(facts.to_json()) if facts != Facts(facts.precision, facts.weights) else "",
+                _text(told) if (told := facts.told()) else "",
                 *(_text(notes.to_json()) if notes != Notes() else "", ""),
             ),
         )
@@ -316,7 +316,7 @@ def _row(record: Sequence[Any]) -> ModelRow:
     preview = preview_of(Path(path), _endings(beside)) if beside else None
     return ModelRow(
         *(path, category, folder, name, tag, kind, reason, size, mtime_ns),
-        Facts.from_json(json.loads(facts)) if facts else Facts(precision, weights),
+        Facts.of(precision, weights, _parse(facts)) if facts else Facts(precision, weights),
         Notes.from_json(json.loads(notes)) if notes else _NO_NOTES,
         Told(**json.loads(told)) if told else _NOTHING_TOLD,
         str(preview) if preview else "",
@@ -378,7 +378,10 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _text(values: dict[str, Any]) -> str:
+_parse = json.JSONDecoder().decode
+
+
+def _text(values: dict[str, Any] | list[Any]) -> str:
     return json.dumps(values, ensure_ascii=True)
 
 

@@ -42,7 +42,7 @@ class Stock:
     def __init__(self, rows: list[ModelRow]) -> None:
         self.rows = rows
         self.by_path = {row.path: row for row in rows}
-        self._texts = {row.path: searched(row) for row in rows}
+        self._texts: dict[str, str] = {}
 
     def listing(self, view: View) -> Listing:
         held = [row for row in self.rows if _is_in(row, view)]
@@ -52,9 +52,16 @@ class Stock:
             held = [row for row in held if row.folder == view.folder or row.folder.startswith(inside)]
         wanted = terms(view.query)
         if wanted:
-            held = [row for row in held if matches(self._texts[row.path], wanted)]
+            held = [row for row in held if matches(self._text(row), wanted)]
         fitting = [row for row in held if fits(row, view.family)] if view.hides_others else held
         return Listing(view, ordered(fitting, view.order, view.used), self._counts(view), tuple(sorted(folders)), len(held) - len(fitting))
+
+    def _text(self, row: ModelRow) -> str:
+        """What is searched of a row, made at the first search: the first page does not wait for it."""
+        text = self._texts.get(row.path)
+        if text is None:
+            text = self._texts[row.path] = searched(row)
+        return text
 
     def _counts(self, view: View) -> dict[str, int]:
         held = Counter(row.category for row in self.rows)
