@@ -31,6 +31,8 @@ def environment(folders: Folders, arguments: Arguments, environ: Mapping[str, st
     values = {**environ, "PYTHONPATH": os.pathsep.join(part for part in path if part), "PYTHONUTF8": "1"}
     if not arguments.wants_tests:
         values["SFUMATO_DATA"] = str(folders.data)
+        # A window that is restarted starts here again.
+        values["SFUMATO_LAUNCHER"] = str(folders.program / "launcher")
     return {**qt_folders(site_packages_of(folders.environment)), **values}
 
 

@@ -20,6 +20,7 @@ PROGRAM = Path(__file__).resolve().parents[1]
 def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sfumato", description="Sfumato, a desktop studio for Stable Diffusion.")
     parser.add_argument("--data", metavar="DIR", help="folder for settings, session, logs and pictures")
+    parser.add_argument("address", nargs="?", default="", help="an address sfumato:... that was opened; a window that is open takes it over")
     parser.add_argument("--first-frame", action="store_true", help="print the milliseconds from process start to splash and window as JSON, then quit")
     return parser.parse_args(arguments)
 
@@ -47,7 +48,8 @@ def main(arguments: list[str]) -> int:
     try:
         from sfumato.desktop.launch import Launch  # late: without a display nothing of Qt may load
 
-        return Launch(PROGRAM, chosen.data).run(process_start() if chosen.first_frame else None, lambda report: print(json.dumps(report), flush=True))
+        began = process_start() if chosen.first_frame else None
+        return Launch(PROGRAM, chosen.data).run(began, lambda report: print(json.dumps(report), flush=True), chosen.address)
     except Exception as error:  # noqa: BLE001  # the program's root
         from sfumato.desktop.last_words import say  # late: only needed when all else failed
 

@@ -118,6 +118,14 @@ SETTINGS: Mapping[str, Setting] = {
         "Compute the checksums of models while nothing is painted, so that pictures name the very file and find it again.",
         "files",
     ),
+    "show_installer": Setting(False, "Show the installer", "The next start shows the install screen, once.", "program", effect="restart"),
+    "enforce_versions": Setting(
+        False,
+        "Enforce versions",
+        "Packages of another version than this program was made for count as missing; the install screen replaces them.",
+        "program",
+        effect="restart",
+    ),
     "restore_session": Setting(
         "everything",
         "Restore the session",

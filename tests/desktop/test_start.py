@@ -139,3 +139,28 @@ def children(pid: int) -> list[str]:
         except OSError:
             continue
     return found
+
+
+@pytest.mark.rule("D17")
+def test_a_second_start_hands_over_to_the_first_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first = start("--data", str(data))
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not (data / "window.lock").exists():
+            assert first.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        began = time.monotonic()
+        code, _, error = ended(start("--data", str(data), "sfumato:?endpoint=ws://elsewhere:28888&password=secret"))
+        took_s = time.monotonic() - began
+        assert code == 0, error
+        assert took_s < 10, "within a second on an idle machine; this one may be busy"
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.communicate(timeout=10)
+    # Killed, it holds nothing: the next start is the window.
+    code, out, error = ended(start("--data", str(data), "--first-frame"))
+    assert code == 0, error
+    assert json.loads(out)["window_ms"] > 0
+    assert "secret" not in "".join(path.read_text(errors="replace") for path in data.rglob("*") if path.is_file())

