@@ -33,10 +33,10 @@ class Disk(QObject):
     def run(self, work: Work, done: Callable[[Any], None], failed: Callable[[SfumatoError], None]) -> None:
         self._queue.put((work, done, failed))
 
-    def close(self) -> None:
-        """Finish what was given, then end."""
+    def close(self, patience_s: float = PATIENCE_S) -> None:
+        """Finish what was given, then end; what takes longer than `patience_s` is left behind."""
         self._queue.put(None)
-        self._thread.join(PATIENCE_S)
+        self._thread.join(patience_s)
 
     def _serve(self) -> None:
         while (item := self._queue.get()) is not None:

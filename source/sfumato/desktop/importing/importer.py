@@ -74,6 +74,7 @@ class Importer(QObject):
 
     def close(self) -> None:
         """Forget what was fetched; the last call."""
+        self._web.close(patience_s=0.2)  # nobody waits for a slow server
         self._reader.close()
         if self._folder is not None:
             self._folder.cleanup()
