@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtProperty, pyqtSignal, pyqtSlot
+from PyQt5.QtCore import QObject, pyqtProperty, pyqtSignal, pyqtSlot
 from PyQt5.QtGui import QImage
 
 from sfumato.desktop.inputs import card_settings, maps
 from sfumato.desktop.inputs.browsing import Browser
 from sfumato.desktop.inputs.bulk import is_picture
+from sfumato.desktop.inputs.card_list import CardList, Cards
 from sfumato.desktop.inputs.cards import (
     CARDS_AT_MOST,
     CONTROL,
@@ -42,38 +43,31 @@ from sfumato.desktop.inputs.linking import links, moved
 from sfumato.desktop.inputs.maps import Maps
 from sfumato.desktop.inputs.reading import Facts
 from sfumato.desktop.inputs.sending import Part, size_taken
-from sfumato.desktop.inputs.views import CELLS, Viewing
+from sfumato.desktop.inputs.views import Viewing
 from sfumato.desktop.language import tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange
 from sfumato.desktop.parameters.values import file_of
 from sfumato.desktop.shell import Shell
 from sfumato.prompts.composition import find_ands
 
-Cards = tuple[Card, ...]
 
+class InputStrip(CardList):
+    """What a person and other rooms do with the cards."""
 
-class InputStrip(QAbstractListModel):
-    """Rows of `Card`; `current` is the chosen one."""
-
-    changed = pyqtSignal()
+    told = pyqtSignal()  # what the cards make may have changed
     settingsChanged = pyqtSignal(str)  # card
     regionsChanged = pyqtSignal()  # there are regions now, or none any more
 
     def __init__(self, shell: Shell, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        restored = tuple(card for row in shell.session.restored("inputs", list, []) if isinstance(row, dict) and (card := Card.from_json(row)))
+        super().__init__(restored or _of_older_session(shell.session.restored("parameters", dict, {})), parent)
         self._shell = shell
-        self._cards: Cards = tuple(card for row in shell.session.restored("inputs", list, []) if isinstance(row, dict) and (card := Card.from_json(row)))
-        self._cards = self._cards or _of_older_session(shell.session.restored("parameters", dict, {}))
-        self._mask_files = _files_of_masks(self._cards)
         self._mode, self._jobs, self._obstacle = "", 1, ""
-        self._current = self._cards[0].id if self._cards else ""
         self._choices: dict[str, Any] = {}
         self._watched: dict[str, Any] = {}
         self._size = (0, 0)
         self._parts = -1
-        self._cells: list[dict[str, Any]] = []
         self._problems: dict[tuple[str, str], str] = {}
-        self._roles = {Qt.ItemDataRole.UserRole + 1 + index: name for index, name in enumerate(CELLS)}
         self.faces = Faces(self)
         self._browser = Browser(shell, self)
         self._maps = Maps(shell, self.find, self._take_map, self._tell, self)
@@ -88,14 +82,6 @@ class InputStrip(QAbstractListModel):
         self._tell()
 
     # -- what other rooms ask ----------------------------------------------------------------------
-
-    @property
-    def cards(self) -> Cards:
-        return self._cards
-
-    def find(self, identity: str) -> Card | None:
-        """The card of that id, None if it is gone."""
-        return next((card for card in self._cards if card.id == identity), None)
 
     def file(self, card: Card | str) -> str:
         """The picture of a card as it is shown and edited: a control's map where there is one, else what was painted or opened; "" for an empty one."""
@@ -218,7 +204,7 @@ class InputStrip(QAbstractListModel):
         place = self._place_for(role) if at is None else max(0, min(at, len(self._cards)))
         is_first_image = role == IMAGE and all(other.role != IMAGE or not other.pictures for other in self._cards)
         self._set((*self._cards[:place], card, *self._cards[place:]), tr("Add {role}", role=tr(TITLES[role]).lower()))
-        self._choose(card.id)
+        self._pick(card.id)
         self.faces.glance(list(card.files))
         if is_first_image and files:
             self._take_size(card.id)
@@ -275,7 +261,7 @@ class InputStrip(QAbstractListModel):
             place = self._cards.index(card) + 1
             copy = card.copied()
             self._set((*self._cards[:place], copy, *self._cards[place:]), tr("Duplicate a card"))
-            self._choose(copy.id)
+            self._pick(copy.id)
 
     @pyqtSlot(str)
     def clear(self, identity: str) -> None:
@@ -396,56 +382,22 @@ class InputStrip(QAbstractListModel):
 
     # -- what QML reads ----------------------------------------------------------------------------
 
-    def roleNames(self) -> dict[int, bytes]:
-        return {role: name.encode() for role, name in self._roles.items()}
-
-    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:
-        return 0 if parent.isValid() else len(self._cards)
-
-    def data(self, index: QModelIndex, role: int = 0) -> Any:
-        if not index.isValid() or role not in self._roles or index.row() >= len(self._cells):
-            return None
-        return self._cells[index.row()][self._roles[role]]
-
-    @pyqtProperty(int, notify=changed)
-    def count(self) -> int:
-        return len(self._cards)
-
-    @pyqtProperty(int, notify=changed)
-    def current(self) -> int:
-        return self.indexOf(self._current)
-
-    @pyqtProperty(str, notify=changed)
-    def chosen(self) -> str:
-        """Id of the chosen card, "" for none."""
-        return self._current if self.current >= 0 else ""
-
-    @pyqtSlot(str, result=int)
-    def indexOf(self, identity: str) -> int:
-        """The place of a card, -1 if it is gone."""
-        return next((index for index, card in enumerate(self._cards) if card.id == identity), -1)
-
-    @pyqtSlot(int)
-    def choose(self, index: int) -> None:
-        if 0 <= index < len(self._cards):
-            self._choose(self._cards[index].id)
-
-    @pyqtProperty(str, notify=changed)
+    @pyqtProperty(str, notify=told)
     def mode(self) -> str:
         """What would be made now: "Txt2Img", "Inpainting", ..."""
         return self._mode
 
-    @pyqtProperty(int, notify=changed)
+    @pyqtProperty(int, notify=told)
     def jobs(self) -> int:
         """How many jobs Generate makes of the cards."""
         return self._jobs
 
-    @pyqtProperty(str, notify=changed)
+    @pyqtProperty(str, notify=told)
     def obstacle(self) -> str:
         """Why nothing can be sent, "" if it can."""
         return self._obstacle
 
-    @pyqtProperty("QVariantList", notify=changed)
+    @pyqtProperty("QVariantList", notify=told)
     def controlTypes(self) -> list[dict[str, str]]:
         """The kinds of control that "+" offers."""
         offers = self.situation.offers
@@ -456,7 +408,7 @@ class InputStrip(QAbstractListModel):
         """The folders that pictures are chosen from."""
         return self._browser
 
-    @pyqtProperty(bool, notify=changed)
+    @pyqtProperty(bool, notify=told)
     def offersReferences(self) -> bool:
         return self.situation.offers.offers_references()
 
@@ -476,7 +428,7 @@ class InputStrip(QAbstractListModel):
         return Situation(self._cards, self._watched, self._size, offers, self._facts, pixels, self.faces.unreadable, self._parts)
 
     def _facts(self, path: str) -> Facts | None:
-        return self.faces.facts(path, is_mask=path in self._mask_files)
+        return self.faces.facts(path, is_mask=path in self.mask_files)
 
     @property
     def _viewing(self) -> Viewing:
@@ -520,63 +472,25 @@ class InputStrip(QAbstractListModel):
 
     def _put(self, after: Cards) -> None:
         self._arrange(after)
-        if self.current < 0 and after:
-            self._current = after[-1].id
         self._tell()
         if any(card.role == REGIONS for card in after) != (self._parts >= 0):
             self.regionsChanged.emit()
         self._shell.session.touch()
-
-    def _arrange(self, after: Cards) -> None:
-        """Bring the rows into the new order, so that the scene keeps what stays."""
-        rows, cells = list(self._cards), self._cells
-        kept = {card.id for card in after}
-        for index in reversed([index for index, card in enumerate(rows) if card.id not in kept]):
-            self.beginRemoveRows(QModelIndex(), index, index)
-            del rows[index], cells[index]
-            self._cards = tuple(rows)
-            self.endRemoveRows()
-        for index, card in enumerate(after):
-            place = next((at for at in range(index, len(rows)) if rows[at].id == card.id), -1)
-            if place < 0:
-                self.beginInsertRows(QModelIndex(), index, index)
-                rows.insert(index, card)
-                cells.insert(index, Viewing.empty(card))
-                self._cards = tuple(rows)
-                self.endInsertRows()
-            elif place > index:
-                self.beginMoveRows(QModelIndex(), place, place, QModelIndex(), index)
-                rows.insert(index, rows.pop(place))
-                cells.insert(index, cells.pop(place))
-                self._cards = tuple(rows)
-                self.endMoveRows()
-        self._cards = after
-        self._mask_files = _files_of_masks(after)
 
     def _tell(self) -> None:
         """Draw again what has changed, and tell the form what the cards bring."""
         viewing = self._viewing
         situation = viewing.situation
         cells = [viewing.cell(card) for card in self._cards]
-        held, self._cells = self._cells, cells
         self._mode, self._jobs = situation.mode(situation.groups()[0]).title, situation.jobs()
         self._obstacle = next((cell["trouble"] for cell in cells if cell["stops"]), "")
-        for row, cell in enumerate(cells):
-            if row >= len(held) or held[row] != cell:
-                self.dataChanged.emit(self.index(row), self.index(row))
+        self._draw(cells)
         self._shell.parameters.give(situation.given())
-        self.changed.emit()
-
-    def _choose(self, identity: str) -> None:
-        self._current = identity
+        self.told.emit()
         self.changed.emit()
 
     def close(self) -> None:
         self.faces.close()
-
-
-def _files_of_masks(cards: Cards) -> frozenset[str]:
-    return frozenset(file for card in cards if card.role == MASK for file in card.pictures)
 
 
 def _of_older_session(parameters: Mapping[str, Any]) -> Cards:
