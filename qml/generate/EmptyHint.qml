@@ -6,12 +6,14 @@ import ".."
 Column {
     id: hint
     readonly property string obstacle: studio.parameters.obstacle
+    readonly property string key: studio.keys.revision >= 0 ? studio.keys.shown("generate") : ""
     spacing: Theme.u3
     Icon { anchors.horizontalCenter: parent.horizontalCenter; glyph: hint.obstacle ? "triangle-alert" : "image"; size: 40; colour: hint.obstacle ? Theme.warning : Theme.edge }
     Label {
         width: parent.width
         horizontalAlignment: Text.AlignHCenter
-        text: hint.obstacle ? "No picture can be made yet" : "Type what you want to see, then press Ctrl+Enter"
+        text: hint.obstacle ? qsTr("No picture can be made yet")
+            : hint.key ? qsTr("Type what you want to see, then press %1").arg(hint.key) : qsTr("Type what you want to see, then generate")
         font.pixelSize: Theme.large
         font.weight: Font.DemiBold
         wrapMode: Text.Wrap

@@ -125,9 +125,8 @@ def cut(window: OpenWindow) -> list[str]:
         wide = item.property("contentWidth") > item.width() + 1 and elide == Qt.ElideNone
         high = item.property("contentHeight") > item.height() + 2
         if wide or high:
-            found.append(
-                f"'{text}' {item.property('contentWidth'):.0f}x{item.property('contentHeight'):.0f} in {item.width():.0f}x{item.height():.0f} ({wrap}) {_path(item)}"
-            )
+            needed = f"{item.property('contentWidth'):.0f}x{item.property('contentHeight'):.0f}"
+            found.append(f"'{text}' ({wrap}) needs {needed} of {item.width():.0f}x{item.height():.0f}: {_path(item)}")
     return found
 
 

@@ -27,8 +27,9 @@ def fill(window: OpenWindow) -> None:
     window.painter.fail("internal", "Something went wrong.", detail="trace")
     until(lambda: window.studio.outputs.property("shown").get("state") == "saved")
     window.studio.act("advanced")
-    for section in window.studio.parameters.advanced:
-        window.studio.remember(f"group:{section.name}", True)
+    for section in window.studio.parameters.property("sections"):
+        if section.name not in window.studio.sections.property("open"):
+            window.studio.sections.fold(section.name)
     until(lambda: "Deterministic" in [accessible(item, "name") for item in items(window.window.contentItem())])
 
 
