@@ -15,6 +15,7 @@ ListView {
     activeFocusOnTab: true
     boundsBehavior: Flickable.StopAtBounds
     keyNavigationEnabled: false
+    currentIndex: -1
     highlightMoveDuration: 0
     reuseItems: true
     cacheBuffer: 256

@@ -11,11 +11,14 @@ FocusScope {
     readonly property bool empty: jobs.rows.count === 0
     property Item before: null
     visible: desk.shown
-    onVisibleChanged: {
+    // Later: choosing the first row tells of changes, and this one is not over yet.
+    onVisibleChanged: Qt.callLater(settle)
+    function settle() {
+        var host = Window.window
         if (visible) {
-            before = Window.window ? Window.window.activeFocusItem : null
+            before = host ? host.activeFocusItem : null
             list.forceActiveFocus(Qt.ShortcutFocusReason)
-        } else if (before && activeFocus) {
+        } else if (before && host && (activeFocus || !host.activeFocusItem || host.activeFocusItem === host.contentItem)) {
             before.forceActiveFocus(Qt.ShortcutFocusReason)
         }
     }

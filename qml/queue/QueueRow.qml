@@ -116,48 +116,6 @@ Item {
             Behavior on width { NumberAnimation { duration: Theme.quick } }
         }
     }
-    MouseArea {
-        id: over
-        property real start: 0
-        property bool moving: false
-        anchors.fill: parent
-        hoverEnabled: true
-        acceptedButtons: Qt.LeftButton | Qt.RightButton
-        preventStealing: line.waits
-        cursorShape: moving ? Qt.ClosedHandCursor : Qt.ArrowCursor
-        Accessible.ignored: true
-        onPressed: mouse => {
-            start = mouse.y
-            moving = false
-            if (mouse.button === Qt.RightButton) {
-                if (!line.selected)
-                    line.chosen(0)
-                line.menuAsked(mouse.x, mouse.y)
-            } else if (mouse.modifiers & Qt.ShiftModifier) {
-                line.chosen(2)
-            } else if (mouse.modifiers & Qt.ControlModifier) {
-                line.chosen(1)
-            } else if (!line.selected) {
-                line.chosen(0)
-            }
-        }
-        onPositionChanged: mouse => {
-            if (!(mouse.buttons & Qt.LeftButton) || !line.waits)
-                return
-            moving = moving || Math.abs(mouse.y - start) > 6
-            if (moving)
-                line.carried(line.y + mouse.y)
-        }
-        onReleased: mouse => {
-            if (moving)
-                line.dropped(line.y + mouse.y)
-            else if (mouse.button === Qt.LeftButton && line.selected && !(mouse.modifiers & (Qt.ShiftModifier | Qt.ControlModifier)))
-                line.chosen(0)
-            moving = false
-            line.released()
-        }
-        onCanceled: { moving = false; line.released() }
-        onDoubleClicked: mouse => { if (mouse.button === Qt.LeftButton) line.opened() }
-    }
+    RowPointer { id: over; anchors.fill: parent; row: line }
     Hint { visible: over.containsMouse && !over.moving && (line.prompt.length > 40 || line.problem !== ""); text: line.problem || line.prompt }
 }

@@ -68,6 +68,18 @@ def open_panel(window: OpenWindow) -> None:
     until(lambda: rows(window), "the rows")
 
 
+def press(window: OpenWindow, name: str) -> None:
+    """Click a button of that name once it stands still: a row of buttons that has just come is laid out with the next frame."""
+    places: list[QPointF] = []
+
+    def still() -> bool:
+        places.append(window.item(name, "Button").mapToScene(QPointF(0, 0)))
+        return len(places) > 3 and places[-1] == places[-2] == places[-3]
+
+    until(still, f"{name} in its place")
+    window.click(window.item(name, "Button"))
+
+
 def restart(open_window: Open, window: OpenWindow, data: Path) -> OpenWindow:
     """The window again, after its last change is on the disk but without a word of goodbye from the engine."""
     window.close()
@@ -91,6 +103,7 @@ def test_the_panel_lists_what_runs_what_waits_and_what_has_ended(shown: OpenWind
     until(lambda: rows(shown)[0].property("source"), "what emerges in the row")
     shown.key(Qt.Key_Escape)
     until(lambda: not rows(shown))
+    until(lambda: accessible(shown.window.activeFocusItem(), "name") == "Prompt", "the focus where it was")
 
 
 @pytest.mark.rule("D81")
@@ -166,7 +179,7 @@ def test_editing_loads_a_job_into_the_controls_and_saves_it_in_its_place(shown: 
     seed = shown.studio.jobs.rows.waiting[1].params["seed"]
     shown.studio.parameters.commit("steps", "33")
     shown.studio.prompts.text = "b, better"
-    shown.click(shown.item("Save job"))
+    press(shown, "Save job")
     assert waiting(shown) == ["a", "b, better", "c"]
     saved = shown.studio.jobs.rows.waiting[1].params
     assert (saved["steps"], saved["seed"]) == (33, seed)
@@ -182,7 +195,7 @@ def test_a_job_that_is_edited_does_not_start(shown: OpenWindow) -> None:
     assert shown.painter.submits[-1].params["prompt"] == "b"
     finish_alone(shown)
     assert shown.studio.jobs.running is None and waiting(shown) == ["a"]
-    shown.click(shown.item("Leave as it was"))
+    press(shown, "Leave as it was")
     until(lambda: shown.painter.submits[-1].params["prompt"] == "a")
 
 
@@ -199,7 +212,7 @@ def test_pause_lets_the_running_job_finish_and_holds_the_rest(shown: OpenWindow)
     shown.painter.finish()
     until(lambda: shown.studio.jobs.running is None)
     assert len(shown.painter.submits) == 1 and shown.studio.jobs.property("stage") == "Paused"
-    shown.click(shown.item("Continue"))
+    press(shown, "Continue")
     until(lambda: len(shown.painter.submits) == 2)
 
 
@@ -242,7 +255,7 @@ def test_cancelling_one_that_waits_leaves_the_others_and_cancel_all_asks(shown: 
     assert waiting(shown) == ["a", "c"]
     shown.studio.act("cancel_all")
     until(lambda: accessible(shown.window.activeFocusItem(), "name") == "Cancel", "the question")
-    shown.click(shown.item("Cancel all"))
+    press(shown, "Cancel all")
     until(lambda: shown.painter.cancels)
     shown.painter.cancelled()
     until(lambda: shown.studio.jobs.property("busy") is False)
@@ -285,9 +298,9 @@ def test_after_a_restart_the_interrupted_job_is_first_and_the_queue_asks(open_wi
     assert states(again) == [("cut short", "interrupted"), ("later", "waiting"), ("last", "waiting"), ("done", "finished")]
     assert again.painter.submits == []
     assert again.item("3 jobs of the last session wait.")
-    again.click(again.item("Review"))
+    press(again, "Review")
     until(lambda: len(rows(again)) == 4)
-    again.click(again.item("Continue"))
+    press(again, "Continue")
     until(lambda: len(again.painter.submits) == 1)
     # The picture that was made is not made again.
     assert (again.painter.submits[0].params["seed"], again.painter.submits[0].params["batch_count"]) == (seed + 1, 2)
@@ -302,12 +315,26 @@ def test_after_a_restart_the_interrupted_job_is_first_and_the_queue_asks(open_wi
 
 
 @pytest.mark.rule("D84")
+def test_a_job_killed_behind_its_last_picture_is_done_and_not_sent_again(open_window: Open, tmp_path: Path) -> None:
+    window = open_window(data=tmp_path / "data")
+    add(window, "all made", "next")
+    picture(window)
+    until(lambda: window.studio.jobs.running.pictures == 1)
+    again = restart(open_window, window, tmp_path / "data")
+    until(lambda: again.studio.queue.property("restored") == 2)
+    press(again, "Continue")
+    until(lambda: again.painter.submits)
+    assert again.painter.submits[0].params["prompt"] == "next"
+    assert states(again) == [("next", "running"), ("all made", "finished")]
+
+
+@pytest.mark.rule("D84")
 def test_clear_after_a_restart_keeps_the_jobs_for_a_retry(open_window: Open, tmp_path: Path) -> None:
     window = open_window(data=tmp_path / "data")
     add(window, "one", "two")
     again = restart(open_window, window, tmp_path / "data")
     until(lambda: again.studio.queue.property("restored") == 2)
-    again.click(again.item("Clear"))
+    press(again, "Clear")
     assert {state for _, state in states(again)} == {"cancelled"} and not again.studio.jobs.property("paused")
     again.studio.act("queue_retry_all")
     until(lambda: again.painter.submits)
@@ -346,6 +373,12 @@ def test_pictures_of_a_job_outlive_their_file_and_a_restart(open_window: Open, t
     window.studio._shell.drafting.add(contribute)
     add(window, "one", "two")
     file.unlink()
+    window.studio.queue.choose(1, 0)
+    window.studio.act("queue_duplicate")
+    until(lambda: waiting(window) == ["two", "two"])
+    until(lambda: all(job.is_stored for job in window.studio.jobs.rows.waiting))
+    assert [list(job.stored) for job in window.studio.jobs.rows.waiting] == [[job.params["image"]] for job in window.studio.jobs.rows.waiting]
+    window.studio.act("queue_remove")
     blobs = tmp_path / "data" / "queue" / "blobs"
     assert len(list(blobs.iterdir())) == 1, "the same picture is stored once"
     again = restart(open_window, window, tmp_path / "data")
@@ -418,10 +451,10 @@ def test_three_deaths_in_five_minutes_pause_the_queue_with_a_way_out(shown: Open
         told.emit(State(name, "The engine stopped (it was ended by SIGKILL)"))  # type: ignore[arg-type]  # a state
     until(lambda: shown.studio.health.property("trouble") == "deaths")
     assert shown.studio.jobs.property("pausedBy") == "deaths"
-    shown.click(shown.item("Copy report"))
+    press(shown, "Copy report")
     until(lambda: "Engine: The engine stopped" in QGuiApplication.clipboard().text())
     assert shown.item("Open log") and shown.item("Restart on CPU")
-    shown.click(shown.item("Restart engine"))
+    press(shown, "Restart engine")
     until(lambda: shown.painter.restarts == 1)
     assert shown.studio.health.property("trouble") == "" and not shown.studio.jobs.property("paused")
 
@@ -433,7 +466,7 @@ def test_a_job_that_does_not_end_after_cancel_offers_a_restart(shown: OpenWindow
     add(shown, "one")
     shown.key(Qt.Key_Escape, SHIFT)
     until(lambda: shown.studio.health.property("trouble") == "stuck")
-    shown.click(shown.item("Restart engine"))
+    press(shown, "Restart engine")
     until(lambda: shown.painter.restarts == 1)
 
 
@@ -492,12 +525,24 @@ def test_five_thousand_jobs_fill_the_panel_quickly(open_window: Open, tmp_path: 
     until(lambda: rows(window))
     assert time.perf_counter() - began < 1.0
     assert len(rows(window)) < 60, "only what is seen is made"
-    slowest = 0.0
-    for _ in range(20):
+    taken = []
+    for _ in range(21):
         began = time.perf_counter()
         window.key(Qt.Key_PageDown)
-        slowest = max(slowest, time.perf_counter() - began)
-    assert slowest < 0.25, f"{slowest * 1000:.0f} ms"
+        taken.append(time.perf_counter() - began)
+    assert sorted(taken)[10] < 0.1, [f"{seconds * 1000:.0f} ms" for seconds in taken]
+
+
+@pytest.mark.rule("D88")
+@pytest.mark.parametrize(
+    ("command", "said"), [('"unclosed', "cannot be read"), ("no-such-program-anywhere x", "could not be started"), ("", "no command is set")]
+)
+def test_a_command_that_cannot_be_run_is_said(shown: OpenWindow, command: str, said: str) -> None:
+    shown.studio._shell.set("queue_when_done", "command")
+    shown.studio._shell.set("queue_command", command)
+    add(shown, "one")
+    finish(shown)
+    until(lambda: said in shown.studio.notices.property("sentence"))
 
 
 def test_short_requests_of_parts_go_first_mind_no_pause_and_leave_no_row(shown: OpenWindow) -> None:

@@ -160,6 +160,7 @@ class JobQueue(QObject):
         for job in [job for job in jobs if job.state in ("failed", "cancelled")]:
             self._rows.remove([job])
             job.state, job.message, job.deaths, job.ended = "waiting", "", 0, 0.0
+            job.pictures = 0 if job.is_complete else job.pictures
             waiting = self._rows.waiting
             job.place = waiting[-1].place + 1 if waiting else 0
             self._rows.insert([job], len(waiting))
@@ -277,6 +278,10 @@ class JobQueue(QObject):
         job = self._next() if self.running is None and not self._reload else None
         if job is not None and job.is_stored:
             self._rows.take(job)
+            if job.is_complete:
+                self._close_job(job, Finished(job=job.wire, seq=1))
+                self._advance()
+                return
             self._cancelling = self._putting_back = self._sent = False
             self._send(job)
             self._rows.tell(job)

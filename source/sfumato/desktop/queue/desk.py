@@ -58,6 +58,8 @@ class QueueDesk(QObject):
         self._tick = QTimer(self)
         self._tick.setInterval(TICK_MS)
         self._tick.timeout.connect(self._rows.tick)
+        if self._shown:
+            self._tick.start()
         shell.session.keep("queue_shown", lambda: self._shown)
         self._wire()
 
@@ -395,4 +397,3 @@ class QueueDesk(QObject):
 
     def close(self) -> None:
         self._glimpses.close()
-        self._farewell.close()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import array
-import contextlib
 import math
 import shlex
 import shutil
-import subprocess
 import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PyQt5.QtCore import QObject, QUrl
+from PyQt5.QtCore import QObject, QProcess, QUrl
 from PyQt5.QtGui import QGuiApplication
 
 from sfumato.desktop.language import tr
@@ -37,7 +35,6 @@ class Farewell(QObject):
         self._say = say
         self._folder = folder
         self._sound: Any = None
-        self._started: list[subprocess.Popen[bytes]] = []
 
     def run(self, jobs: int) -> None:
         """The last of `jobs` jobs has ended."""
@@ -74,19 +71,21 @@ class Farewell(QObject):
             self._say(tr("The queue is done, but no command is set for it in the settings."), "error")
             return
         try:
-            self._start(shlex.split(written) if sys.platform != "win32" else written)
-        except (OSError, ValueError) as error:
-            self._say(tr("The command for the end of the queue could not be started ({reason}): {command}", reason=str(error), command=written), "error")
+            words = QProcess.splitCommand(written) if sys.platform == "win32" else shlex.split(written)
+        except ValueError as error:  # quotes without an end
+            self._say(tr("The command for the end of the queue cannot be read ({reason}): {command}", reason=str(error), command=written), "error")
+            return
+        if not words or not self._start(words):
+            self._say(tr("The command for the end of the queue could not be started: {command}", command=written), "error")
 
-    def _start(self, command: list[str] | str) -> None:
-        self._started = [process for process in self._started if process.poll() is None]
-        self._started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-    def close(self) -> None:
-        """Let go of what was started; it may outlive the window."""
-        for process in self._started:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0)
+    def _start(self, words: list[str]) -> bool:
+        """Start a program that may outlive the window; False if that cannot be."""
+        process = QProcess(self)
+        process.setProgram(words[0])
+        process.setArguments(words[1:])
+        process.setStandardOutputFile(QProcess.nullDevice())
+        process.setStandardErrorFile(QProcess.nullDevice())
+        return process.startDetached()[0]
 
 
 def write_chime(path: Path) -> None:

@@ -86,6 +86,11 @@ class Job:
         return expected_pictures(self.params)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all it asks for is there: it was cut short behind its last picture."""
+        return 0 < self.expected <= self.pictures
+
+    @property
     def fraction(self) -> float:
         """0..1 of the whole job; denoising, counted over all batches, is taken for all of its time."""
         if self.state == "finished":

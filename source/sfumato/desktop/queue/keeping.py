@@ -39,11 +39,12 @@ class Keeper(QObject):
 
     def add(self, job: Job, done: Callable[[Job], None]) -> None:
         """Keep a new job; `done(job)` when it is safe, or when it cannot be."""
+        row = job.for_store()
         with self._lock:
-            self._new.append((job.for_store(), dict(job.blobs), job.place))
+            self._new.append((row, dict(job.blobs), job.place))
 
         def kept(_: Any) -> None:
-            job.blobs = {}
+            job.blobs, job.stored = {}, row.blobs
             done(job)
 
         def failed(error: SfumatoError) -> None:
