@@ -109,7 +109,9 @@ FocusScope {
         border.width: 2
     }
     Column {
-        visible: view.count === 0
+        visible: view.count === 0 && (grid.models.listed || grid.models.busy)
+        // A button that goes takes the focus with it.
+        onVisibleChanged: if (!visible && (opener.focus || shower.focus)) grid.takeFocus()
         anchors.centerIn: parent
         width: Math.min(parent.width - 2 * Theme.u6, Theme.px(420))
         spacing: Theme.u3
@@ -123,13 +125,15 @@ FocusScope {
             horizontalAlignment: Text.AlignHCenter
         }
         Button {
+            id: opener
             anchors.horizontalCenter: parent.horizontalCenter
-            visible: !grid.models.busy && grid.models.query === "" && grid.models.hidden === 0 && grid.models.category !== "favourites"
+            visible: !grid.models.busy && grid.models.listed && grid.models.query === "" && grid.models.hidden === 0 && grid.models.category !== "favourites"
             text: qsTr("Open folder")
             glyph: "folder-open"
             onClicked: grid.models.visitFolder(grid.models.category)
         }
         Button {
+            id: shower
             anchors.horizontalCenter: parent.horizontalCenter
             visible: !grid.models.busy && grid.models.hidden > 0 && grid.models.query === ""
             text: qsTr("Show them")

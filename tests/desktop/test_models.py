@@ -135,6 +135,7 @@ def test_F6_renames_the_file_with_what_belongs_to_it_and_undo_takes_it_back(room
     until(lambda: new.exists() and "wash.v2" in room.names(), "the new name again")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D114")
 def test_a_checkpoint_that_is_renamed_stays_chosen(room: Room, tmp_path: Path) -> None:
     file = write_model(tmp_path / "data" / "models" / "checkpoints" / "first.safetensors", {"model.diffusion_model.x": ("F16", (2, 2))})
@@ -148,6 +149,7 @@ def test_a_checkpoint_that_is_renamed_stays_chosen(room: Room, tmp_path: Path) -
     until(lambda: room.opened.studio.parameters.value("model") == "first" and file.exists(), "the old name")
 
 
+@pytest.mark.slow
 def test_escape_leaves_the_name_as_it_was(room: Room) -> None:
     room.pick("ink")
     room.opened.key(Qt.Key_F6)
@@ -196,6 +198,7 @@ def test_using_a_network_writes_its_tag_and_a_second_time_takes_it_out(room: Roo
     until(lambda: room.opened.studio.prompts.text == "", "no tag")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D111")
 def test_using_a_checkpoint_chooses_it(room: Room, tmp_path: Path) -> None:
     write_model(tmp_path / "data" / "models" / "checkpoints" / "landscape-v2.safetensors", {"model.diffusion_model.x": ("F16", (2, 2))})
@@ -206,6 +209,7 @@ def test_using_a_checkpoint_chooses_it(room: Room, tmp_path: Path) -> None:
     until(lambda: room.models.details.get("active"), "the mark")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D111")
 def test_an_embedding_of_a_negative_folder_goes_into_the_negative_prompt(room: Room, tmp_path: Path) -> None:
     write_model(tmp_path / "data" / "models" / "embeddings" / "Negative" / "blurry.safetensors", {"emb_params": ("F16", (2, 768))})
@@ -269,6 +273,7 @@ def test_a_picture_dropped_on_a_card_becomes_its_picture(room: Room, tmp_path: P
     until(lambda: not preview.exists(), "no picture")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D31")
 def test_a_model_dropped_on_the_page_is_filed_by_its_header_after_asking(room: Room, tmp_path: Path) -> None:
     # Given a checkpoint that is dropped while LoRAs are shown
@@ -309,6 +314,7 @@ def test_a_card_dragged_to_a_folder_moves_after_asking(room: Room) -> None:
     until((room.folder / "plain.safetensors").exists, "the way back")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D113")
 def test_an_edit_is_written_beside_the_file_and_undone(room: Room) -> None:
     room.pick("plain")
@@ -324,6 +330,7 @@ def test_an_edit_is_written_beside_the_file_and_undone(room: Room) -> None:
     until(lambda: not file.exists(), "no note")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("R112", "D110")
 def test_R112_a_link_is_asked_about_and_anything_but_a_page_does_nothing(room: Room) -> None:
     for address in ("file:///etc/passwd", "javascript:alert(1)", "sfumato:?endpoint=x", "data:text/html,x"):
@@ -348,6 +355,7 @@ def test_a_pickle_offers_conversion_and_is_never_used(room: Room, tmp_path: Path
     until(lambda: "not converted" in room.opened.studio.notices.property("sentence"), "the reason")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D118")
 def test_the_checksum_is_computed_copied_and_kept(room: Room) -> None:
     room.pick("ink")
@@ -360,6 +368,7 @@ def test_the_checksum_is_computed_copied_and_kept(room: Room) -> None:
     until(lambda: "2 times" in room.opened.studio.notices.property("sentence"), "the duplicates")
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D108")
 def test_keys_walk_zoom_and_switch_to_text(room: Room) -> None:
     room.pick("ink")
@@ -377,6 +386,7 @@ def test_keys_walk_zoom_and_switch_to_text(room: Room) -> None:
     until(lambda: len(room.names()) == 1, "the favourite")
 
 
+@pytest.mark.slow
 def test_the_page_is_as_it_was_after_a_restart(room: Room, open_window: Open) -> None:
     room.models.sort("size")
     room.models.zoom(1)

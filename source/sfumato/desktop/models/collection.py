@@ -50,7 +50,7 @@ class Collection(QObject):
         self._thread: threading.Thread | None = None
         self._closing = False
         self._scans = 0
-        self._first = True
+        self.looked = False  # whether the folders were looked through once
         self.busy = False
         self._watcher = QFileSystemWatcher(self)
         self._watched: set[str] = set()
@@ -132,8 +132,9 @@ class Collection(QObject):
         try:
             found = self._index.rescan(self._check, self._read)
             if found:
-                self._read(came=not self._first)
-            self._first = False
+                self._read(came=self.looked)
+            self.looked = True
+            self._list(self._asked)
             self._scanned.emit([str(folder) for folder in self._index.folders()], self._still_growing())
         finally:
             self._set_busy(False)

@@ -47,6 +47,7 @@ class Gallery(QObject):
         self._text_only = kept.get("text_only") is True
         shell.session.keep("models", self._kept)
         self._listing = Listing(self._view, [], {}, (), 0)
+        self._listed = False
         self._current = ""
         self._anchor = ""
         self._chosen: set[str] = set()
@@ -127,6 +128,11 @@ class Gallery(QObject):
     def family(self) -> str:
         """The family of the checkpoint, "" while it is not known."""
         return self._view.family
+
+    @pyqtProperty(bool, notify=changed)
+    def listed(self) -> bool:
+        """Whether the folders were looked through once, so that an empty page is an empty folder."""
+        return self._listed
 
     @pyqtProperty(int, notify=changed)
     def hidden(self) -> int:
@@ -230,6 +236,7 @@ class Gallery(QObject):
 
     def _take(self, listing: Listing) -> None:
         self._listing = listing
+        self._listed = self._listed or self._collection.looked
         self._shelf.take(listing.rows)
         self._shelf.compare(listing.view.family)
         shown = {row.path for row in listing.rows}
