@@ -21,8 +21,9 @@ Column {
     Label {
         width: parent.width
         horizontalAlignment: Text.AlignHCenter
-        text: hint.obstacle || "The picture emerges here and is saved by itself."
+        text: hint.obstacle || qsTr("The picture emerges here and is saved by itself.")
         color: Theme.soft
         wrapMode: Text.Wrap
     }
+    FirstModels { visible: hint.obstacle !== ""; width: Math.min(parent.width, Theme.px(420)); anchors.horizontalCenter: parent.horizontalCenter }
 }

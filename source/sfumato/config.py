@@ -20,6 +20,7 @@ from platformdirs import user_data_path
 from sfumato.imaging.naming import SIDECARS
 from sfumato.imaging.writing import make_folder, replace_file
 from sfumato.jobs.places import Places
+from sfumato.library.foreign_models import split
 from sfumato.protocol.errors import Invalid, Problem
 
 PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
@@ -35,7 +36,7 @@ def find_places(data: str | Path | None = None, program: Path = PROGRAM_FOLDER) 
     # An absolute setting replaces the folder it is joined to.
     outputs = folder / Path(settings["outputs"] or "outputs").expanduser()
     own_models = folder / Path(settings["models"] or "models").expanduser()
-    models = dict.fromkeys((own_models, program / "models"))
+    models = dict.fromkeys((own_models, *split(settings["models_more"]), program / "models"))
     return Places(folder, outputs, tuple(models), settings["output_name"], settings["sidecars"])
 
 
@@ -84,6 +85,13 @@ SETTINGS: Mapping[str, Setting] = {
     "mode": Setting("", "Mode", "Which requirements are installed: nvidia, amd, cpu or remote; empty asks."),
     "outputs": Setting("", "Outputs folder", "Folder for pictures; empty is outputs/ in the data folder.", "files", effect="restart", widget="folder"),
     "models": Setting("", "Models folder", "Folder for models; empty is models/ in the data folder.", "files", effect="restart", widget="folder"),
+    "models_more": Setting(
+        "",
+        "More models folders",
+        "Folders that are searched as well and never written to, such as those of another program; a | stands between them.",
+        "files",
+        effect="restart",
+    ),
     "output_name": Setting(
         "",
         "Names of pictures",

@@ -30,6 +30,7 @@ from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.finder import Finder
 from sfumato.desktop.history import History
+from sfumato.desktop.first_models import FirstModels
 from sfumato.desktop.images import Frames
 from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
@@ -153,6 +154,7 @@ class Studio(QObject):
         self._shell.drafting.add(self._contribute)
         self._prompts = Prompts(self._shell, self)
         self._models = Models(self._shell, self._prompts, self)
+        self._first_models = FirstModels(self._shell, self)
         self._keeping = Keeping(self._shell, self._prompts, self)
         self._canvas = CanvasRoom(self._shell, self)
         self._inputs = InputStrip(self._shell, self)
@@ -209,6 +211,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def aspect(self) -> Aspect:
         return self._aspect
+
+    @pyqtProperty(QObject, constant=True)
+    def firstModels(self) -> FirstModels:
+        return self._first_models
 
     @pyqtProperty(QObject, constant=True)
     def presets(self) -> Presets:
