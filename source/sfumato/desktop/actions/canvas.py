@@ -32,5 +32,5 @@ ROWS = (
     _row("clear", "Clear", "Empty the layer, or what is selected of it.", "Delete", icon="trash-2"),
     _row("zoom", "Fit or 100 %", "Switch between fitting the window and one pixel to one pixel.", "Z", icon="scan"),
     _row("add_layer", "New layer", "Put an empty layer above this one.", "Ctrl+Shift+N", icon="plus"),
-    _row("save", "Save a copy", "Save what is seen as a picture of its own; the card's file stays as it is.", "Ctrl+S", icon="save"),
+    _row("save", "Save a copy", "Save what is seen as a picture of its own; the card's file stays as it is.", "Ctrl+S", icon="save", instead="save_preset"),
 )

@@ -39,8 +39,8 @@ class Subject:
     kind: str
     folder: Path
     picture: Path | None = None
-    size: tuple[int, int] = (BLANK_PX, BLANK_PX)
-    title: str = ""
+    size: tuple[int, int] = field(default=(BLANK_PX, BLANK_PX), compare=False)
+    title: str = field(default="", compare=False)
 
 
 @dataclass

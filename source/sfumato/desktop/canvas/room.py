@@ -91,7 +91,7 @@ class CanvasRoom(QObject):
 
     def end(self) -> None:
         """Save what is not saved; the last call."""
-        self._save()
+        self.close()
         self._bench.close()
 
     # -- what is open ----------------------------------------------------------------------------

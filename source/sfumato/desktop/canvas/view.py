@@ -40,7 +40,6 @@ class CanvasView(QQuickPaintedItem):
         self._panned_from: QPointF | None = None
         self._sized_from: tuple[QPointF, int] | None = None
         self._pressure = 1.0
-        self._window: QQuickWindow | None = None
         self.setAcceptedMouseButtons(Qt.MouseButton.LeftButton | Qt.MouseButton.RightButton | Qt.MouseButton.MiddleButton)
         self.setAcceptHoverEvents(True)
         self.setActiveFocusOnTab(True)
@@ -275,9 +274,7 @@ class CanvasView(QQuickPaintedItem):
 
     def _listen(self, window: QQuickWindow | None) -> None:
         """Qt gives items the pen as a mouse; how hard it is pressed is heard on its way to the window."""
-        if self._window is not None:
-            self._window.removeEventFilter(self)
-        self._window = window
+        # The window is not held on to: it would outlive the program's own reference to it.
         if window is not None:
             window.installEventFilter(self)
 
