@@ -5,6 +5,9 @@ Pages are taken from the table of tabs, dialogs are whatever the actions of the 
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +15,7 @@ from PyQt5.QtCore import QObject, QPointF, Qt
 from PyQt5.QtQuick import QQuickItem
 
 from sfumato.desktop import shortcuts, tabs
-from tests.support.window import OpenWindow, accessible, items, until
+from tests.support.window import PROGRAM, OpenWindow, accessible, items, until
 
 PAGES = [tab.id for tab in tabs.TABS]
 # What ends, leaves or covers the window, or belongs to the desktop, opens no dialog here.
@@ -148,7 +151,7 @@ def outside(window: OpenWindow) -> list[str]:
 def test_no_word_is_cut_at_any_size_of_words_in_the_smallest_window(shown: OpenWindow, percent: int) -> None:
     shown.window.setGeometry(0, 0, 1024, 600)
     shown.studio._shell.set("font_size", percent)
-    until(lambda: shown.window.width() == 1024 and shown.studio.appearance.property("scale") == percent / 100)
+    until(lambda: shown.window.contentItem().width() == 1024 and shown.studio.appearance.property("scale") == percent / 100)
     problems = []
     for page in PAGES:
         shown.studio.show(page)
@@ -159,3 +162,50 @@ def test_no_word_is_cut_at_any_size_of_words_in_the_smallest_window(shown: OpenW
         problems += [f"{action}: {words}" for words in cut(shown)]
         until(lambda: not outside(shown), f"{action} inside the window", patience_s=3)
     assert not problems, "\n".join(dict.fromkeys(problems))
+
+
+WALK = """
+import sys, tempfile
+from pathlib import Path
+from tests.support.display import display_of_this_process
+display_of_this_process()
+from tests.desktop.test_accessibility import PAGES, beyond, cut
+from tests.support.window import PROGRAM, OpenWindow, until
+window = OpenWindow(Path(tempfile.mkdtemp()) / "data")
+assert window.window.effectiveDevicePixelRatio() == float(sys.argv[1])
+window.window.setGeometry(0, 0, 1024, 600)
+until(lambda: window.window.contentItem().width() == 1024 and window.window.contentItem().height() == 600)
+for page in PAGES:
+    window.studio.show(page)
+    window.window.grabWindow()
+    for words in cut(window) + beyond(window):
+        print(page, words)
+window.close()
+"""
+
+
+def beyond(window: OpenWindow) -> list[str]:
+    """Controls outside of the window that no scrolling brings in."""
+    found = []
+    for item in items(window.window.contentItem()):
+        if item.activeFocusOnTab() and accessible(item, "name") and not _scrolls(item):
+            corner, end = item.mapToScene(QPointF(0, 0)), item.mapToScene(QPointF(item.width(), item.height()))
+            if corner.x() < -4 or corner.y() < -4 or end.x() > window.window.width() + 4 or end.y() > window.window.height() + 4:
+                found.append(f"'{accessible(item, 'name')}' is outside: {_path(item)}")
+    return found
+
+
+def _scrolls(item: QQuickItem) -> bool:
+    parent = item.parentItem()
+    while parent is not None and not isinstance(parent.property("contentY"), float):
+        parent = parent.parentItem()
+    return parent is not None
+
+
+@pytest.mark.slow
+@pytest.mark.rule("R141")
+@pytest.mark.parametrize("factor", ["1.25", "1.5", "1.75", "2"])
+def test_nothing_is_cut_or_outside_on_scaled_screens(factor: str) -> None:
+    environment = os.environ | {"QT_SCALE_FACTOR": factor, "PYTHONPATH": os.pathsep.join(("source", "."))}
+    done = subprocess.run([sys.executable, "-c", WALK, factor], capture_output=True, text=True, timeout=100, env=environment, cwd=PROGRAM)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
