@@ -156,6 +156,24 @@ def test_marks_stand_right_behind_wide_characters(window: OpenWindow) -> None:
     assert "nothing" in colours(window)
 
 
+@pytest.mark.rule("D187")
+@pytest.mark.parametrize("scheme", ["dark", "light", "contrast"])
+def test_the_colours_of_the_language_can_be_read(window: OpenWindow, scheme: str) -> None:
+    window.studio._shell.set("theme", scheme)
+    ground = QColor({"dark": "#141517", "light": "#ffffff", "contrast": "#000000"}[scheme])
+    until(lambda: window.item("Prompt").property("color") != ground)
+
+    def light(colour: QColor) -> float:
+        parts = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (colour.redF(), colour.greenF(), colour.blueF()))
+        return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+    QTest.qWait(1)
+    assert len(window.studio.prompts._colours) >= 14
+    for name, colour in window.studio.prompts._colours.items():
+        low, high = sorted((light(QColor(colour)), light(ground)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, name
+
+
 # -- the count -----------------------------------------------------------------------------------
 
 
