@@ -9,6 +9,10 @@ Item {
     readonly property var jobs: studio.jobs
     readonly property bool forever: studio.queue.forever
     readonly property string obstacle: studio.parameters.obstacle || studio.inputs.obstacle
+    readonly property bool marked: studio.inputs.obstacle !== "" && !jobs.busy
+    // A button that cannot act takes no pointer: the reason is shown from here.
+    HoverHandler { id: over; enabled: group.obstacle !== "" }
+    Hint { visible: over.hovered && group.obstacle !== ""; text: group.obstacle; y: -implicitHeight - Theme.u1 }
     implicitWidth: 200
     implicitHeight: 84
     Row {
@@ -76,9 +80,9 @@ Item {
         Label {
             y: Theme.u2
             width: parent.width - (queue.visible ? queue.width + Theme.u2 : 0)
-            text: !group.jobs.busy ? (group.forever ? qsTr("For ever, until switched off") : studio.keys.revision >= 0 ? studio.keys.shown("generate") : "")
+            text: group.marked ? qsTr("An input needs attention") : !group.jobs.busy ? (group.forever ? qsTr("For ever, until switched off") : studio.keys.revision >= 0 ? studio.keys.shown("generate") : "")
                 : [group.jobs.steps || group.jobs.stage, group.jobs.rate, group.jobs.timeLeft].filter(part => part !== "").join("  ·  ")
-            color: Theme.soft
+            color: group.marked ? Theme.warning : Theme.soft
             font.pixelSize: Theme.small
         }
         QueueCount { id: queue; anchors.right: parent.right; y: Theme.u1 }
