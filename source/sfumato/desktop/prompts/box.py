@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import NamedTuple
 
 from PyQt5.QtCore import QObject, QTimer, pyqtProperty, pyqtSignal, pyqtSlot
@@ -45,7 +44,6 @@ class PromptBox(QObject):
         self.is_negative = negative
         self._text = text
         self._document: QTextDocument | None = None
-        self._attached = 0  # documents so far
         self._highlighter: Highlighter | None = None
         self._marks = Marks()
         self._steps: list[Step] = []
@@ -84,8 +82,7 @@ class PromptBox(QObject):
         if document is None:
             return
         self._document = document
-        self._attached += 1
-        document.destroyed.connect(partial(self._detach, self._attached))
+        document.destroyed.connect(self._detach)
         # Before the highlighter listens, so that marks have moved when it draws.
         document.contentsChange.connect(self._changed)
         self._highlighter = Highlighter(document, self._marks, self._colours, self._active)
@@ -257,9 +254,9 @@ class PromptBox(QObject):
         self.textChanged.emit()
         self._pause.start()
 
-    def _detach(self, number: int, *_: object) -> None:
-        # A page that was made anew has attached its own by now.
-        if number == self._attached:
+    def _detach(self, gone: QObject) -> None:
+        # A page that was made anew has attached its own by now. A method, for Qt forgets it together with the box: a function would be called at the very end.
+        if gone is self._document:
             self._document = self._highlighter = None
 
 
