@@ -296,7 +296,10 @@ def test_a_model_dropped_on_the_page_is_filed_by_its_header_after_asking(room: R
 @pytest.mark.rule("D113")
 def test_a_card_dragged_to_a_folder_moves_after_asking(room: Room) -> None:
     write_model(room.folder / "style" / "other.safetensors", TENSORS)
-    until(lambda: room.has("style") and room.has("plain"), "the folder")
+    until(lambda: room.has("style") and not room.models.busy, "the folder")
+    room.pick("plain")  # the pane is there, and nothing moves any more
+    until(lambda: room.models.details, "the pane")
+    QTest.qWait(QGuiApplication.styleHints().mouseDoubleClickInterval() + 50)  # else the press is the second of a double click
     window = room.opened.window
     card, folder = room.opened.item("plain", "ModelCard"), room.opened.item("style", "Line")
     start = card.mapToScene(QPointF(card.width() / 2, card.height() / 3)).toPoint()
