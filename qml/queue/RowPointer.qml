@@ -12,6 +12,7 @@ MouseArea {
     acceptedButtons: Qt.LeftButton | Qt.RightButton
     preventStealing: row.waits
     cursorShape: moving ? Qt.ClosedHandCursor : Qt.ArrowCursor
+    Accessible.role: Accessible.NoRole // the row has name and role
     Accessible.ignored: true
     onPressed: mouse => {
         start = mouse.y
