@@ -9,6 +9,8 @@ import "import"
 Window {
     id: window
     readonly property rect place: studio.geometry()
+    // A text box has the focus: the keys it edits with are its own.
+    readonly property bool typing: activeFocusItem !== null && activeFocusItem.cursorPosition !== undefined
     title: (studio.jobs.paused && studio.jobs.busy && studio.jobs.fraction === 0 ? qsTr("Paused") + " (+" + studio.jobs.waiting + ") · "
         : studio.jobs.busy ? Math.round(studio.jobs.fraction * 100) + " %" + (studio.jobs.waiting ? " (+" + studio.jobs.waiting + ")" : "") + " · " : "") + "Sfumato" + (studio.settings.values.debug_log ? qsTr(" [DEBUG]") : "")
     x: place.x
@@ -53,7 +55,7 @@ Window {
     Instantiator {
         model: studio.actions.filter(row => row.scope.split(", ").includes("window"))
         delegate: Shortcut {
-            sequences: studio.keys.revision >= 0 ? studio.keys.sequences(modelData.id) : []
+            sequences: studio.keys.revision >= 0 ? studio.keys.sequences(modelData.id, window.typing) : []
             enabled: !studio.keys.taken.includes(modelData.id)
             context: Qt.ApplicationShortcut
             onActivated: studio.act(modelData.id)

@@ -169,3 +169,16 @@ def test_every_action_of_a_menu_has_somebody_who_runs_it(shown: OpenWindow) -> N
     for action in shortcuts.ACTIONS:
         if action.menu and action.id not in shown.studio._shell.handlers:
             assert re.search(rf'\b{action.id}: |=== "{action.id}"', scene), action.id
+
+
+@pytest.mark.rule("D36", "D34")
+def test_ctrl_backspace_cancels_outside_of_text_boxes_and_edits_inside(shown: OpenWindow) -> None:
+    shown.type("red fox")
+    shown.key(Qt.Key_Return, CTRL)
+    until(lambda: shown.painter.submits)
+    shown.key(Qt.Key_Backspace, CTRL)
+    until(lambda: shown.studio.prompts.property("text").strip() == "red")
+    assert shown.painter.cancels == []
+    shown.item("Settings", "TabButton").forceActiveFocus(Qt.TabFocusReason)
+    shown.key(Qt.Key_Backspace, CTRL)
+    until(lambda: shown.painter.cancels, "the cancel")

@@ -16,6 +16,22 @@ from sfumato.desktop.shell import Shell
 from sfumato.desktop.shortcuts import Bindings, canonical, shown
 
 SETTING = "keys"
+# What text boxes edit with, of which Qt leaves them only some where a shortcut has the same keys.
+EDITING = (
+    "Ctrl+Backspace",
+    "Ctrl+Del",
+    "Ctrl+Z",
+    "Ctrl+Shift+Z",
+    "Ctrl+Y",
+    "Ctrl+A",
+    "Ctrl+C",
+    "Ctrl+X",
+    "Ctrl+V",
+    "Ctrl+Left",
+    "Ctrl+Right",
+    "Ctrl+Home",
+    "Ctrl+End",
+)
 MODIFIER_KEYS = (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr, Qt.Key.Key_CapsLock, Qt.Key.Key_NumLock)
 
 
@@ -39,10 +55,11 @@ class Keys(QObject):
         """Read it beside the slots below, and what is made of them follows a rebinding."""
         return self._revision
 
-    @pyqtSlot(str, result="QStringList")
-    def sequences(self, identity: str) -> list[str]:
-        """What runs an action, for a `Shortcut`."""
-        return [form for key in self._bindings.keys(identity) for form in _forms(key)]
+    @pyqtSlot(str, bool, result="QStringList")
+    def sequences(self, identity: str, typing: bool) -> list[str]:
+        """What runs an action, for a `Shortcut`; while text is typed without the keys that edit it."""
+        keys = [key for key in self._bindings.keys(identity) if not typing or key not in EDITING]
+        return [form for key in keys for form in _forms(key)]
 
     @pyqtSlot(str, result=str)
     def shown(self, identity: str) -> str:
