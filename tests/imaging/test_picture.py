@@ -1,5 +1,6 @@
 """Reading pictures of any kind: whose word counts, and what hostile files do (nothing)."""
 
+import json
 import random
 import struct
 import zlib
@@ -12,7 +13,7 @@ from PIL import Image
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import encode
 from sfumato.imaging.infotext import write_infotext
-from sfumato.imaging.picture import from_rgb, read_picture
+from sfumato.imaging.picture import from_rgb, read_picture, read_text
 from sfumato.imaging.png_text import SIGNATURE, read_png_text
 
 PIXELS = bytes(range(48))
@@ -105,3 +106,17 @@ def test_no_bytes_raise_out_of_the_reader() -> None:
         outcomes.add(read_picture(bytes(data)).source)
     assert outcomes >= {"sfumato", "none"}
     assert read_png_text(SIGNATURE + b"\xff" * 40).texts == {}
+
+
+@pytest.mark.rule("D152")
+def test_a_copied_text_is_read_like_the_text_of_a_picture() -> None:
+    infotext = read_text('a, b\nNegative prompt: c\nSteps: 9, Sampler: Euler, Seed: 4, Extra: "x: y, z"')
+    assert (infotext.fields["prompt"], infotext.fields["negative"], infotext.fields["steps"]) == ("a, b", "c", 9)
+    assert infotext.unknown == {"Extra": "x: y, z"}
+    # Two pairs are a prompt still.
+    assert read_text("a: b, c: d").fields == {"prompt": "a: b, c: d"}
+    record = read_text(json.dumps(own(prompt="dog", steps=8)))
+    assert (record.source, dict(record.fields)) == ("sfumato", {"prompt": "dog", "steps": 8})
+    assert read_text('{"a": 1}').fields == {"prompt": '{"a": 1}'}
+    assert read_text("  ").fields == {}
+    assert "16 MiB" in read_text("x" * (16 << 20) + "y").warnings[0]
