@@ -22,6 +22,12 @@ def _engine() -> list[Row]:
     return engine_loop.rows()
 
 
+def _canvas() -> list[Row]:
+    import canvas
+
+    return canvas.rows()
+
+
 def _child() -> list[Row]:
     import child_process
     import engine_loop
@@ -127,6 +133,7 @@ def _window() -> list[Row]:
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "engine": _engine,
+    "canvas": _canvas,
     "child": _child,
     "first-picture": _first_picture,
     "history": _history,

@@ -8,7 +8,7 @@ Column {
     property var room
     readonly property var held: room.state
     spacing: Theme.u2
-    Label { text: block.held.selecting ? qsTr("Selection") : block.held.hasColour ? qsTr("Selection: everything") : qsTr("Mask"); font.weight: Font.DemiBold }
+    Label { text: block.held.selecting ? qsTr("Selection") : block.held.hasColour ? qsTr("Nothing is selected") : block.held.hasLayers ? qsTr("Region") : qsTr("Mask"); font.weight: Font.DemiBold }
     Row {
         spacing: Theme.u1
         Button { glyph: "square-dashed"; hint: studio.keys.hint("canvas_select_all"); onClicked: block.room.selectAll() }

@@ -35,7 +35,7 @@ class Canvas:
         self.size = QSize(size)
         self.picture = picture
         self.origin = QPoint(0, 0)
-        self.layers: list[Layer] = [Layer(kind, number=1 if kind == REGION else 0)]
+        self.layers: list[Layer] = [Layer(kind, number=1)]
         self.active = self.layers[0].id
         self.selection = Layer(SELECTION)
         self.selecting = False

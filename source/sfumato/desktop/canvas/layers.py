@@ -47,9 +47,10 @@ class Layer:
 
     def pixels(self, size: QSize) -> QImage:
         """The layer's image, made empty at the first call."""
-        if self.image is None:
-            self.image = blank(size, COLOUR_FORMAT if self.is_colour else MASK_FORMAT)
-        return self.image
+        image = self.image
+        if image is None:
+            image = self.image = blank(size, COLOUR_FORMAT if self.is_colour else MASK_FORMAT)
+        return image
 
     def piece(self, area: QRect) -> QImage:
         """A copy of a part; empty pixels where nothing was painted yet."""

@@ -31,7 +31,7 @@ class Tools(QObject):
     def __init__(self, kept: dict[str, Any], touch: Callable[[], None], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._touch = touch
-        self._tool = kept.get("tool") if kept.get("tool") in TOOLS else BRUSH
+        self._tool = str(kept["tool"]) if kept.get("tool") in TOOLS else BRUSH
         self._numbers = {name: _number(kept.get(name), *limits) for name, limits in NUMBERS.items()}
         self._switches = {name: kept[name] if isinstance(kept.get(name), bool) else first for name, first in SWITCHES.items()}
 

@@ -49,7 +49,7 @@ class CanvasView(QQuickPaintedItem):
     # -- where the canvas is ---------------------------------------------------------------------
 
     @pyqtProperty(QObject)
-    def room(self) -> CanvasRoom | None:
+    def room(self) -> CanvasRoom | None:  # pyright: ignore[reportRedeclaration]  its setter follows
         return self._room
 
     @room.setter
@@ -194,7 +194,7 @@ class CanvasView(QQuickPaintedItem):
 
     def hoverMoveEvent(self, event: QHoverEvent) -> None:
         self._point(event.posF(), True)
-        if event.modifiers() & Qt.KeyboardModifier.AltModifier and self._room is not None:
+        if bool(event.modifiers() & Qt.KeyboardModifier.AltModifier) and self._room is not None:
             # Alt and a movement: the size follows the pointer.
             tools = self._room.property("tools")
             if self._sized_from is None:
@@ -259,7 +259,7 @@ class CanvasView(QQuickPaintedItem):
         delta = event.angleDelta()
         notches = (delta.y() or delta.x()) / _NOTCH
         held = event.modifiers()
-        control, shift = held & Qt.KeyboardModifier.ControlModifier, held & Qt.KeyboardModifier.ShiftModifier
+        control, shift = bool(held & Qt.KeyboardModifier.ControlModifier), bool(held & Qt.KeyboardModifier.ShiftModifier)
         if self._room is not None and control:
             self._room.property("tools").nudge("hardness" if shift else "size", 1 if notches > 0 else -1)
         elif shift:
