@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -403,3 +404,12 @@ def test_a_hidden_negative_prompt_is_sent_and_a_mark_says_so(window: OpenWindow)
     window.studio.act("generate")
     until(lambda: window.painter.submits)
     assert window.painter.submits[0].params["negative"] == "blur"
+
+
+def test_nothing_of_the_window_is_thrown_away_on_the_thread_that_reads_prompts(window: OpenWindow) -> None:
+    analyst = window.studio.prompts.analyst
+    seen: list[bool] = []
+    analyst.ask("tidying", gc.isenabled, seen.append)
+    until(lambda: seen == [False])
+    analyst.ask("tidying", lambda: 1 / 0, seen.append)
+    until(lambda: not analyst._working and not window.studio.prompts.knowledge._reader._working and gc.isenabled(), "tidying again")
