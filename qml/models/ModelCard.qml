@@ -127,5 +127,5 @@ Item {
         }
         Rectangle { anchors.fill: parent; visible: parent.containsDrag; radius: Theme.radius; color: "transparent"; border.color: Theme.accent; border.width: 2 }
     }
-    Hint { visible: over.hovered && !area.pressed && !card.renaming && !area.drag.active; delay: 900; text: card.problem !== "" ? card.name + "\n" + card.problem : [card.name, card.family, card.network, card.precision, card.size].filter(part => part !== "").join("  ·  ") }
+    Hint { visible: card.parent !== null && over.hovered && !area.pressed && !card.renaming && !area.drag.active; delay: 900; text: card.problem !== "" ? card.name + "\n" + card.problem : [card.name, card.family, card.network, card.precision, card.size].filter(part => part !== "").join("  ·  ") }
 }
