@@ -282,6 +282,7 @@ def test_what_failed_or_was_cancelled_is_retried_with_the_same_seed_and_done_job
     assert saved and all(path.is_file() for path in saved)
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D84", "R137", "D33")
 def test_after_a_restart_the_interrupted_job_is_first_and_the_queue_asks(open_window: Open, tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -314,6 +315,7 @@ def test_after_a_restart_the_interrupted_job_is_first_and_the_queue_asks(open_wi
     assert third.studio.jobs.property("paused") is False and third.studio.queue.property("restored") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D84")
 def test_a_job_killed_behind_its_last_picture_is_done_and_not_sent_again(open_window: Open, tmp_path: Path) -> None:
     window = open_window(data=tmp_path / "data")
@@ -358,6 +360,7 @@ def test_a_job_is_on_the_disk_as_running_before_it_is_sent(shown: OpenWindow, tm
     assert seen == [(job.id, "running")]
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D85", "D83")
 def test_pictures_of_a_job_outlive_their_file_and_a_restart(open_window: Open, tmp_path: Path) -> None:
     from sfumato.desktop.drafts import Draft
@@ -508,6 +511,7 @@ def test_the_window_has_one_job_at_the_engine_and_the_loaded_model_goes_first_if
     assert shown.painter.submits[-1].params["prompt"] == "same model"
 
 
+@pytest.mark.slow
 @pytest.mark.rule("D87")
 def test_five_thousand_jobs_fill_the_panel_quickly(open_window: Open, tmp_path: Path) -> None:
     import time

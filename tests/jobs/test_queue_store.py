@@ -105,6 +105,7 @@ def test_a_picture_is_stored_once_by_content_and_goes_with_the_last_job_that_nee
     assert list((tmp_path / "blobs").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.rule("R69")
 def test_a_thousand_jobs_with_pictures_leave_a_bounded_store(tmp_path: Path) -> None:
     now = [0.0]
