@@ -64,7 +64,7 @@ Column {
         name: qsTr("Alpha")
         share: picker.numbers.A / 100
         onChosen: share => picker.ink.setAlpha(share)
-        stops: [Theme.field, Theme.field, Theme.field, Theme.field, Theme.field, Theme.field, Qt.hsva(picker.ink.hue, picker.ink.saturation, picker.numbers.V / 100, 1)]
+        stops: [0, 1, 2, 3, 4, 5, 6].map(at => Qt.hsva(picker.ink.hue, picker.ink.saturation, picker.numbers.V / 100, at / 6))
     }
     Row {
         spacing: Theme.u2

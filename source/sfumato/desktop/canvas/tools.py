@@ -15,7 +15,7 @@ BRUSH, ERASER, FILL, RECTANGLE, ELLIPSE, LASSO, MOVE, PICK = TOOLS = ("brush", "
 NUMBERS = {
     "size": (int(SIZE_LEAST_PX), int(SIZE_MOST_PX), 40),
     "hardness": (1, 100, 80),
-    "spacing": (1, 50, 10),
+    "spacing": (1, 50, 5),
     "opacity": (1, 100, 100),
     "tolerance": (0, 255, 24),
     "reach": (1, 512, 8),
