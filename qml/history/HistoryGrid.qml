@@ -11,7 +11,7 @@ FocusScope {
     signal openAsked()
     signal menuAsked()
     signal searchAsked()
-    readonly property int inRow: Math.max(1, Math.floor(grid.width / Math.max(1, studio.history.size)))
+    readonly property int inRow: Math.max(1, Math.round(grid.width / Math.max(1, studio.history.size)))
     readonly property int page: Math.max(1, Math.floor(grid.height / grid.cellHeight)) * inRow
     function go(row, event) {
         studio.history.pictures.move(row, (event.modifiers & Qt.ControlModifier) !== 0, (event.modifiers & Qt.ShiftModifier) !== 0)

@@ -99,7 +99,7 @@ FocusScope {
         enabled: !full.visible && !comparing.visible
         HistorySide {
             id: side
-            width: 224
+            width: page.width < 1200 ? 184 : 224
             height: parent.height
             onSaveAsked: saveDialog.open()
             onFolderAsked: addDialog.open()
@@ -179,7 +179,7 @@ FocusScope {
         HistoryDetails {
             id: details
             anchors.right: parent.right
-            width: page.detailed ? 288 : 0
+            width: !page.detailed ? 0 : page.width < 1200 ? 232 : 288
             visible: page.detailed
             height: parent.height
             onTagAsked: tagDialog.open()

@@ -154,7 +154,7 @@ Item {
             onClicked: studio.history.order(studio.history.sort, !studio.history.reverse)
         }
         Slider {
-            width: 96
+            width: bar.width < 640 ? 64 : 96
             anchors.verticalCenter: parent.verticalCenter
             name: qsTr("Size of the thumbnails")
             from: 100

@@ -80,6 +80,16 @@ def cell(window: OpenWindow, words: str) -> QQuickItem:
     return found()[0]
 
 
+def there(window: OpenWindow, name: str, kind: str = "") -> QQuickItem:
+    """The item of that name, as soon as it is there."""
+
+    def found() -> list[QQuickItem]:
+        return [item for item in items(window.window.contentItem()) if accessible(item, "name") == name and kind in item.metaObject().className()]
+
+    until(found, f"'{name}'")
+    return found()[0]
+
+
 def search(window: OpenWindow, text: str, expected: list[str]) -> None:
     window.key(Qt.Key_F, Qt.ControlModifier)
     window.type(text)
@@ -114,7 +124,7 @@ def test_fields_are_offered_and_taken(page: OpenWindow) -> None:
     until(lambda: page.studio.history.property("facets"))
     page.key(Qt.Key_F, Qt.ControlModifier)
     page.type("mode")
-    until(lambda: page.item("model:"))
+    there(page, "model:")
     page.key(Qt.Key_Down)
     page.key(Qt.Key_Return)
     page.key(Qt.Key_Down)
@@ -128,7 +138,7 @@ def test_pictures_are_rated_marked_and_tagged_by_keys_and_it_can_be_undone(page:
     page.key(Qt.Key_4)
     page.key(Qt.Key_F)
     page.key(Qt.Key_T)
-    until(lambda: page.item("Tags", "Field").hasActiveFocus())
+    until(there(page, "Tags", "Field").hasActiveFocus)
     page.type("keep, hill")
     page.key(Qt.Key_Return)
     history = page.studio.history
@@ -185,7 +195,7 @@ def test_the_details_show_prompts_as_written(page: OpenWindow) -> None:
 def test_full_view_goes_through_what_was_found(page: OpenWindow) -> None:
     page.key(Qt.Key_Right)
     page.key(Qt.Key_Return)
-    until(lambda: page.item("Full view of 5.png").hasActiveFocus())
+    until(there(page, "Full view of 5.png").hasActiveFocus)
     page.key(Qt.Key_Right)
     page.key(Qt.Key_3)
     until(lambda: page.studio.history.details.property("shown")["rating"] == 3)
@@ -193,7 +203,7 @@ def test_full_view_goes_through_what_was_found(page: OpenWindow) -> None:
     page.key(Qt.Key_Z)
     page.item("100 %")
     page.key(Qt.Key_Escape)
-    until(lambda: page.item("Pictures found").hasActiveFocus())
+    until(there(page, "Pictures found").hasActiveFocus)
 
 
 @pytest.mark.rule("D128", "R68")
@@ -222,7 +232,7 @@ def test_a_picture_in_a_format_of_its_own_is_shown_in_full(open_window: Open, da
     window.key(Qt.Key_Right)
     until(lambda: str(window.studio.history.details.property("shown").get("source")).endswith(".frame"))
     window.key(Qt.Key_Return)
-    view = window.item("Full view of z.avif")
+    view = there(window, "Full view of z.avif")
     until(lambda: any(item.width() == 40 * 10 or item.property("naturalWidth") == 40 for item in items(view)))
 
 
@@ -287,23 +297,23 @@ def test_chosen_pictures_are_compared_with_what_differs(page: OpenWindow) -> Non
     page.key(Qt.Key_Right)
     page.key(Qt.Key_Right, Qt.ShiftModifier)
     page.key(Qt.Key_C)
-    until(lambda: page.item("Comparison of 2 pictures"))
+    there(page, "Comparison of 2 pictures")
     until(lambda: page.studio.history.details.property("differences"))
     rows = {row["title"]: row["values"] for row in page.studio.history.details.property("differences")}
     assert rows["Steps"] == ["25", "24"] and "Model" not in rows
-    compare = page.item("Comparison of 2 pictures")
+    compare = there(page, "Comparison of 2 pictures")
     until(lambda: compare.property("natural").width() == 16)
     page.key(Qt.Key_Z)
     pictures = [item for item in items(compare) if str(accessible(item, "name")).startswith("Picture ")]
     assert len({(round(item.width()), round(item.y())) for item in pictures}) == 1
     page.click(page.item("Slider", "Button"))
-    line = page.item("Line between the two pictures")
+    line = there(page, "Line between the two pictures")
     line.forceActiveFocus()
     before = compare.property("split")
     page.key(Qt.Key_Right)
     assert compare.property("split") > before
     page.key(Qt.Key_Escape)
-    until(lambda: page.item("Pictures found").hasActiveFocus())
+    until(there(page, "Pictures found").hasActiveFocus)
 
 
 @pytest.mark.rule("D132")
@@ -401,9 +411,9 @@ def test_an_added_folder_is_followed_and_dropped(page: OpenWindow, tmp_path: Pat
 def test_an_empty_history_says_what_to_do(open_window: Open, tmp_path: Path) -> None:
     window = open_window(data=tmp_path / "data")
     window.key(Qt.Key_3, Qt.ControlModifier)
-    until(lambda: window.item("No pictures yet"))
+    there(window, "No pictures yet")
     window.click(window.item("Add a folder", "Button"))
-    until(lambda: window.item("Add a folder", "Field").hasActiveFocus())
+    until(there(window, "Add a folder", "Field").hasActiveFocus)
     window.type("nowhere")
     window.key(Qt.Key_Return)
     until(lambda: any("whole path" in str(accessible(item, "name")) for item in items(window.window.contentItem())))
