@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,9 @@ from PyQt5.QtQml import QQmlComponent, QQmlEngine
 from PyQt5.QtQuick import QQuickWindow, QSGRendererInterface
 
 from sfumato import __version__
+from sfumato.desktop.language import Words, load, tr
 from sfumato.desktop.single import SingleWindow
+from sfumato.desktop.tidying import Tidying
 
 if TYPE_CHECKING:
     from sfumato.desktop.engine_link import MakeEndpoint
@@ -60,6 +62,8 @@ class Launch(QObject):
         self._began: float | None = None
         self._report: Report = lambda _: None
         self._times: dict[str, float] = {}
+        self._language: Words | None = None
+        self._tidying: Tidying | None = None
         self.studio: Studio | None = None
         self.window: QQuickWindow | None = None
 
@@ -128,17 +132,28 @@ class Launch(QObject):
             self._fail(found)
             return
         self._beginnings = found
-        self._splash.setProperty("stage", "Opening the studio")
+        self._speak(found.language)
+        self._splash.setProperty("stage", tr("Opening the studio"))
         try:
             self._build()
         except Exception as error:  # noqa: BLE001  # a slot's root; `run` raises it again
             self._fail(error)
+
+    def _speak(self, held: Mapping[str, Any]) -> None:
+        """Take the user's language, before anything of the window says a word."""
+        if self._language is not None:
+            QCoreApplication.removeTranslator(self._language)
+        self._language = load(held)
+        if not self._language.isEmpty():
+            QCoreApplication.installTranslator(self._language)
+        QGuiApplication.setLayoutDirection(Qt.LayoutDirection.RightToLeft if self._language.is_right_to_left else Qt.LayoutDirection.LeftToRight)
 
     def _build(self) -> None:
         from sfumato.desktop.beginnings import local_engine
         from sfumato.desktop.studio import Studio
 
         assert self._beginnings is not None
+        self._tidying = Tidying(self)
         self.studio = studio = Studio(self._beginnings, self._make_endpoint or local_engine(self._beginnings.places, self._beginnings.settings))
         self.engine.rootContext().setContextProperty("studio", studio)
         url = QUrl.fromLocalFile(str(self._qml / "Main.qml"))
@@ -199,6 +214,11 @@ class Launch(QObject):
         # The scene goes before the objects it is bound to.
         self.window = self._component = self._splash = None
         self.engine.collectGarbage()
+        if self._tidying is not None:
+            self._tidying.close()
+            self._tidying = None
+        if self._language is not None:
+            QCoreApplication.removeTranslator(self._language)
 
     def _application_quit(self) -> None:
         QCoreApplication.quit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import threading
@@ -21,32 +20,6 @@ Work = Callable[[], Any]
 Done = Callable[[Any], None]
 
 
-class _Untidy:
-    """Keeps Python from tidying up while analysts work: what it throws away may be the window's, and must not go on another thread than the window's own."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._busy = 0
-        self._was_on = True
-
-    def begin(self) -> None:
-        with self._lock:
-            if not self._busy:
-                self._was_on = gc.isenabled()
-                gc.disable()
-            self._busy += 1
-
-    def end(self) -> None:
-        """Called on the window's thread, where tidying up then happens."""
-        with self._lock:
-            self._busy -= 1
-            if not self._busy and self._was_on:
-                gc.enable()
-
-
-_untidy = _Untidy()
-
-
 class Analyst(QObject):
     """`ask(subject, work, done)`: `work` on the thread, then `done(result)` on the GUI thread, unless the subject was asked about again."""
 
@@ -58,7 +31,6 @@ class Analyst(QObject):
         self._waiting: dict[str, tuple[int, Work, Done]] = {}
         self._newest: dict[str, int] = {}
         self._closed = False
-        self._working = 0  # questions taken whose end was not heard yet
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
         self._ended.connect(self._tell, Qt.ConnectionType.QueuedConnection)
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
@@ -85,7 +57,6 @@ class Analyst(QObject):
             self._waiting.clear()
             self._asked.notify()
         self._thread.join(PATIENCE_S)
-        self._rest(self._working)
 
     @property
     def closing(self) -> bool:
@@ -101,8 +72,6 @@ class Analyst(QObject):
                     return
                 subject = next(iter(self._waiting))
                 number, work, done = self._waiting.pop(subject)
-                self._working += 1
-                _untidy.begin()
             try:
                 result = work()
             except Exception:
@@ -112,13 +81,5 @@ class Analyst(QObject):
                 self._ended.emit(subject, number, done, result)
 
     def _tell(self, subject: str, number: int, done: Done, result: Any) -> None:
-        self._rest(1)
         if self._newest.get(subject) == number and not self._closed:
             done(result)
-
-    def _rest(self, count: int) -> None:
-        with self._asked:
-            count = min(count, self._working)
-            self._working -= count
-        for _ in range(count):
-            _untidy.end()
