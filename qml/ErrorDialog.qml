@@ -5,7 +5,7 @@ import "controls"
 // A notice at length: the sentence first, numbers and traces below it, to be copied.
 Panel {
     id: dialog
-    title: studio.notices.kind === "error" ? "What went wrong" : "Details"
+    title: studio.notices.kind === "error" ? qsTr("What went wrong") : qsTr("Details")
     width: Math.min(680, parent ? parent.width - 2 * Theme.u6 : 680)
     Label { width: parent.width; text: studio.notices.sentence; wrapMode: Text.Wrap }
     Rectangle {
@@ -36,13 +36,13 @@ Panel {
                 font.family: Theme.mono
                 font.pixelSize: Theme.small
                 Accessible.role: Accessible.EditableText
-                Accessible.name: "Details"
+                Accessible.name: qsTr("Details")
                 Accessible.readOnly: true
             }
         }
     }
     buttons: [
-        Button { text: "Copy details"; glyph: "copy"; onClicked: studio.notices.copyDetails() },
-        Button { text: "Close"; primary: true; focus: true; onClicked: dialog.close() }
+        Button { text: qsTr("Copy details"); glyph: "copy"; onClicked: studio.notices.copyDetails() },
+        Button { text: qsTr("Close"); primary: true; focus: true; onClicked: dialog.close() }
     ]
 }

@@ -20,7 +20,7 @@ FocusScope {
     readonly property real factor: zoom > 0 ? zoom : fitted
     visible: false
     Accessible.role: Accessible.Pane
-    Accessible.name: "Full view of " + (shown.prompt || "the picture")
+    Accessible.name: shown.prompt ? qsTr("Full view of %1").arg(shown.prompt) : qsTr("Full view of the picture")
 
     function open() {
         if (studio.outputs.count === 0)

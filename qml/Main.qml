@@ -103,19 +103,19 @@ Window {
     AboutDialog { id: about }
     Question {
         id: reloadQuestion
-        title: "Reload the engine while a job runs?"
-        words: "The running job is interrupted and starts again by itself after the reload. Waiting jobs stay."
-        first: "Reload now"
-        second: "After this job"
+        title: qsTr("Reload the engine while a job runs?")
+        words: qsTr("The running job is interrupted and starts again by itself after the reload. Waiting jobs stay.")
+        first: qsTr("Reload now")
+        second: qsTr("After this job")
         onFirstChosen: studio.jobs.reload(true)
         onSecondChosen: studio.jobs.reload(false)
     }
     Question {
         id: quitQuestion
-        title: "Quit while jobs are not finished?"
+        title: qsTr("Quit while jobs are not finished?")
         words: qsTr("Jobs that are not finished wait for the next start. Finished pictures are saved.")
-        first: "Quit"
-        second: "Finish, then quit"
+        first: qsTr("Quit")
+        second: qsTr("Finish, then quit")
         onFirstChosen: studio.leave(false)
         onSecondChosen: studio.leave(true)
     }

@@ -29,7 +29,7 @@ Rectangle {
         anchors.right: tools.left
         anchors.rightMargin: Theme.u3
         anchors.verticalCenter: parent.verticalCenter
-        text: notice.notices.sentence + (notice.notices.count > 1 ? "  (" + notice.notices.count + " times)" : "")
+        text: notice.notices.count > 1 ? qsTr("%1  (%2 times)").arg(notice.notices.sentence).arg(notice.notices.count) : notice.notices.sentence
         wrapMode: Text.Wrap
         maximumLineCount: 6
     }
@@ -39,7 +39,7 @@ Rectangle {
         anchors.rightMargin: Theme.u2
         y: Theme.u2
         spacing: Theme.u1
-        Button { visible: notice.notices.detail !== ""; text: "Details"; onClicked: notice.detailsAsked() }
-        Button { quiet: true; glyph: "x"; hint: "Dismiss"; onClicked: notice.notices.dismiss() }
+        Button { visible: notice.notices.detail !== ""; text: qsTr("Details"); onClicked: notice.detailsAsked() }
+        Button { quiet: true; glyph: "x"; hint: qsTr("Dismiss"); onClicked: notice.notices.dismiss() }
     }
 }

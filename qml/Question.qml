@@ -11,7 +11,7 @@ Panel {
     signal secondChosen()
     Label { width: parent.width; text: question.words; color: Theme.soft; wrapMode: Text.Wrap }
     buttons: [
-        Button { text: "Cancel"; focus: true; onClicked: question.close() },
+        Button { text: qsTr("Cancel"); focus: true; onClicked: question.close() },
         Button { visible: text !== ""; text: question.second; onClicked: { question.close(); question.secondChosen() } },
         Button { text: question.first; primary: true; onClicked: { question.close(); question.firstChosen() } }
     ]

@@ -30,9 +30,9 @@ Rectangle {
         font.pixelSize: Theme.small
         color: bar.state_ === "failed" ? Theme.error : Theme.soft
         text: bar.state_ !== "ready" ? studio.engine.sentence
-            : !bar.jobs.busy ? "Ready"
-            : [bar.jobs.stage + (bar.jobs.steps ? " " + bar.jobs.steps : ""), bar.jobs.rate, bar.jobs.timeLeft ? bar.jobs.timeLeft + " left" : "",
-               bar.jobs.waiting ? bar.jobs.waiting + " waiting" : ""].filter(part => part !== "").join("   ·   ")
+            : !bar.jobs.busy ? qsTr("Ready")
+            : [bar.jobs.stage + (bar.jobs.steps ? " " + bar.jobs.steps : ""), bar.jobs.rate, bar.jobs.timeLeft ? qsTr("%1 left").arg(bar.jobs.timeLeft) : "",
+               bar.jobs.waiting ? qsTr("%1 waiting").arg(bar.jobs.waiting) : ""].filter(part => part !== "").join("   ·   ")
     }
     Row {
         id: device

@@ -26,7 +26,7 @@ T.MenuBar {
     leftPadding: Theme.u2
     spacing: 2
     Accessible.role: Accessible.MenuBar
-    Accessible.name: "Menu bar"
+    Accessible.name: qsTr("Menu bar")
     contentItem: Row {
         spacing: bar.spacing
         Repeater { model: bar.contentModel }

@@ -21,7 +21,7 @@ Item {
     readonly property real paintedWidth: Math.round(naturalWidth * factor)
     readonly property real paintedHeight: Math.round(naturalHeight * factor)
     Accessible.role: Accessible.Graphic
-    Accessible.name: description || "Picture"
+    Accessible.name: description || qsTr("Picture")
 
     onSourceChanged: {
         var back = front ? second : first

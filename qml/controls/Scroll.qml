@@ -11,7 +11,7 @@ T.ScrollBar {
     minimumSize: 0.08
     visible: size < 1.0
     Accessible.role: Accessible.ScrollBar
-    Accessible.name: "Scroll"
+    Accessible.name: qsTr("Scroll")
     contentItem: Rectangle {
         implicitWidth: 6
         implicitHeight: 6

@@ -36,7 +36,7 @@ FocusScope {
         anchors.top: parent.top
         anchors.bottom: parent.bottom
         x: (workspace.parametersLeft ? side.width : left.width) - width / 2
-        name: "Width of the parameters"
+        name: qsTr("Width of the parameters")
         onMoved: distance => workspace.sideAsked += workspace.parametersLeft ? distance : -distance
         // Dropped on the other side of the page, the parameters go there.
         onDropped: {
@@ -84,7 +84,7 @@ FocusScope {
             z: 1
             anchors.verticalCenter: prompts.top
             width: parent.width
-            name: "Height of the prompts"
+            name: qsTr("Height of the prompts")
             onMoved: distance => workspace.promptHeight = Math.max(108, Math.min(workspace.height * 0.45, workspace.promptHeight - distance))
             onDropped: studio.remember("promptHeight", workspace.promptHeight)
         }
@@ -93,7 +93,7 @@ FocusScope {
             visible: strip.visible
             anchors.verticalCenter: strip.top
             width: parent.width
-            name: "Height of the pictures"
+            name: qsTr("Height of the pictures")
             onMoved: distance => workspace.stripHeight = Math.max(80, Math.min(workspace.height * 0.35, workspace.stripHeight - distance))
             onDropped: studio.remember("stripHeight", workspace.stripHeight)
         }

@@ -25,7 +25,7 @@ Item {
         anchors.right: clear.visible ? clear.left : parent.right
         anchors.rightMargin: clear.visible ? Theme.u1 : 0
         text: control.row.text
-        placeholderText: "Drop a picture"
+        placeholderText: qsTr("Drop a picture")
         wrong: control.row.problem !== ""
         Accessible.name: control.row.title
         onEditingFinished: if (text !== control.row.text) control.row.commit(text)
@@ -36,7 +36,7 @@ Item {
         anchors.right: parent.right
         quiet: true
         glyph: "x"
-        hint: "Without " + control.row.title.toLowerCase()
+        hint: qsTr("Without %1").arg(control.row.title)
         onClicked: control.row.reset()
     }
     DropArea {

@@ -19,7 +19,7 @@ Item {
             x: Theme.u3
             y: Theme.u2
             width: parent.width - 2 * Theme.u3
-            text: offer.preset.title !== undefined ? "%1 model: works best with %2.".arg(offer.preset.title).arg(offer.preset.words) : ""
+            text: offer.preset.title !== undefined ? qsTr("%1 model: works best with %2.").arg(offer.preset.title).arg(offer.preset.words) : ""
             wrapMode: Text.Wrap
             color: Theme.text
         }
@@ -29,8 +29,8 @@ Item {
             x: Theme.u3
             anchors.top: words.bottom
             anchors.topMargin: Theme.u2
-            text: "Use these settings"
-            hint: "Fills only what you have not set yourself."
+            text: qsTr("Use these settings")
+            hint: qsTr("Fills only what you have not set yourself.")
             onClicked: studio.parameters.takePreset()
         }
     }

@@ -19,7 +19,7 @@ Item {
     }
     QtObject {
         id: randomRow
-        readonly property string text: "Random"
+        readonly property string text: qsTr("Random")
         readonly property string title: control.row.title
         readonly property string description: control.row.description
         readonly property string problem: ""
@@ -34,7 +34,7 @@ Item {
         glyph: "dices"
         quiet: true
         enabled: !control.isRandom
-        hint: "Draw a new seed for each job"
+        hint: qsTr("Draw a new seed for each job")
         onClicked: control.row.reset()
     }
     Button {
@@ -43,7 +43,7 @@ Item {
         glyph: "history"
         quiet: true
         enabled: studio.lastSeed !== "" && studio.lastSeed !== control.row.text
-        hint: studio.lastSeed === "" ? "Use the last seed again" : "Use the last seed again: " + studio.lastSeed
+        hint: studio.lastSeed === "" ? qsTr("Use the last seed again") : qsTr("Use the last seed again: %1").arg(studio.lastSeed)
         onClicked: control.row.commit(studio.lastSeed)
     }
 }

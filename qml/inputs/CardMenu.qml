@@ -31,7 +31,7 @@ ContextMenu {
             { id: "toggle", title: card.on ? qsTr("Switch off") : qsTr("Switch on"), icon: card.on ? "eye-off" : "eye" },
             { id: "left", title: qsTr("Move left"), icon: "chevron-left", enabled: card.index > 0 },
             { id: "right", title: qsTr("Move right"), icon: "chevron-right", enabled: card.index < studio.inputs.count - 1 },
-            ...places.map(row => ({ id: "role:" + row.value, title: qsTr("Use as %1").arg(row.label.toLowerCase()), icon: "" })),
+            ...places.map(row => ({ id: "role:" + row.value, title: qsTr("Use as %1").arg(row.inside), icon: "" })),
             { id: "remove", title: qsTr("Remove"), icon: "trash-2", shown: studio.keys.shown("input_remove") }
         ]
     }

@@ -78,6 +78,35 @@ class Setting:
 
 SETTING_GROUPS: Mapping[str, str] = {"program": "Program", "files": "Files", "appearance": "Appearance", "prompt": "Prompt", "queue": "Queue"}
 
+# Native names of languages; a file of another language is named by its code.
+NATIVE_NAMES: Mapping[str, str] = {
+    "en": "English",
+    "de": "Deutsch",
+    "fr": "Français",
+    "es": "Español",
+    "it": "Italiano",
+    "pt": "Português",
+    "nl": "Nederlands",
+    "pl": "Polski",
+    "cs": "Čeština",
+    "sv": "Svenska",
+    "da": "Dansk",
+    "fi": "Suomi",
+    "tr": "Türkçe",
+    "ru": "Русский",
+    "uk": "Українська",
+    "he": "עברית",
+    "ar": "العربية",
+    "ja": "日本語",
+    "ko": "한국어",
+    "zh_CN": "简体中文",
+    "zh_TW": "繁體中文",
+    "pt_BR": "Português (Brasil)",
+}
+LANGUAGE_FILES = PROGRAM_FOLDER / "qml" / "languages"
+LANGUAGES: Mapping[str, str] = {"": "System"} | {
+    code: NATIVE_NAMES.get(code, code) for code in ("en", *sorted(path.stem for path in LANGUAGE_FILES.glob("*.json") if path.stem != "en"))
+}
 THEMES: Mapping[str, str] = {"dark": "Dark", "light": "Light", "system": "System", "contrast": "High contrast"}
 
 # The only list of settings, in the order they are shown.
@@ -153,6 +182,7 @@ SETTINGS: Mapping[str, Setting] = {
     "debug_log": Setting(False, "Detailed log", "Write every step of the window into its log, for finding errors; the title then says so.", "program"),
     "keys": Setting({}, "Keys", "Keys of the user's own: action -> sequences."),
     "theme": Setting("dark", "Theme", "Colours of the window; System follows the desktop.", "appearance", choices=THEMES),
+    "language": Setting("", "Language", "Of the window; System is the language of the desktop.", "appearance", choices=LANGUAGES, effect="restart"),
     "font_size": Setting(100, "Size of words", "In percent; buttons and rows grow with it.", "appearance", minimum=75, maximum=200),
     "density": Setting("normal", "Density", "How close rows stand.", "appearance", choices={"normal": "Normal", "compact": "Compact"}),
     "reduced_motion": Setting(False, "Reduced motion", "Nothing fades, slides or turns by itself.", "appearance"),

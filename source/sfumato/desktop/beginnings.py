@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable, Mapping
 from logging.handlers import RotatingFileHandler
 
-from sfumato.config import PROGRAM_FOLDER, Settings, find_places
-from sfumato.desktop import session
+from PyQt5.QtCore import QLocale
+
+from sfumato.config import LANGUAGE_FILES, PROGRAM_FOLDER, Settings, find_places
+from sfumato.desktop import language, session
 from sfumato.desktop.studio import Beginnings
 from sfumato.jobs.places import Places
 from sfumato.transport.endpoint import Endpoint
@@ -27,7 +29,9 @@ def read(data: str | None) -> Beginnings:
     complaints = [complaint, absent_packages(os.environ)]
     settings = Settings.load(places.data, PROGRAM_FOLDER)
     restored, complaint = session.load(places.data)
-    return Beginnings(places, settings, restored, [sentence for sentence in (*complaints, complaint) if sentence], handler)
+    spoken = language.chosen(settings["language"], LANGUAGE_FILES, QLocale.system().uiLanguages())
+    said = [sentence for sentence in (*complaints, complaint) if sentence]
+    return Beginnings(places, settings, restored, said, handler, language.read(LANGUAGE_FILES, spoken))
 
 
 def absent_packages(environ: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from PyQt5.QtCore import QElapsedTimer, QObject, Qt, QTimer, pyqtProperty, pyqtSignal
 
+from sfumato.desktop.language import told
 from sfumato.protocol.errors import EngineUnavailable
 from sfumato.protocol.messages import ENDINGS, Command, Event, Failed, Finished, Hello, JobEvent, Progress, Submit
 from sfumato.transport.endpoint import Endpoint
@@ -79,7 +80,7 @@ class EngineLink(QObject):
 
     @pyqtProperty(str, notify=changed)
     def sentence(self) -> str:
-        return self._state.sentence
+        return told(self._state.sentence)
 
     @pyqtProperty(str, notify=changed)
     def device(self) -> str:

@@ -1,35 +1,57 @@
 """The words of the window in the language of the user: one JSON file per language in qml/languages, English where a text is missing.
 
-QML says `qsTr("Delete")`, Python says `tr("Delete")`; the English text is the key. A text about a number carries `%n` and is written as a list of the
-language's plural forms.
+QML says `qsTr("Delete")`, Python says `tr("Delete")`; the English text is the key. A text about a number is written as a list of the language's
+plural forms. Sentences that come in English from elsewhere (the engine, the protocol) are told in the user's language by `told`, by their patterns.
+docs/translating.md has the format of the files.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from PyQt5.QtCore import QTranslator
 
 ENGLISH = "en"
+CAPTURE = "SFUMATO_MISSING_TEXTS"
+
+# Rule of a language file -> which of its forms says a number.
+PLURALS: Mapping[str, Callable[[int], int]] = {
+    "one": lambda n: 0,
+    "one-other": lambda n: 0 if n == 1 else 1,
+    "french": lambda n: 0 if n in (0, 1) else 1,
+    "slavic": lambda n: 0 if n % 10 == 1 and n % 100 != 11 else 1 if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14 else 2,
+    "polish": lambda n: 0 if n == 1 else 1 if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14 else 2,
+    "czech": lambda n: 0 if n == 1 else 1 if 2 <= n <= 4 else 2,
+    "arabic": lambda n: n if n < 3 else 3 if 3 <= n % 100 <= 10 else 4 if n % 100 > 10 else 5,
+}
+FORMS: Mapping[str, int] = {"one": 1, "one-other": 2, "french": 2, "slavic": 3, "polish": 3, "czech": 3, "arabic": 6}
 
 
 class Words(QTranslator):
-    """The texts of one language, for Qt and for Python."""
+    """The texts of one language, for Qt and for Python.
 
-    def __init__(self, texts: dict[str, Any] | None = None) -> None:
+    Args:
+        held: what a language file holds; nothing is English.
+        missing: a file that every text without a translation is written to, "" for none.
+    """
+
+    def __init__(self, held: Mapping[str, Any] | None = None, missing: str = "") -> None:
         super().__init__()
-        self._texts = texts or {}
-
-    @staticmethod
-    def load(folder: Path, language: str) -> Words:
-        """The words of a language file; English, or a file that cannot be read, has none of its own."""
-        try:
-            held = json.loads((folder / f"{language}.json").read_text(encoding="utf-8"))
-            return Words(dict(held["texts"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return Words()
+        held = held or {}
+        self._texts: dict[str, Any] = dict(held.get("texts") or {})
+        self._sentences: dict[str, str] = dict(held.get("sentences") or {})
+        self._patterns: list[Pattern] | None = None
+        self._form = PLURALS.get(str(held.get("plural")), PLURALS["one-other"])
+        self.is_right_to_left = held.get("right_to_left") is True
+        self.has_capital_nouns = held.get("capital_nouns") is True
+        self._missing = missing
+        self._seen: set[str] = set()
 
     def isEmpty(self) -> bool:
         return not self._texts
@@ -37,10 +59,107 @@ class Words(QTranslator):
     def translate(self, context: str, text: str, disambiguation: str | None = None, n: int = -1) -> str:
         """Called by Qt; "" lets it take the text itself."""
         del context, disambiguation
-        found = self._texts.get(text, "")
+        found = self._texts.get(text)
+        if not found:
+            self._note(text)
+            return ""
         if isinstance(found, list):
-            found = found[0 if n == 1 else -1] if found else ""
+            return str(found[min(self._form(n) if n >= 0 else len(found) - 1, len(found) - 1)])
+        return str(found)
+
+    def told(self, sentence: str) -> str:
+        """An English sentence with its facts filled in, said in this language as far as its pattern is known."""
+        if not self._texts or not sentence:
+            return sentence
+        found = self._told(sentence)
+        if found is None:
+            parts = re.split(r"(?<=[.?!]) ", sentence)
+            told = [self._told(part) for part in parts] if len(parts) > 1 else []
+            if not any(told):
+                self._note(sentence)
+            found = " ".join(new or old for new, old in zip(told, parts, strict=True)) if any(told) else sentence
         return found
+
+    def _told(self, sentence: str) -> str | None:
+        exact = self._sentences.get(sentence) or self._texts.get(sentence)
+        if isinstance(exact, str):
+            return exact
+        if self._patterns is None:
+            self._patterns = sorted((Pattern(english, said) for english, said in self._sentences.items() if "{" in english), key=lambda row: -row.weight)
+        for pattern in self._patterns:
+            facts = pattern.facts(sentence)
+            if facts is not None:
+                return pattern.said.format(**{name: self._told(fact) or fact for name, fact in facts.items()})
+        return None
+
+    def _note(self, text: str) -> None:
+        if self._missing and text and text not in self._seen:
+            self._seen.add(text)
+            with Path(self._missing).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(text, ensure_ascii=False) + "\n")
+
+
+class Pattern:
+    """A sentence with {facts}, and how it is said in another language."""
+
+    def __init__(self, english: str, said: str) -> None:
+        self.said = said
+        self._names: list[str] = []
+        self._between = [""]
+        for literal, name, _, _ in Formatter().parse(english):
+            self._between[-1] += literal
+            if name is not None:
+                self._names.append(name)
+                self._between.append("")
+        self.weight = sum(map(len, self._between))
+
+    def facts(self, sentence: str) -> dict[str, str] | None:
+        """What stands in the places of the names; None where this is another sentence."""
+        first, *middle, last = self._between
+        if not (sentence.startswith(first) and sentence.endswith(last) and len(sentence) >= len(first) + len(last)):
+            return None
+        rest, found = sentence[len(first) : len(sentence) - len(last)], []
+        for text in middle:
+            # What stands directly behind another fact belongs to that.
+            fact, mark, rest = rest.partition(text) if text else (rest, "", "")
+            if text and not mark:
+                return None
+            found.append(fact)
+        return dict(zip(self._names, [*found, rest], strict=True))
+
+
+def chosen(setting: str, folder: Path, wanted: Iterable[str]) -> str:
+    """The language to load.
+
+    Args:
+        setting: a language's code, or "" for the first of `wanted` (as the system names them: "de-DE") that there is.
+    """
+    if setting:
+        return setting
+    held = {path.stem for path in folder.glob("*.json")} | {ENGLISH}
+    for name in wanted:
+        for code in (name.replace("-", "_"), name.split("-")[0]):
+            if code in held:
+                return code
+    return ENGLISH
+
+
+def read(folder: Path, language: str) -> dict[str, Any]:
+    """What a language file holds; nothing for English, and for a file that cannot be read. Runs on any thread."""
+    if language in ("", ENGLISH):
+        return {}
+    try:
+        held = json.loads((folder / f"{language}.json").read_text(encoding="utf-8"))
+        return held if isinstance(held, dict) and isinstance(held.get("texts"), dict) else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def load(held: Mapping[str, Any]) -> Words:
+    """The words of what `read` returned, in force for everything Python says from now on."""
+    words = Words(held, os.environ.get(CAPTURE, "") if held else "")
+    use(words)
+    return words
 
 
 _words = Words()
@@ -53,6 +172,17 @@ def use(words: Words) -> None:
 
 
 def tr(text: str, **values: object) -> str:
-    """`text` in the user's language with its {names} filled in."""
-    said = _words.translate("", text) or text
+    """`text` in the user's language with its {names} filled in; where it has plural forms, {count} chooses."""
+    count = values.get("count")
+    said = (_words.translate("", text, None, count if isinstance(count, int) else -1) if text else "") or text
     return said.format(**values) if values else said
+
+
+def told(sentence: str) -> str:
+    """A sentence that came in English, with its facts filled in, in the user's language where its pattern is known."""
+    return _words.told(sentence)
+
+
+def inside(word: str) -> str:
+    """A title as it is written inside a sentence: small, but for languages whose nouns are not."""
+    return word if _words.has_capital_nouns or word[1:2].isupper() else word[:1].lower() + word[1:]

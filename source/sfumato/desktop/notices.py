@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from PyQt5.QtCore import QObject, pyqtProperty, pyqtSignal, pyqtSlot
 from PyQt5.QtGui import QGuiApplication
 
+from sfumato.desktop.language import told
+
 KEPT = 50
 
 
@@ -32,6 +34,7 @@ class Notices(QObject):
 
     def show(self, sentence: str, detail: str = "", kind: str = "error", action: str = "") -> None:
         """Show a sentence; the same one again raises its count instead of stacking."""
+        sentence = told(sentence)
         for index, notice in enumerate(self._notices):
             if (notice.kind, notice.sentence) == (kind, sentence):
                 self._notices.append(replace(self._notices.pop(index), detail=detail or notice.detail, count=notice.count + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sfumato.desktop.language import told
 from sfumato.protocol.specs import ParamSpec, range_sentence
 
 SNAPS_AT_MOST = 30
@@ -30,13 +31,13 @@ def parse(spec: ParamSpec, text: str) -> int | float:
         else:
             number = float(plain)
     except ValueError as error:
-        raise NotANumber(f"{spec.title} must be {'a whole number' if spec.kind == 'int' else 'a number'}.") from error
+        raise NotANumber(told(f"{spec.title} must be {'a whole number' if spec.kind == 'int' else 'a number'}.")) from error
     low, high = spec.minimum, spec.maximum
     # The negation also refuses "nan"; the ceiling of a seed is exact only as an integer.
     if not ((low is None or number >= low) and (high is None or number <= high)):
-        raise OutOfRange(range_sentence(spec))
+        raise OutOfRange(told(range_sentence(spec)))
     if spec.kind == "int" and high is not None and high >= 2**63 and number >= 2**63:
-        raise OutOfRange(range_sentence(spec))
+        raise OutOfRange(told(range_sentence(spec)))
     return number
 
 

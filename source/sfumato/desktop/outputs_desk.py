@@ -260,7 +260,7 @@ class OutputsDesk(QObject):
         pairs = reading.infotext.pairs if reading.infotext else {}
         rows = [{"key": key, "value": "x".join(map(str, value)) if isinstance(value, tuple) else value} for key, value in pairs.items()]
         if not rows:
-            rows = [{"key": form.specs[name].title, "value": said(form.specs[name], value)} for name, value in reading.fields.items() if name in form.specs]
+            rows = [{"key": tr(form.specs[name].title), "value": said(form.specs[name], value)} for name, value in reading.fields.items() if name in form.specs]
         rows = [row for row in rows if row["key"] not in ("Template", "Negative Template", "Prompt", "Negative prompt")]
         prompts = (
             (reading.infotext.prompt, reading.infotext.negative) if reading.infotext else (reading.fields.get("prompt", ""), reading.fields.get("negative", ""))

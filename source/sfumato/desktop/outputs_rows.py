@@ -14,7 +14,8 @@ from sfumato.desktop.queue.job import Job
 # Kinds whose pictures are numbered; whatever else they send lies beside a picture.
 _NUMBERED = frozenset({"generate", "upscale"})
 _NUMBER = re.compile(r"image-\d+")
-_GIVEN = {"image": "Input", "mask": "Mask"}
+GIVEN = {"image": "Input", "mask": "Mask"}
+ORIGINAL = "Original"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def is_extra(kind: str, name: str) -> bool:
 
 def given(job: Job, pictures: Mapping[str, bytes]) -> Iterator[tuple[str, bytes, int | None]]:
     """The pictures a job was given: what they are to it, their bytes, and to which of its pictures they belong (None: to all)."""
-    for name, title in _GIVEN.items():
+    for name, title in GIVEN.items():
         if data := pictures.get(str(job.params.get(name) or "")):
             yield title, data, None
     for number, unit in enumerate(job.params.get("control") or (), 1):
@@ -94,4 +95,4 @@ def given(job: Job, pictures: Mapping[str, bytes]) -> Iterator[tuple[str, bytes,
             yield f"Control {number}", data, None
     for index, name in enumerate(job.params.get("images") or ()):
         if data := pictures.get(str(name)):
-            yield "Original", data, index
+            yield ORIGINAL, data, index

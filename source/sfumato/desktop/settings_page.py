@@ -7,7 +7,7 @@ from typing import Any
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterProxyModel, Qt, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.config import SETTING_GROUPS, SETTINGS, Setting, folder_refusal
-from sfumato.desktop.language import tr
+from sfumato.desktop.language import told, tr
 from sfumato.desktop.shell import Shell
 from sfumato.protocol.errors import Invalid
 
@@ -74,9 +74,9 @@ class SettingsPage(QAbstractListModel):
                 raise ValueError(problem)
             self._shell.set(name, value)
         except Invalid as error:
-            return self._refuse(name, text, error.problems[0].sentence)
+            return self._refuse(name, text, told(error.problems[0].sentence))
         except ValueError as error:
-            return self._refuse(name, text, str(error))
+            return self._refuse(name, text, told(str(error)))
         return True
 
     def _refuse(self, name: str, text: str, sentence: str) -> bool:

@@ -90,7 +90,7 @@ class Bindings:
             return tr("That is no key of its own; press a letter, a digit or a function key with it.")
         if EVERYWHERE in self.actions[identity].scopes and _PLAIN.fullmatch(key):
             return tr("{key} is needed for typing and can only be used with Ctrl or Alt here.", key=shown(key))
-        if key in {f"Alt+{menu[0]}" for menu in MENUS}:
+        if key in {f"Alt+{tr(menu)[0]}" for menu in MENUS}:
             return tr("{key} opens a menu.", key=shown(key))
         if key in ("Tab", "Shift+Tab"):
             return tr("{key} walks through the window.", key=shown(key))
@@ -108,7 +108,7 @@ def rows() -> list[dict[str, object]]:
         opens = action.id in _LAST and any(row["menu"] == action.menu and row["id"] not in _LAST for row in rows)
         line = opens and not any(row["menu"] == action.menu and row["line"] for row in rows)
         row = {"id": action.id, "title": tr(action.title), "sentence": tr(action.sentence), "scope": action.scope}
-        rows.append(row | {"menu": action.menu, "icon": action.icon, "line": line})
+        rows.append(row | {"menu": tr(action.menu), "icon": action.icon, "line": line})
     return rows
 
 

@@ -29,13 +29,14 @@ from sfumato.desktop.drafts import KIND, Draft, Drafting, Frozen
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.finder import Finder
-from sfumato.desktop.history import History
 from sfumato.desktop.first_models import FirstModels
+from sfumato.desktop.history import History
 from sfumato.desktop.images import Frames
 from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.keys import Keys
+from sfumato.desktop.language import tr
 from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.models import Models
 from sfumato.desktop.notices import Notices
@@ -93,7 +94,7 @@ def take_pictures(files: Mapping[str, str], frozen: Frozen) -> None:
         try:
             frozen.params[parameter] = frozen.keep(Path(file).read_bytes())
         except OSError as error:
-            problems.append(Problem(parameter, f"'{file}' cannot be read ({error.strerror}); choose another picture."))
+            problems.append(Problem(parameter, tr("'{file}' cannot be read ({reason}); choose another picture.", file=file, reason=error.strerror)))
     if problems:
         raise Invalid(problems)
 
@@ -107,6 +108,7 @@ class Beginnings:
     session: dict[str, Any] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
     log: logging.Handler | None = None
+    language: Mapping[str, Any] = field(default_factory=dict)  # what the language file holds
 
 
 class Studio(QObject):
@@ -284,7 +286,7 @@ class Studio(QObject):
     @pyqtProperty("QStringList", constant=True)
     def menus(self) -> list[str]:
         """The menus in the order of the bar."""
-        return list(shortcuts.MENUS)
+        return [tr(menu) for menu in shortcuts.MENUS]
 
     @pyqtProperty(QJSValue, notify=hintsChanged)
     def hint(self) -> QJSValue:
@@ -489,7 +491,7 @@ class Studio(QObject):
 
     def _open_folder(self, folder: Path) -> None:
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self._notices.show(f"No program opens folders here. The folder is {folder}.", kind="note")
+            self._notices.show(tr("No program opens folders here. The folder is {folder}.", folder=folder), kind="note")
 
     def _set_log(self) -> None:
         logging.getLogger("sfumato").setLevel(logging.DEBUG if self._shell.settings["debug_log"] else logging.INFO)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sfumato.desktop.language import tr
+
 
 @dataclass(frozen=True)
 class Tab:
@@ -29,4 +31,4 @@ TABS: tuple[Tab, ...] = (
 
 def rows() -> list[dict[str, str]]:
     """The table as QML reads it."""
-    return [{"id": tab.id, "title": tab.title, "page": tab.page, "icon": tab.icon, "action": tab.action} for tab in TABS]
+    return [{"id": tab.id, "title": tr(tab.title), "page": tab.page, "icon": tab.icon, "action": tab.action} for tab in TABS]

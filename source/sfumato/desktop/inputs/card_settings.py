@@ -17,6 +17,7 @@ _SPECS = {spec.name: spec for spec in specs(ControlUnit)}
 _ALWAYS = ("weight", "start", "end", "mode", "resize_mode", "guess")
 _OF_REFERENCES = ("weight", "start", "end", "encoder", "together", "block_weights")
 TILE_SIZE = "tile_size"
+KIND_TITLE, KIND_WORDS = "Kind", "What of the picture steers."
 _TILE = replace(
     _SPECS["resolution"],
     name=TILE_SIZE,
@@ -95,14 +96,15 @@ def _row(card: Card, name: str, offers: Offers) -> dict[str, Any]:
 
 
 def _type_row(card: Card, offers: Offers) -> dict[str, Any]:
-    listed = [choice({"value": row.id, "label": row.title}) for row in offers.types()]
-    described = replace(_SPECS["model"], name="type", title="Kind", description="What of the picture steers.")
+    listed = [choice({"value": row.id, "label": tr(row.title)}) for row in offers.types()]
+    described = replace(_SPECS["model"], name="type", title=KIND_TITLE, description=KIND_WORDS)
     return _told(described, control="choice", text=offers.type(card).id, choices=listed)
 
 
 def _preprocessor_row(card: Card, offers: Offers) -> dict[str, Any]:
     chosen = offers.preprocessor(card)
-    listed = [choice({key: value for key, value in row.items() if key != "kind"}) for row in offers.preprocessors] or [choice({"value": NONE, "label": "None"})]
+    offered = offers.preprocessors or [{"value": NONE, "label": tr("None")}]
+    listed = [choice({key: value for key, value in row.items() if key != "kind"}) for row in offered]
     if all(row["value"] != chosen for row in listed):
         listed.append(missing(chosen))
     return _told(_SPECS["preprocessor"], control="choice", text=chosen, choices=listed, isSet="preprocessor" in card.settings)

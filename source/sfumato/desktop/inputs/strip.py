@@ -44,7 +44,7 @@ from sfumato.desktop.inputs.maps import Maps
 from sfumato.desktop.inputs.reading import Facts
 from sfumato.desktop.inputs.sending import Part, size_taken
 from sfumato.desktop.inputs.views import Viewing
-from sfumato.desktop.language import tr
+from sfumato.desktop.language import inside, tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange
 from sfumato.desktop.parameters.values import file_of
 from sfumato.desktop.shell import Shell
@@ -203,7 +203,7 @@ class InputStrip(CardList):
         card = Card(new_id(), role, files[:FILES_AT_MOST], settings=settings or {})
         place = self._place_for(role) if at is None else max(0, min(at, len(self._cards)))
         is_first_image = role == IMAGE and all(other.role != IMAGE or not other.pictures for other in self._cards)
-        self._set((*self._cards[:place], card, *self._cards[place:]), tr("Add {role}", role=tr(TITLES[role]).lower()))
+        self._set((*self._cards[:place], card, *self._cards[place:]), tr("Add {role}", role=inside(tr(TITLES[role]))))
         self._pick(card.id)
         self.faces.glance(list(card.files))
         if is_first_image and files:
@@ -414,7 +414,7 @@ class InputStrip(CardList):
 
     @pyqtProperty("QVariantList", constant=True)
     def roles(self) -> list[dict[str, str]]:
-        return [{"value": role, "label": tr(TITLES[role])} for role in (IMAGE, MASK, CONTROL, REFERENCE, REGIONS)]
+        return [{"value": role, "label": tr(TITLES[role]), "inside": inside(tr(TITLES[role]))} for role in (IMAGE, MASK, CONTROL, REFERENCE, REGIONS)]
 
     # -- inside ------------------------------------------------------------------------------------
 

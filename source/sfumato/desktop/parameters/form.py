@@ -17,7 +17,7 @@ from PyQt5.QtGui import QGuiApplication
 
 from sfumato.desktop.images import address
 from sfumato.desktop.inputs import OWNED
-from sfumato.desktop.language import tr
+from sfumato.desktop.language import inside, told, tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange, snap_step
 from sfumato.desktop.parameters.roles import ROLE, ROLES
 from sfumato.desktop.parameters.section import Section
@@ -190,7 +190,7 @@ class ParameterForm(QAbstractListModel):
         try:
             value = read(spec, text)
             if spec.kind == "list" and not fits(spec, value):
-                raise OutOfRange(range_sentence(spec))
+                raise OutOfRange(told(range_sentence(spec)))
         except (NotANumber, OutOfRange) as error:
             self._problems[name] = str(error)
             self._touch()
@@ -233,7 +233,7 @@ class ParameterForm(QAbstractListModel):
 
     def mark(self, problems: Mapping[str, str]) -> None:
         """Show what the engine refused beside the controls it named."""
-        self._problems.update({name: sentence for name, sentence in problems.items() if name in self._all})
+        self._problems.update({name: told(sentence) for name, sentence in problems.items() if name in self._all})
         self._touch()
 
     def _get_advanced(self) -> bool:
@@ -266,7 +266,7 @@ class ParameterForm(QAbstractListModel):
         wanted = self._wanted_by_model()
         if not wanted:
             return {}
-        told = [f"{tr(self._all[name].title).lower()} {written(self._all[name], value)}" for name, value in wanted.items()]
+        told = [f"{inside(tr(self._all[name].title))} {written(self._all[name], value)}" for name, value in wanted.items()]
         return {"title": str(self._chosen("model")["preset"]["title"]), "words": ", ".join(told)}
 
     @pyqtSlot()

@@ -188,7 +188,8 @@ class Presets(QObject):
             try:
                 return OwnPreset.from_json(path.read_bytes(), path.stem)
             except OSError as error:
-                raise Invalid([Problem("preset", f"'{path.name}' cannot be read ({error.strerror}); choose another file.")]) from error
+                sentence = tr("'{file}' cannot be read ({reason}); choose another file.", file=path.name, reason=error.strerror)
+                raise Invalid([Problem("preset", sentence)]) from error
 
         self._disk.run(read, self._write, self._complain)
 

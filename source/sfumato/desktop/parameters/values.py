@@ -42,7 +42,12 @@ def file_of(text: str) -> str:
 
 def words(value: str) -> str:
     """A value of the protocol as a person reads it: "no_norm" is "No norm"; names with capitals or digits stay."""
-    return tr(value.replace("_", " ").capitalize()) if value.islower() and not any(letter.isdigit() for letter in value) else value
+    return tr(spelled(value))
+
+
+def spelled(value: str) -> str:
+    """`words` in English."""
+    return value.replace("_", " ").capitalize() if value.islower() and not any(letter.isdigit() for letter in value) else value
 
 
 def read(spec: ParamSpec, text: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtProperty, pyqtSignal
 
-from sfumato.desktop.language import tr
+from sfumato.desktop.language import told, tr
 from sfumato.desktop.queue.job import PENDING, Job, duration
 from sfumato.jobs.queue_pace import Pace
 from sfumato.jobs.queue_store import ENDED_KEPT
@@ -316,7 +316,7 @@ class QueueRows(QAbstractListModel):
             case "estimate":
                 return self._estimate(job)
             case "problem":
-                return job.message
+                return told(job.message)
             case "selected":
                 return job.id in self.selected
             case "section":
