@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from sfumato.engine.annotators import PREPROCESSORS, Workshop, annotate, find_files
 from sfumato.engine.annotators.networks import hed, joining, line_art, pidinet, pose, straight_lines
 from sfumato.engine.annotators.networks.files import NetworkFile
-from sfumato.engine.annotators.pose.drawing import draw_people
-from sfumato.engine.annotators.pose.skeleton import Joint
+from sfumato.engine.annotators.people import draw_people
 from sfumato.engine.annotators.row import Seen
+from sfumato.imaging.pose.skeleton import Joint
 from sfumato.protocol.errors import CorruptFile, ModelIncomplete, ModelNotFound, PickleRefused, Stopped
 from sfumato.protocol.requests.control import ControlUnit
 from tests.engine.annotators.conftest import png

@@ -13,9 +13,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sfumato.engine.annotators import Workshop, annotate
-from sfumato.engine.annotators.pose.drawing import draw_people
-from sfumato.engine.annotators.pose.keypoints import Pose, read_pose, write_pose
-from sfumato.engine.annotators.pose.skeleton import BODY, COLOURS, FINGERS, LIMBS, Joint, Person, bone_colour
+from sfumato.engine.annotators.people import draw_people
+from sfumato.imaging.pose.keypoints import Pose, read_pose, write_pose
+from sfumato.imaging.pose.skeleton import BODY, COLOURS, FINGERS, LIMBS, Joint, Person, bone_colour
 from sfumato.protocol.errors import Invalid
 from sfumato.protocol.requests.control import ControlUnit
 

@@ -13,13 +13,13 @@ from PIL import Image
 
 from sfumato.engine import device as devices
 from sfumato.engine.annotators.networks.files import FIELD, KeptNetworks, Networks
-from sfumato.engine.annotators.pose.keypoints import read_pose
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Size
 from sfumato.engine.annotators.table import PREPROCESSORS
 from sfumato.engine.checkpoint import identity_of
 from sfumato.engine.closest import unknown
 from sfumato.engine.inputs.opening import flattened, open_pixels
 from sfumato.engine.inputs.resizing import covering, fitting, resized
+from sfumato.imaging.pose.keypoints import read_pose
 from sfumato.jobs.context import JobContext
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.params.control import RESOLUTION_MAX_PX, RESOLUTION_MIN_PX

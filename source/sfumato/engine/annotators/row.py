@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.engine.annotators.networks.files import Networks
-from sfumato.engine.annotators.pose.keypoints import Pose
-from sfumato.engine.annotators.pose.skeleton import Person
+from sfumato.imaging.pose.keypoints import Pose
+from sfumato.imaging.pose.skeleton import Person
 
 Bytes = NDArray[np.uint8]
 Size = tuple[int, int]

@@ -12,9 +12,9 @@ import numpy as np
 from sfumato.engine.annotators import edges, surfaces, tones
 from sfumato.engine.annotators.networks import depth, hed, line_art, pidinet, pose, straight_lines
 from sfumato.engine.annotators.networks.files import NetworkFile, Networks
-from sfumato.engine.annotators.pose.drawing import draw_people
-from sfumato.engine.annotators.pose.keypoints import Pose
+from sfumato.engine.annotators.people import draw_people
 from sfumato.engine.annotators.row import Map, Preprocessor, Seen, Setting
+from sfumato.imaging.pose.keypoints import Pose
 
 Find = Callable[[Networks, frozenset[str]], Sequence[Path]]
 

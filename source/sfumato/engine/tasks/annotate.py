@@ -15,13 +15,13 @@ from PIL import Image
 
 from sfumato.engine.annotators import Map, Workshop, annotate, preprocessor_of, problems_of
 from sfumato.engine.annotators.making import check_size
-from sfumato.engine.annotators.pose.keypoints import PNG_KEY, write_pose
 from sfumato.engine.hashing import IdleHashing
 from sfumato.engine.inputs.opening import open_mask, open_pixels
 from sfumato.engine.ladder import is_out_of_memory
 from sfumato.engine.record import UsedInput
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import encode
+from sfumato.imaging.pose.keypoints import PNG_KEY, write_pose
 from sfumato.jobs.context import JobContext
 from sfumato.protocol.errors import DeviceLost, Invalid, OutOfMemory, Problem
 from sfumato.protocol.requests.annotate import Annotate, AnnotateResult

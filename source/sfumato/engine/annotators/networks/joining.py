@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.engine.annotators.edges import blurred
-from sfumato.engine.annotators.pose.skeleton import BODY, LIMBS, Joint, Joints
+from sfumato.imaging.pose.skeleton import BODY, LIMBS, Joint, Joints
 
 Floats = NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from sfumato.engine.annotators.networks.files import NetworkFile, Networks
 from sfumato.engine.annotators.networks.joining import Found, joined, peaks_of
 from sfumato.engine.annotators.networks.seeing import scaled
-from sfumato.engine.annotators.pose.skeleton import FACE_JOINTS, HAND_JOINTS, Joint, Joints, Person
 from sfumato.engine.annotators.row import Bytes, Seen
+from sfumato.imaging.pose.skeleton import FACE_JOINTS, HAND_JOINTS, Joint, Joints, Person
 
 _PROJECT = "the project lllyasviel/Annotators"
 _STRIDE = 8

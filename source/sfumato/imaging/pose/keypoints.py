@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sfumato.engine.annotators.pose.skeleton import BODY, FACE_JOINTS, HAND_JOINTS, Joint, Joints, Person
 from sfumato.imaging.bounded_json import NotJson, read_json
 from sfumato.imaging.png_text import SIGNATURE, read_png_text
+from sfumato.imaging.pose.skeleton import BODY, FACE_JOINTS, HAND_JOINTS, Joint, Joints, Person
 from sfumato.protocol.errors import Invalid, Problem
 
 PNG_KEY = "pose"

@@ -1,1 +1,0 @@
-"""People as joints: what a skeleton is made of, reading and writing joints, drawing them."""
