@@ -37,7 +37,14 @@ FocusScope {
         keyNavigationEnabled: false
         Accessible.role: Accessible.List
         Accessible.name: qsTr("Inputs")
-        T.ScrollBar.horizontal: Scroll { }
+        // In the margin below the cards: were their height to depend on it, their widths would, and whether there is one at all, without end.
+        T.ScrollBar.horizontal: Scroll {
+            parent: strip
+            x: list.x
+            y: list.y + list.height
+            width: list.width
+            height: Theme.u2
+        }
         Keys.forwardTo: [scopeKeys]
         ScopeKeys {
             id: scopeKeys
@@ -68,7 +75,7 @@ FocusScope {
             })
         }
         delegate: InputCard {
-            height: list.height - (list.contentWidth > list.width ? 8 : 0)
+            height: list.height
             gap: list.spacing
             isCurrent: ListView.isCurrentItem
             hasFocus: list.activeFocus

@@ -424,3 +424,22 @@ def test_regions_follow_the_parts_of_the_prompt(shown: OpenWindow, pictures: dic
     until(lambda: cell(shown, 0, "trouble") == "", "the mark to go")
     sent = generate(shown)
     assert [sent.blobs[name] for name in sent.params["areas"]] == [Path(pictures["mask"]).read_bytes()]
+
+
+def test_cards_that_just_fill_the_strip_keep_their_size(shown: OpenWindow, pictures: dict[str, str]) -> None:
+    for index in range(7):
+        strip(shown).add(pictures[("wide", "red")[index % 2]], "image")
+    until(lambda: len(shown_cards(shown)) == 7 and all(card.property("aspect") for card in shown_cards(shown)), "the cards")
+    shown.window.resize(1400, 700)
+    until(lambda: shown.window.width() == 1400 and shown_cards(shown)[-1].width() > 0)
+    QTest.qWait(250)
+    extent = shown_cards(shown)[-1].mapToScene(QPointF(shown_cards(shown)[-1].width(), 0)).x()
+    heights = {card.height() for card in shown_cards(shown)}
+    # Around the width at which a bar is needed, a bar that took room of the cards would make them narrow enough to need none.
+    listed = shown.item("Inputs")
+    spare = listed.mapToScene(QPointF(listed.width(), 0)).x() - extent
+    for width in range(int(1400 - spare) - 60, int(1400 - spare) + 60, 4):
+        shown.window.resize(width, 700)
+        QTest.qWait(3)
+        heights |= {card.height() for card in shown_cards(shown)}
+    assert len(heights) == 1
