@@ -80,6 +80,36 @@ def test_the_size_of_a_model_nobody_looked_at_yet_is_left_open() -> None:
     assert "width" not in made.request()
 
 
+@pytest.mark.rule("D32")
+def test_what_is_taken_back_on_one_page_leaves_what_changed_on_another(form: ParameterForm) -> None:
+    edits = Edits()
+    form.stepped.connect(lambda words, undo, redo, key: edits.push(words, undo, redo, key, tab=page))
+    page = "models"
+    form.apply({"vae": "some.safetensors"}, "Use some")
+    page = "generate"
+    form.commit("steps", "31")
+    edits.show("models")
+    edits.undo()
+    assert form.set_values() == {"steps": 31}
+    edits.redo()
+    assert form.set_values() == {"steps": 31, "vae": "some.safetensors"}
+
+
+@pytest.mark.rule("D32")
+def test_a_drag_that_moves_the_other_side_now_and_then_is_taken_back_and_made_again_whole(form: ParameterForm, session: Session) -> None:
+    edits = Edits()
+    form.stepped.connect(edits.push)
+    form.apply({"width": 512, "height": 512}, "Start")
+    Aspect(form, session).setProperty("ratio", "locked")
+    for width in (513, 514, 560, 561):
+        form.commit("width", str(width))
+    after = form.set_values()
+    edits.undo()
+    assert form.set_values() == {"width": 512, "height": 512}
+    edits.redo()
+    assert form.set_values() == after
+
+
 @pytest.mark.rule("D51")
 def test_an_unset_size_follows_the_model_until_it_is_set_and_again_after_reset(form: ParameterForm) -> None:
     assert form.cell("width", "text") == "64"

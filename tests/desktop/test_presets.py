@@ -143,3 +143,35 @@ def test_what_belongs_to_a_checkpoint_comes_back_with_its_bytes_under_any_name(o
     form.reset("clip_skip")
     form.commit("model", "renamed")
     until(lambda: form.value("clip_skip") == 2, "what was used with these bytes")
+
+
+@pytest.mark.rule("D52")
+def test_one_undo_takes_back_a_model_with_what_it_brought_and_is_not_remembered_for_it(open_window: Open, tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.safetensors" for name in ("one", "other")}
+    for name, path in paths.items():
+        path.write_bytes(name.encode())
+    rows = [{"value": name, "label": name, "family": "SD1", "width": 64, "height": 64, "state": "ready", "path": str(path)} for name, path in paths.items()]
+    window = open_window(painter=Painter({**CHOICES, "models": rows}))
+    form, remembered = window.studio.parameters, window.studio._keeping.remembered
+
+    def choose(name: str) -> None:
+        form.commit("model", name)
+        until(lambda: remembered.digest, "the checksum")
+
+    until(lambda: remembered.digest, "the checksum")
+    choose("other")
+    form.commit("clip_skip", "2")
+    choose("one")
+    assert form.value("clip_skip") == 0
+    form.commit("steps", "30")
+    choose("other")
+    assert form.value("clip_skip") == 2
+    window.studio.act("undo")
+    assert (form.value("model"), form.value("clip_skip")) == ("one", 0)
+    until(lambda: remembered.digest, "the checksum")
+    window.studio.act("redo")
+    until(lambda: remembered.digest, "the checksum")
+    assert (form.value("model"), form.value("clip_skip")) == ("other", 2), "what was made again is as it was"
+    form.apply({"model": "one", "clip_skip": 2, "steps": 25}, "Import")
+    until(lambda: remembered.digest, "the checksum")
+    assert form.value("clip_skip") == 2, "an import is as it says"

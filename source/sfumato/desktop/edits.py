@@ -76,12 +76,6 @@ class Edits(QObject):
             if steps:
                 self.push(words, partial(_each, [step.undo for step in reversed(steps)]), partial(_each, [step.redo for step in steps]), tab=tab)
 
-    def seal(self, tab: str = "generate") -> None:
-        """The next change of the same key is a step of its own: the control was left."""
-        stack = self._stack(tab)
-        if stack.done:
-            stack.done[-1].key = ""
-
     def show(self, tab: str) -> None:
         """Undo and redo act on this tab from now on."""
         self._tab = tab

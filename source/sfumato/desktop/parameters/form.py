@@ -21,6 +21,7 @@ from sfumato.desktop.language import inside, told, tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange, snap_step
 from sfumato.desktop.parameters.roles import ROLE, ROLES
 from sfumato.desktop.parameters.section import Section
+from sfumato.desktop.parameters.step import UNSET, FormStep
 from sfumato.desktop.parameters.values import PICTURE, Choice, choice, fits, missing, read, words, written
 from sfumato.protocol.params import GROUPS
 from sfumato.protocol.specs import ParamSpec, acts, range_sentence
@@ -33,8 +34,9 @@ OPERATION = "operation"
 ELSEWHERE = frozenset({"prompt", "negative", "styles"}) | OWNED
 # Models of later passes, for which a parameter may be meant.
 LATER_MODELS = ("refiner", "hr_model")
-# The seconds within which changes of one control are one step of undo.
+# The seconds within which a control goes on with the same step of undo.
 ONE_STEP_S = 1.0
+MODEL = "model"
 
 
 class ParameterForm(QAbstractListModel):
@@ -52,7 +54,9 @@ class ParameterForm(QAbstractListModel):
         self._given: dict[str, Any] = {}
         self._problems: dict[str, str] = {}
         self._choices: dict[str, list[Choice]] = {}
-        self._last_step = ("", 0.0)
+        self.last_step = FormStep("")
+        # Whether the last change was the choice of a model and of nothing else: remembered.py then brings what belongs to it.
+        self.chose_model = False
         self._advanced = False
         # What changes together with a value that a person sets: aspect.py keeps the shape of the picture.
         self.companion: Callable[[str, Any], Mapping[str, Any]] = lambda name, value: {}
@@ -122,17 +126,19 @@ class ParameterForm(QAbstractListModel):
         self._touch()
         return refused
 
-    def apply(self, values: Mapping[str, Any], sentence: str, *, reset_others: bool = False) -> list[str]:
+    def apply(self, values: Mapping[str, Any], sentence: str, *, reset_others: bool = False, joins: FormStep | None = None) -> list[str]:
         """Set many values as one step of undo called `sentence`; the names of those that do not fit, which stay as they were.
 
         Args:
             reset_others: everything not in `values` gets its default first. How this machine works stays in any case (D53).
+            joins: an earlier step that this one is a part of, if nothing was changed since.
         """
+        self.chose_model = set(values) == {MODEL} and not reset_others
         before = dict(self._set)
         if reset_others:
             self._set = self.operation_values()
         refused = self._take({name: value for name, value in values.items() if name not in self._all or self._all[name].group != OPERATION})
-        self._done(sentence, before)
+        self._done(sentence, before, joins=joins)
         return refused
 
     def _take(self, values: Mapping[str, Any]) -> list[str]:
@@ -161,21 +167,27 @@ class ParameterForm(QAbstractListModel):
             self._set[spec.name] = value
         self._problems.pop(spec.name, None)
 
-    def _done(self, sentence: str, before: dict[str, Any], key: str = "") -> None:
+    def _done(self, sentence: str, before: dict[str, Any], key: str = "", joins: FormStep | None = None) -> None:
         """Tell of a change that was made, so that it can be taken back."""
-        after = dict(self._set)
-        if after != before:
-            last, when = self._last_step
-            now = time.monotonic()
+        if self._set != before:
+            last, now = self.last_step, time.monotonic()
             # A slider that is dragged, or a number corrected at once, is one step; a second visit is another.
-            number = when if key and key == last and now - when < ONE_STEP_S else now
-            self._last_step = (key, now if number == now else when)
-            self.stepped.emit(sentence, partial(self._put, before), partial(self._put, after), f"{key}@{number}" if key else "")
+            goes_on = bool(key) and key == last.key and now - last.when < ONE_STEP_S
+            step = self.last_step = last if goes_on or joins is last else FormStep(sentence, key)
+            step.when = now
+            step.grow(before, self._set)
+            self.stepped.emit(step.words, partial(self._put, step.before), partial(self._put, step.after), step.name)
         self._touch()
         self.edited.emit()
 
     def _put(self, values: Mapping[str, Any]) -> None:
-        self._set = dict(values)
+        """Give these values, and no others, what they had: others may have changed since by a step of another page."""
+        self.chose_model, self.last_step = False, FormStep("")
+        for name, value in values.items():
+            if value is UNSET:
+                self._set.pop(name, None)
+            else:
+                self._set[name] = value
         self._problems.clear()
         self._touch()
         self.edited.emit()
@@ -197,6 +209,7 @@ class ParameterForm(QAbstractListModel):
             return False
         self._store(spec, value)
         self._take(self.companion(name, value))
+        self.chose_model = name == MODEL
         self._done(tr("Change {parameter}", parameter=tr(spec.title)), before, f"parameter:{name}")
         return True
 

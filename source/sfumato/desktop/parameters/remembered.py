@@ -11,6 +11,7 @@ from PyQt5.QtCore import QObject, QTimer
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.language import tr
 from sfumato.desktop.parameters.form import ParameterForm
+from sfumato.desktop.parameters.step import FormStep
 from sfumato.library.hashes import Hashes
 from sfumato.library.model_defaults import ModelDefaults
 from sfumato.protocol.errors import SfumatoError
@@ -72,8 +73,9 @@ class Remembered(QObject):
             return
         if self._timer.isActive():
             self._keep()
-        # An import that brings a model and its values at once is not put right; neither is a session.
-        alone = self._watching and values == self._last
+        # An import that brings a model and its values at once is not put right; neither is a session, nor what is undone.
+        alone = self._watching and self._form.chose_model and values == self._last
+        step = self._form.last_step
         self._model, self.digest, self._last = model, "", values
         path = self._form.model_path()
         if not path:
@@ -85,7 +87,7 @@ class Remembered(QObject):
                 return
             self.digest, remembered = found
             if alone and self._values() == values:
-                self._take(remembered)
+                self._take(remembered, step)
             self._last = self._values()
             self._timer.start()
 
@@ -95,14 +97,14 @@ class Remembered(QObject):
         digest = self._hashes.compute(path)
         return digest, self._defaults.of(digest)
 
-    def _take(self, remembered: dict[str, Any]) -> None:
+    def _take(self, remembered: dict[str, Any], step: FormStep) -> None:
         """What belongs to the file is what was used with it, or the default; the rest is taken only where it was ever used with it."""
         specs = self._form.specs
         wanted = {name: remembered.get(name, specs[name].default) for name in OF_THE_FILE if name in specs}
         wanted |= {name: value for name, value in remembered.items() if name in self._names() and name in specs}
         different = {name: value for name, value in wanted.items() if self._form.value(name) != value}
         if different:
-            self._form.apply(different, tr("Take what was used with this model"))
+            self._form.apply(different, tr("Take what was used with this model"), joins=step)
 
     def _keep(self) -> None:
         self._timer.stop()
