@@ -3,298 +3,132 @@ and once with the real one.
 
     python docs/make_screenshots.py [--out DIR] [--only NAME ...] [--all]
 
-Xvfb has to be installed. Each state is taken in dark and light at 1280x720 and, where it matters, at 2560x1440 and 1024x600.
+Xvfb has to be installed. Without --all each view is taken in the themes that docs/pictures shows, at 1280x720; with it every view in dark and light,
+at 1280x720 and at 2560x1440 with a scale of 150 %. The views are the functions of docs/screenshots.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 PROGRAM = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROGRAM), str(PROGRAM / "source")]
 
 from tests.support.display import display_of_this_process
-from tests.support.painting import Painter, emerging, encoded, scene
 
-PROMPT = "a red circle, white background"
-SCENES = [
-    ("red", "circle", "white"),
-    ("blue", "star", "yellow"),
-    ("green", "heart", "white"),
-    ("orange", "moon", "purple"),
-    ("white", "ring", "red"),
-    ("pink", "cross", "blue"),
-]
-# The pictures of docs/window.md: state, theme, size.
-SHOWN = {
-    ("first-light", "dark", ""),
-    ("empty", "dark", ""),
-    ("starting", "dark", ""),
-    ("painting", "dark", ""),
-    ("painting", "light", ""),
-    ("queued", "dark", ""),
-    ("queue", "dark", ""),
-    ("queue", "light", ""),
-    ("several", "dark", ""),
-    ("several", "dark", "large"),
-    ("several", "light", "small"),
-    ("full", "dark", ""),
-    ("advanced", "dark", ""),
-    ("invalid", "dark", ""),
-    ("error", "dark", ""),
-    ("details", "light", ""),
-    ("shortcuts", "dark", ""),
-}
-# States painted by the real engine with the starter model.
-REAL = {"first-light"}
-SIZES = {"small": (1024, 600), "": (1280, 720), "large": (2560, 1440)}
+# Name of a size -> pixels of the picture, scale of the screen.
+SIZES = {"": ((1280, 720), 1.0), "large": ((2560, 1440), 1.5)}
+INSTALLER = "install"
+INSTALL_SCREEN = """
+import sys
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/launcher"]
+target, data = sys.argv[2:4]
+sys.argv = sys.argv[:1]
+import choose
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QApplication
+QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
+application = QApplication([])
+application.setStyleSheet(choose.STYLE)
+chooser = choose.Chooser("nvidia", ["--data", data], data)
+chooser.show()
+QTest.qWait(1500)
+chooser.grab().save(target)
+"""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=PROGRAM / "docs" / "pictures")
-    parser.add_argument("--only", nargs="*", help="names of states; all without it")
-    parser.add_argument("--all", action="store_true", help="every state in every size, not only the pictures of the documentation")
+    parser.add_argument("--only", nargs="*", help="names of views; all without it")
+    parser.add_argument("--all", action="store_true", help="every view in every size and theme, not only the pictures of the documentation")
+    parser.add_argument("--size", choices=SIZES, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    os.environ["QT_SCALE_FACTOR"] = "1"
+    if chosen.size is None:
+        # The scale of a screen is fixed when a program starts, so each size has a process of its own.
+        again = [sys.executable, __file__, *sys.argv[1:]]
+        return max(subprocess.run([*again, "--size", size], check=False).returncode for size in (SIZES if chosen.all else [""]))
+    os.environ["QT_SCALE_FACTOR"] = str(SIZES[chosen.size][1])
     display_of_this_process()
-    for name, state in STATES.items():
-        if not chosen.only or name in chosen.only:
-            take(name, state, chosen.out, everything=chosen.all or bool(chosen.only))
-    return 0
+
+    from screenshots import generating, rooms
+    from screenshots.view import VIEWS
+
+    assert generating.__name__ and rooms.__name__  # their views are entered as they are read
+
+    failures = 0
+    for name, row in VIEWS.items():
+        themes = (("dark",) if row.own else ("dark", "light")) if chosen.all else row.shown
+        if themes and (not chosen.only or name in chosen.only):
+            try:
+                take(name, themes, chosen.out, chosen.size)
+            except AssertionError as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                failures += 1
+    if not chosen.only or INSTALLER in chosen.only:
+        take_installer(chosen.out / _file(INSTALLER, "dark", chosen.size))
+    return 1 if failures else 0
 
 
-def take(name: str, state: Callable[[object, Painter], None], out: Path, everything: bool) -> None:
-    """One state in a window of its own, in each size and theme it is wanted."""
-    from PyQt5.QtTest import QTest
+def take(name: str, themes: tuple[str, ...], out: Path, size: str) -> None:
+    """One view in a window of its own, in each theme it is wanted."""
+    from screenshots.view import VIEWS, wait
 
+    from tests.support.painting import Painter
     from tests.support.window import OpenWindow
 
-    wanted = [(size, theme) for size in SIZES for theme in ("dark", "light") if everything or (name, theme, size) in SHOWN]
-    if not wanted:
-        return
+    row = VIEWS[name]
     with tempfile.TemporaryDirectory() as folder:
-        painter = Painter(greet=name != "starting")
-        shot = OpenWindow(Path(folder), painter, real_engine=name in REAL)
+        data = Path(folder) / "data"
+        data.mkdir()
+        row.prepare(data)
+        painter: Painter = row.painter(data)
+        window = OpenWindow(data, painter, real_engine=row.real)
         try:
-            shot.window.setGeometry(0, 0, 1280, 720)
-            state(shot, painter)
-            for size, theme in wanted:
-                shot.window.setGeometry(0, 0, *SIZES[size])
-                shot.studio.act(f"theme_{theme}")
-                QTest.qWait(400)
-                path = out / ("-".join(part for part in (name, theme, size) if part) + ".png")
-                shot.window.grabWindow().save(str(path))
-                print(path.name)
+            (width, height), scale = SIZES[size]
+            window.window.setGeometry(0, 0, round(width / scale), round(height / scale))
+            if not row.own:
+                window.studio.act(f"theme_{themes[0]}")
+            wait(200)
+            row.act(window)
+            for theme in themes:
+                if not row.own:
+                    window.studio.act(f"theme_{theme}")
+                wait(400)
+                path = out / _file(name, theme, size)
+                window.window.grabWindow().save(str(path))
+                quantise(path)
+                print(path.name, flush=True)
         finally:
-            shot.close()
+            window.close()
 
 
-def _make(shot: object, painter: Painter, what: tuple[str, str, str], side: int = 64) -> None:
-    shot.studio.act("generate")
-    _wait()
-    painter.stage("denoise", 20, 20, 14.0)
-    painter.picture(encoded(scene(*what, side=side)), side=side)
-    painter.finish()
-    _wait()
+def take_installer(path: Path) -> None:
+    """The install screen, which is a program of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", INSTALL_SCREEN, str(PROGRAM), str(path), folder], check=True, timeout=60)
+    quantise(path)
+    print(path.name)
 
 
-def _wait(milliseconds: int = 120) -> None:
-    from PyQt5.QtTest import QTest
+def quantise(path: Path) -> None:
+    """A quarter of the bytes: flat colours of a window need no more than 256 of them."""
+    from PIL import Image
 
-    QTest.qWait(milliseconds)
-
-
-def empty(shot: object, painter: Painter) -> None:
-    _wait(300)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def typing(shot: object, painter: Painter) -> None:
-    shot.type(PROMPT)
-    _wait()
+def _file(*parts: str) -> str:
+    return "-".join(part for part in parts if part) + ".png"
 
-
-def first_light(shot: object, painter: Painter) -> None:
-    from tests.support.window import until
-
-    for number, (colour, shape, background) in enumerate((*SCENES[1:], SCENES[0])):
-        shot.studio.prompts.setProperty("text", f"a {colour} {shape}, {background} background")
-        shot.studio.parameters.commit("seed", str(number + 1))
-        shot.studio.act("generate")
-        until(lambda: not shot.studio.jobs.property("busy"), "a picture")
-    shot.studio.parameters.reset("seed")
-    _wait(400)
-
-
-def painting(shot: object, painter: Painter) -> None:
-    _several(shot, painter, 2)
-    shot.studio.act("generate")
-    _wait()
-    painter.stage("denoise", 9, 25, 13.6, (emerging(scene(*SCENES[0], side=64), 0.45),))
-    _wait(300)
-
-
-def queued(shot: object, painter: Painter) -> None:
-    painting(shot, painter)
-    for _ in range(3):
-        shot.studio.act("generate")
-    _wait()
-
-
-def queue(shot: object, painter: Painter) -> None:
-    """A done job, a failed one, one that runs and some that wait."""
-    from tests.support.window import until
-
-    jobs = shot.studio.jobs
-    for number, (colour, shape, background) in enumerate((*SCENES, SCENES[1])):
-        shot.studio.prompts.setProperty("text", f"a {colour} {shape}, {background} background")
-        shot.studio.parameters.commit("batch_count", str(1 + number % 3))
-        shot.studio.act("generate")
-        until(lambda number=number: len(jobs.rows.waiting) + (jobs.running is not None) == number + 1, "the job")
-    until(lambda: len(painter.submits) == 1, "the first")
-    painter.stage("denoise", 20, 20, 14.0)
-    _wait(700)  # so that the speed that is learnt is one of a picture, not of a script
-    painter.picture(encoded(scene(*SCENES[0])))
-    painter.finish()
-    until(lambda: len(painter.submits) == 2, "the second")
-    painter.fail("out_of_memory", "Not enough memory for 64x64. Use a smaller size.")
-    until(lambda: len(painter.submits) == 3, "the third")
-    painter.stage("denoise", 9, 25, 13.6, (emerging(scene(*SCENES[2]), 0.5),))
-    shot.studio.notices.dismiss()
-    shot.studio.act("queue")
-    shot.studio.queue.choose(2, 0)
-    _wait(300)
-
-
-def finished(shot: object, painter: Painter) -> None:
-    typing(shot, painter)
-    _make(shot, painter, SCENES[0])
-
-
-def _several(shot: object, painter: Painter, count: int) -> None:
-    for colour, shape, background in SCENES[-count:]:
-        shot.studio.prompts.setProperty("text", f"a {colour} {shape}, {background} background")
-        _make(shot, painter, (colour, shape, background), 512)
-    shot.studio.prompts.setProperty("text", PROMPT)
-
-
-def several(shot: object, painter: Painter) -> None:
-    _several(shot, painter, 6)
-    shot.studio.outputs.choose(1)
-    shot.studio.parameters.commit("steps", "30")
-    _wait(300)
-
-
-def full(shot: object, painter: Painter) -> None:
-    _several(shot, painter, 3)
-    shot.studio.act("view_open")
-    _wait(300)
-
-
-def error(shot: object, painter: Painter) -> None:
-    finished(shot, painter)
-    shot.studio.act("generate")
-    _wait()
-    painter.fail(
-        "worker_died",
-        "The engine stopped unexpectedly in stage 'denoise' (killed for memory). It is being restarted; run the job again.",
-        detail="exit status -9",
-    )
-    _wait(300)
-
-
-def details(shot: object, painter: Painter) -> None:
-    error(shot, painter)
-    shot.click(shot.item("Details"))
-    _wait(400)
-
-
-def invalid(shot: object, painter: Painter) -> None:
-    shot.studio.parameters.commit("steps", "900")
-    shot.studio.parameters.commit("seed", "12345")
-    _wait()
-
-
-def advanced(shot: object, painter: Painter) -> None:
-    shot.studio.parameters.commit("s_noise", "1.05")
-    shot.studio.act("advanced")
-    _wait(300)
-
-
-def starting(shot: object, painter: Painter) -> None:
-    typing(shot, painter)
-    shot.studio.act("generate")
-    _wait(300)
-
-
-def shortcuts(shot: object, painter: Painter) -> None:
-    shot.studio.act("shortcuts")
-    _wait(400)
-
-
-def about(shot: object, painter: Painter) -> None:
-    shot.studio.act("about")
-    _wait(400)
-
-
-def menu(shot: object, painter: Painter) -> None:
-    several(shot, painter)
-    shot.click(shot.item("View"))
-    _wait(300)
-
-
-def models(shot: object, painter: Painter) -> None:
-    several(shot, painter)
-    shot.click(shot.item("Model", "Choice"))
-    _wait(300)
-
-
-def unsaved(shot: object, painter: Painter) -> None:
-    outputs = shot.studio.outputs
-    blocked = Path(str(outputs.parent().property("about")["outputs"]))
-    blocked.parent.mkdir(parents=True, exist_ok=True)
-    blocked.write_text("a file where the folder should be")
-    finished(shot, painter)
-    _wait(300)
-
-
-def quitting(shot: object, painter: Painter) -> None:
-    painting(shot, painter)
-    shot.studio.act("quit")
-    _wait(400)
-
-
-STATES: dict[str, Callable[[object, Painter], None]] = {
-    state.__name__.replace("_", "-"): state
-    for state in (
-        empty,
-        typing,
-        first_light,
-        painting,
-        queued,
-        queue,
-        finished,
-        several,
-        full,
-        error,
-        details,
-        invalid,
-        advanced,
-        starting,
-        shortcuts,
-        about,
-        menu,
-        models,
-        unsaved,
-        quitting,
-    )
-}
 
 if __name__ == "__main__":
     sys.exit(main())
