@@ -53,7 +53,7 @@ Item {
     ContextMenu {
         id: menu
         title: qsTr("Generate")
-        rows: () => ["generate", "generate_first", "generate_forever", "queue_pause", "cancel", "cancel_all"].map(id => studio.actions.find(row => row.id === id))
+        rows: () => ["generate", "generate_first", "generate_forever", "live", "queue_pause", "cancel", "cancel_all"].map(id => studio.actions.find(row => row.id === id))
         onPicked: action => studio.act(action)
     }
     Item {

@@ -55,6 +55,7 @@ FocusScope {
         anchors.margins: Theme.u3
         visible: count > 0 && !stage.painting
     }
+    LiveView { anchors.fill: parent }
     PictureMenu { id: menu; onOpenAsked: stage.openAsked() }
     SaveElsewhere { id: saver }
     UpscalePanel { id: upscaler }

@@ -37,6 +37,7 @@ from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.keys import Keys
 from sfumato.desktop.language import tr
+from sfumato.desktop.live import Live
 from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.models import Models
 from sfumato.desktop.notices import Notices
@@ -164,6 +165,7 @@ class Studio(QObject):
             signal.connect(lambda: self._inputs.hear_prompt(self._prompts.property("text")))
         self._canvas.use(InputCards(self._shell, self._inputs))
         self._importer = Importer(self._shell, self)
+        self._live = Live(self._shell, self._outputs, (self._prompts, self._inputs), self)
         self._pictures = OutputsDesk(self._shell, self._outputs, self)
         self._history = History(self._shell, self)
         self._keys = Keys(self._shell, self)
@@ -176,7 +178,9 @@ class Studio(QObject):
         self._health = EngineHealth(self._shell, parent=self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
-        self._tab = self.recall("tab", tabs.TABS[0].id)
+        kept = self.recall("tab", "")
+        self._tab = kept if any(tab.id == kept for tab in tabs.TABS) else tabs.TABS[0].id
+        self._edits.show(self._tab)
         self._restore()
         for sentence in (*settings.complaints, *beginnings.complaints):
             self._notices.show(sentence)
@@ -217,6 +221,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def firstModels(self) -> FirstModels:
         return self._first_models
+
+    @pyqtProperty(QObject, constant=True)
+    def live(self) -> Live:
+        return self._live
 
     @pyqtProperty(QObject, constant=True)
     def presets(self) -> Presets:
@@ -528,9 +536,11 @@ class Studio(QObject):
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
         self._canvas.end()
+        self._queue.end_edit()
         self._session.save_now()
         self._prompts.close()
         self._keeping.close()
+        self._live.close()
         self._engine.close()
         self._importer.close()
         self._outputs.close()
@@ -591,7 +601,7 @@ class Studio(QObject):
         elif isinstance(event, Finished):
             for warning in event.result.get("warnings") or ():
                 self._notices.show(str(warning.get("message", "")), kind="note")
-        if self._leave_when_done and not self._jobs.waiting:
+        if self._leave_when_done and not self._jobs.property("busy"):
             self.leaving.emit()
 
     # -- session ---------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ ROWS = (
     ),
     Action("cancel", "Cancel", "Cancel the running job.", ("Shift+Esc", "Alt+`", "Ctrl+Backspace"), icon="stop"),
     Action("cancel_all", "Cancel all", "Cancel the running job and everything that waits.", icon="stop"),
+    Action("live", "Live", "Make a picture after each change; nothing is saved until it is kept.", ("Ctrl+L",), icon="radio"),
+    Action("live_keep", "Keep the live picture", "Save the picture that Live shows.", (), icon="save"),
     Action("presets", "Presets", "Take a set of values you saved.", (), menu="Edit", icon="bookmark"),
     Action("save_preset", "Save a preset", "Keep values you set under a name.", ("Ctrl+S",), menu="Edit", icon="bookmark-plus"),
     Action("reset_parameters", "Reset parameters", "Give every parameter its default.", (), menu="Edit", icon="rotate-ccw"),
