@@ -207,3 +207,32 @@ def test_a_failed_change_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     with pytest.raises((NotWritable, sqlite3.Error, TypeError)):
         store.add([(job("b"), {}, 1), (StoredJob("c", "generate", {"x": object()}), {}, 2)])
     assert loaded(tmp_path) == [("a", "waiting")]
+
+
+@pytest.mark.rule("D84")
+@pytest.mark.parametrize("damage", ["UPDATE jobs SET params = '{'", "DELETE FROM bases", "ALTER TABLE jobs DROP COLUMN deaths"])
+def test_rows_that_nobody_understands_are_set_aside_with_their_file(tmp_path: Path, damage: str) -> None:
+    store = opened(tmp_path)
+    store.add([(job("a"), {}, 0)])
+    store.close()
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute(damage)
+    connection.close()
+    again = QueueStore(tmp_path)
+    found = again.load()
+    assert not found.jobs and "set aside" in found.complaint
+    assert len(list(tmp_path.glob("queue.damaged-*.sqlite"))) == 1
+    again.add([(job("b"), {}, 0)])
+    again.close()
+    assert loaded(tmp_path) == [("b", "waiting")]
+
+
+def test_a_file_that_is_locked_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE, isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(NotWritable):
+            QueueStore(tmp_path).load()
+        other.execute("ROLLBACK")
+    other.close()
+    assert not list(tmp_path.glob("queue.damaged-*"))

@@ -15,6 +15,7 @@ from sfumato.library.history.opinions import Opinion, Opinions, clean_tag
 from sfumato.library.history.query import parse
 from sfumato.library.history.record import read_record
 from sfumato.library.history.scanning import Scanner
+from sfumato.protocol.errors import NotWritable
 from tests.support.history import a_picture, fill
 
 
@@ -189,6 +190,24 @@ def test_a_damaged_index_is_made_anew_and_damaged_ratings_are_set_aside(tmp_path
     assert list((tmp_path / "history").glob("ratings.damaged*"))
     assert Opinions(tmp_path / "history").complaint == ""
     assert clean_tag("  a,\n b ") == "a b"
+
+
+def test_ratings_that_cannot_be_read_are_never_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Opinions(tmp_path)
+    before.set([("a" * 64, Opinion(5))])
+    before.save()
+
+    def out_of_reach(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", out_of_reach)
+        blind = Opinions(tmp_path)
+    assert "could not be read" in blind.complaint
+    blind.set([("b" * 64, Opinion(1))])
+    with pytest.raises(NotWritable):
+        blind.save()
+    assert Opinions(tmp_path).of("a" * 64).rating == 5
 
 
 @pytest.mark.rule("D126")

@@ -80,17 +80,23 @@ class QueueStore:
         complaint = ""
         make_folder(self._folder)
         try:
-            self._open()
+            jobs, paces = self._read()
         except NotWritable as error:
-            if not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(error.__cause__, sqlite3.OperationalError):
+            if not _is_damage(error.__cause__):
                 raise
             aside = f"queue.damaged-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
             self.close()
-            for suffix in ("-wal", "-shm"):
-                (self._folder / (FILE + suffix)).unlink(missing_ok=True)
-            (self._folder / FILE).replace(self._folder / aside)
-            self._open()
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    (self._folder / (FILE + suffix)).replace(self._folder / (aside + suffix))
+            jobs, paces = self._read()
             complaint = f"The queue of the last session could not be read; it was set aside as {aside} and the queue starts empty."
+        self._sweep()
+        return Restored(jobs, paces, complaint)
+
+    def _read(self) -> tuple[list[StoredJob], dict[str, list[float]]]:
+        """Open the file and take what is in it."""
+        self._open()
         with self._change() as connection:
             lowest = connection.execute("SELECT min(place) FROM jobs").fetchone()[0] or 0
             connection.execute("UPDATE jobs SET state = 'interrupted', place = ? WHERE state = 'running'", (lowest - 1,))
@@ -98,8 +104,8 @@ class QueueStore:
             ended = connection.execute(f"{_SELECT} WHERE state NOT IN ('waiting', 'interrupted') ORDER BY ended DESC").fetchall()
             paces = connection.execute("SELECT key, seconds FROM paces").fetchall()
             bases = {number: json.loads(params) for number, params in connection.execute("SELECT id, params FROM bases")}
-        self._sweep()
-        return Restored([_job(row, bases) for row in (*pending, *ended)], {key: json.loads(seconds) for key, seconds in paces}, complaint)
+            # Inside the transaction: what cannot be understood changes nothing.
+            return [_job(row, bases) for row in (*pending, *ended)], {key: json.loads(seconds) for key, seconds in paces}
 
     def add(self, jobs: Sequence[tuple[StoredJob, Mapping[str, bytes], int]]) -> None:
         """Keep new jobs with the bytes of their pictures and their places; fills their `blobs`."""
@@ -206,7 +212,7 @@ class QueueStore:
     def _as_sentences(self) -> Generator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, LookupError) as error:
             raise NotWritable(str(self._folder / FILE), str(error)) from error
 
     def _written(self, connection: sqlite3.Connection, params: Mapping[str, Any]) -> tuple[int, str]:
@@ -225,6 +231,13 @@ class QueueStore:
             connection.execute("DELETE FROM bases WHERE id NOT IN (SELECT base FROM jobs)")
             rows = connection.execute("SELECT blobs FROM jobs WHERE blobs != '{}'").fetchall()
         self.blobs.sweep({name for (blobs,) in rows for name in json.loads(blobs).values()})
+
+
+def _is_damage(cause: BaseException | None) -> bool:
+    """Whether a file holds what no queue of ours does; one that is only locked or out of reach is not damaged."""
+    if isinstance(cause, sqlite3.OperationalError):
+        return "no such" in str(cause)  # a table or column of another program's file
+    return isinstance(cause, sqlite3.DatabaseError | ValueError | LookupError)
 
 
 _SELECT = "SELECT base, params, id, kind, blobs, owner, state, created, pictures, deaths, runs, message, ended FROM jobs"

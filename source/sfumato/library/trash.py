@@ -102,7 +102,9 @@ def _moved(path: Path, data_folder: Path, system: SystemTrash | None) -> Trashed
             replace_file(folder / RECORD, json.dumps({"origin": str(absolute)}).encode())
             carry(absolute, place)
         except SfumatoError:
-            _forget(place)
+            # A copy that is there already keeps its record: its source may be gone in part.
+            if not os.path.lexists(place):
+                _forget(place)
             raise
     return Trashed(str(absolute), str(place))
 

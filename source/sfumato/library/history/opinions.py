@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sfumato.imaging.writing import make_folder, replace_file
+from sfumato.protocol.errors import NotWritable
 
 FILE = "ratings.json"
 FORMAT = 1
@@ -40,6 +41,8 @@ class Opinions:
         self._file = folder / FILE
         self._lock = threading.Lock()
         self._held, self.complaint = _load(self._file)
+        # A file that could neither be read nor set aside is not written over.
+        self._is_foreign = bool(self.complaint) and self._file.exists()
         self._written = True
 
     def of(self, digest: str) -> Opinion:
@@ -60,6 +63,8 @@ class Opinions:
         with self._lock:
             if self._written:
                 return
+            if self._is_foreign:
+                raise NotWritable(str(self._file), "it could not be read at the start; new ratings are not kept")
             held, self._written = dict(self._held), True
         document = {"format": FORMAT, "pictures": {digest: asdict(opinion) for digest, opinion in held.items()}}
         try:
@@ -83,7 +88,7 @@ def _load(file: Path) -> tuple[dict[str, Opinion], str]:
     except FileNotFoundError:
         return {}, ""
     except OSError as error:
-        return {}, f"The ratings could not be read ({error.strerror}); they are not shown."
+        return {}, f"The ratings could not be read ({error.strerror}); they are not shown, and new ones are not kept."
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         aside = file.with_name(f"ratings.damaged-{time.strftime('%Y%m%d-%H%M%S')}.json")
         try:
