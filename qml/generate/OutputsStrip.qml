@@ -62,7 +62,11 @@ FocusScope {
             }
         }
         add: Transition { NumberAnimation { property: "opacity"; from: 0; to: 1; duration: Theme.calm } }
-        displaced: Transition { NumberAnimation { property: "x"; duration: Theme.calm; easing.type: Easing.OutCubic } }
+        // A picture that comes while another is still appearing must not stay half seen.
+        displaced: Transition {
+            NumberAnimation { property: "x"; duration: Theme.calm; easing.type: Easing.OutCubic }
+            NumberAnimation { property: "opacity"; to: 1; duration: Theme.calm }
+        }
     }
     PictureMenu { id: menu; onOpenAsked: strip.openAsked() }
 }

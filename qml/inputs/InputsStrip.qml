@@ -8,7 +8,11 @@ FocusScope {
     id: strip
     readonly property bool empty: studio.inputs.count === 0
     implicitHeight: empty ? Theme.px(40) : Theme.px(136)
-    function open(card) { if (card && studio.canvas) studio.canvas.open(card) }
+    // A control that shows people is posed, everything else is painted on.
+    function open(card) {
+        if (card)
+            studio.pose.suits(card) ? studio.pose.open(card) : studio.canvas.open(card)
+    }
     function choose(distance) { studio.inputs.choose(Math.max(0, Math.min(studio.inputs.count - 1, studio.inputs.current + distance))) }
     Rectangle { anchors.fill: parent; color: strip.empty ? Theme.stage : Theme.window }
     Rectangle { visible: !strip.empty; anchors.bottom: parent.bottom; width: parent.width; height: 1; color: Theme.line }
@@ -88,7 +92,11 @@ FocusScope {
             onSettingsAsked: { studio.inputs.choose(index); settings.show(this) }
         }
         add: Transition { NumberAnimation { property: "opacity"; from: 0; to: 1; duration: Theme.calm } }
-        displaced: Transition { NumberAnimation { property: "x"; duration: Theme.calm; easing.type: Easing.OutCubic } }
+        // A card that comes while another is still appearing must not stay half seen.
+        displaced: Transition {
+            NumberAnimation { property: "x"; duration: Theme.calm; easing.type: Easing.OutCubic }
+            NumberAnimation { property: "opacity"; to: 1; duration: Theme.calm }
+        }
         WheelHandler {
             acceptedModifiers: Qt.ShiftModifier
             onWheel: event => list.contentX = Math.max(0, Math.min(list.contentWidth - list.width, list.contentX - (event.angleDelta.y || event.angleDelta.x)))
@@ -96,7 +104,7 @@ FocusScope {
     }
     Button {
         id: add
-        x: strip.empty ? Theme.u3 : parent.width - width - Theme.u3
+        x: strip.empty ? Theme.u1 : parent.width - width - Theme.u3
         y: strip.empty ? Theme.u1 : Theme.u2 + 20
         quiet: strip.empty
         glyph: "plus"
@@ -106,6 +114,6 @@ FocusScope {
     }
     DropPlace { id: drop; anchors.fill: parent; list: list }
     AddPanel { id: addPanel }
-    CardMenu { id: cardMenu; onOpenAsked: card => strip.open(card); onSettingsAsked: settings.show(list.currentItem) }
+    CardMenu { id: cardMenu; onOpenAsked: card => studio.canvas.open(card); onSettingsAsked: settings.show(list.currentItem) }
     CardSettings { id: settings }
 }
