@@ -10,10 +10,17 @@ T.Button {
     property bool primary: false
     property bool quiet: false
     property bool tinted: false
-    readonly property color ink: primary ? Theme.accentInk : Theme.text
+    property bool glyphLast: false
+    // What does the main thing stays legible while it cannot: it loses its colour, not its words.
+    readonly property bool lit: primary && enabled
+    readonly property color ink: lit ? Theme.accentInk : primary ? Theme.faint : Theme.text
+    // Pressed: what it opened must not lie under its own hint.
+    property bool used: false
+    onPressed: used = true
+    onHoveredChanged: if (!hovered) used = false
     implicitHeight: Theme.control
     implicitWidth: Math.max(Theme.control, row.implicitWidth + (text ? Theme.u6 : Theme.u4))
-    opacity: enabled ? 1 : 0.45
+    opacity: enabled || primary ? 1 : 0.45
     focusPolicy: Qt.StrongFocus
     font.family: Theme.family
     font.pixelSize: Theme.body
@@ -29,10 +36,11 @@ T.Button {
             id: row
             anchors.centerIn: parent
             spacing: Theme.u2
+            layoutDirection: button.glyphLast ? Qt.RightToLeft : Qt.LeftToRight
             Icon {
                 visible: button.glyph !== ""
                 glyph: button.glyph
-                colour: button.primary ? Theme.accentInk : button.tinted ? Theme.accent : button.text ? Theme.text : Theme.soft
+                colour: button.primary ? button.ink : button.tinted ? Theme.accent : button.text ? Theme.text : Theme.soft
                 anchors.verticalCenter: parent.verticalCenter
             }
             Label {
@@ -48,11 +56,11 @@ T.Button {
     }
     background: Rectangle {
         radius: Theme.radius
-        color: button.primary ? (button.down ? Theme.accentPressed : button.hovered ? Theme.accentHover : Theme.accent)
+        color: button.lit ? (button.down ? Theme.accentPressed : button.hovered ? Theme.accentHover : Theme.accent)
              : button.down ? Theme.pressed : button.hovered ? Theme.hover : button.quiet ? "transparent" : Theme.raised
-        border.width: button.quiet || button.primary ? 0 : 1
+        border.width: button.quiet || button.lit ? 0 : 1
         border.color: Theme.line
         FocusRing { control: button }
     }
-    Hint { visible: button.hovered && button.hint !== ""; text: button.hint }
+    Hint { visible: button.hovered && !button.used && button.hint !== ""; text: button.hint }
 }

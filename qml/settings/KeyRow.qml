@@ -53,15 +53,18 @@ Item {
             }
         }
         Repeater {
-            model: modelData.keys
+            // The row runs from right to left, and the key that menus show stands first.
+            model: row.keys.slice().reverse()
             delegate: Button {
                 text: modelData
                 glyph: "x"
+                glyphLast: true
                 font.family: Theme.mono
                 hint: qsTr("Take %1 away").arg(modelData)
-                onClicked: studio.keys.remove(row.identity, index)
+                onClicked: studio.keys.remove(row.identity, row.keys.length - 1 - index)
             }
         }
     }
     readonly property string identity: modelData.id
+    readonly property var keys: modelData.keys
 }
