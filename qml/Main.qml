@@ -52,6 +52,23 @@ Window {
         function onReloadAsked() { reloadQuestion.open() }
         function onQuitAsked() { quitQuestion.open() }
     }
+    // Keys must never go to what cannot be seen: what had the focus was hidden by something else than its own keys.
+    function refocus() {
+        if (activeFocusItem && activeFocusItem.visible && activeFocusItem !== contentItem)
+            return
+        if (studio.canvas.isOpen)
+            canvas.item.forceActiveFocus(Qt.OtherFocusReason)
+        else if (fullView.visible)
+            fullView.forceActiveFocus(Qt.OtherFocusReason)
+        else
+            for (var index = 0; index < pages.count; ++index)
+                pages.itemAt(index).take()
+    }
+    Connections {
+        target: window.activeFocusItem
+        ignoreUnknownSignals: true
+        function onVisibleChanged() { Qt.callLater(window.refocus) }
+    }
     Instantiator {
         model: studio.actions.filter(row => row.scope.split(", ").includes("window"))
         delegate: Shortcut {
@@ -65,7 +82,7 @@ Window {
     Item {
         id: body
         anchors.fill: parent
-        enabled: !fullView.visible && !studio.canvas.isOpen
+        enabled: !fullView.visible && !studio.canvas.isOpen && !studio.pose.isOpen
         ImportDrop { anchors.fill: parent }
         TopBar { id: topBar; width: parent.width }
         Repeater {
@@ -84,18 +101,20 @@ Window {
             anchors.top: topBar.bottom
             anchors.bottom: queueLine.top
             anchors.right: parent.right
-            width: Theme.px(380)
+            width: Theme.px(body.width < Theme.px(1440) ? 328 : 380)
         }
         QueueLine { id: queueLine; anchors.bottom: statusBar.top; width: parent.width }
         Notice {
-            anchors.horizontalCenter: parent.horizontalCenter
+            readonly property int place: studio.tabs.findIndex(row => row.id === studio.tab)
+            clear: pages.count > place && place >= 0 ? pages.itemAt(place).clear : Qt.rect(0, 0, body.width, body.height)
             y: topBar.height + Theme.u4
             onDetailsAsked: details.open()
         }
         StatusBar { id: statusBar; anchors.bottom: parent.bottom; width: parent.width }
     }
     FullView { id: fullView; anchors.fill: parent; z: 2 }
-    Loader { anchors.fill: parent; z: 2; active: studio.canvas.isOpen; source: "canvas/CanvasEditor.qml" }
+    Loader { id: canvas; anchors.fill: parent; z: 2; active: studio.canvas.isOpen; source: "canvas/CanvasEditor.qml" }
+    Loader { anchors.fill: parent; z: 2; active: studio.pose.isOpen; source: "pose/PoseEditor.qml" }
     ImportDialog { }
     ErrorDialog { id: details }
     ShortcutSheet { id: sheet }

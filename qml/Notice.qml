@@ -6,9 +6,11 @@ Rectangle {
     id: notice
     readonly property var notices: studio.notices
     readonly property bool isError: notices.kind === "error"
+    property rect clear: Qt.rect(0, 0, parent ? parent.width : 640, 0)
     signal detailsAsked()
     visible: notices.present
-    width: Math.min(640, parent ? parent.width - 2 * Theme.u4 : 640)
+    x: Math.round(clear.x + (clear.width - width) / 2)
+    width: Math.min(Theme.px(640), clear.width - 2 * Theme.u4)
     height: Math.max(48, words.implicitHeight + 2 * Theme.u3)
     radius: Theme.radiusLarge
     color: Theme.raised

@@ -9,6 +9,8 @@ FocusScope {
     readonly property bool shown: studio.tab === tab.id
     property bool visited: false
     property string failure: ""
+    // Where something may lie over the page without hiding controls of it.
+    readonly property rect clear: loader.item && loader.item.clear !== undefined ? loader.item.clear : Qt.rect(0, 0, width, height)
     signal openAsked()
     visible: shown
     enabled: shown

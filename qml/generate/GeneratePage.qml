@@ -16,6 +16,7 @@ FocusScope {
     property real promptHeight: Math.max(108, Math.min(480, studio.recall("promptHeight", 140)))
     property real stripHeight: Math.max(80, Math.min(400, studio.recall("stripHeight", 104)))
     property real inputsHeight: Math.max(112, Math.min(400, studio.recall("inputsHeight", 136)))
+    readonly property rect clear: Qt.rect(left.x, 0, left.width, height)
     signal openAsked()
     Keys.forwardTo: [pageKeys]
     ScopeKeys {
@@ -114,6 +115,15 @@ FocusScope {
         anchors.bottom: parent.bottom
         x: workspace.parametersLeft ? 0 : parent.width - width
         width: workspace.sideWidth
+    }
+    Loader { id: gridPanel; active: false; source: "../grid/GridPanel.qml" }
+    Connections {
+        target: studio.grid
+        function onOpened() {
+            studio.show("generate")
+            gridPanel.active = true
+            gridPanel.item.open()
+        }
     }
     // After the parameters, so that Tab leads from the prompts to them and then here.
     GenerateButton {

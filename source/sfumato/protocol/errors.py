@@ -38,6 +38,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+# Advice of errors that end the engine; who runs the job again leaves it out.
+RUN_AGAIN = "; run the job again."
+
 
 class Stopped(Exception):
     """The job was cancelled; the runner turns it into `Cancelled`."""
@@ -297,7 +300,7 @@ class DeviceLost(SfumatoError):
     ends_engine = True
 
     def __init__(self, *, detail: str = "") -> None:
-        super().__init__("The graphics driver stopped answering. The engine was restarted; run the job again.", detail=detail)
+        super().__init__(f"The graphics driver stopped answering. The engine was restarted{RUN_AGAIN}", detail=detail)
 
 
 class WorkerDied(SfumatoError):
@@ -307,7 +310,7 @@ class WorkerDied(SfumatoError):
     def __init__(self, stage: str = "", cause: str = "", *, detail: str = "") -> None:
         during = f" in stage '{stage}'" if stage else ""
         because = f" ({cause})" if cause else ""
-        super().__init__(f"The engine stopped unexpectedly{during}{because}. It is being restarted; run the job again.", detail=detail)
+        super().__init__(f"The engine stopped unexpectedly{during}{because}. It is being restarted{RUN_AGAIN}", detail=detail)
 
 
 class EngineUnavailable(SfumatoError):
