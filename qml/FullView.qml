@@ -129,8 +129,9 @@ FocusScope {
     Details {
         id: details
         visible: false
-        anchors { right: parent.right; top: bar.bottom; bottom: parent.bottom; margins: Theme.u3 }
+        anchors { right: parent.right; top: bar.bottom; margins: Theme.u3 }
         width: Theme.px(340)
+        height: Math.min(wanted, parent.height - bar.height - 2 * Theme.u3)
     }
     PartLabel {
         x: Theme.u3

@@ -7,6 +7,8 @@ import ".."
 Rectangle {
     id: details
     readonly property var told: studio.pictures.details
+    readonly property bool silent: told.rows !== undefined && told.rows.length === 0 && !told.prompt
+    readonly property real wanted: body.height + 2 * Theme.u3 + (use.visible ? Theme.control + Theme.u3 : 0)
     color: Theme.panel
     border.color: Theme.line
     radius: Theme.radiusLarge
@@ -25,7 +27,7 @@ Rectangle {
         id: view
         anchors.fill: parent
         anchors.margins: Theme.u3
-        anchors.bottomMargin: Theme.control + Theme.u4
+        anchors.bottomMargin: use.visible ? Theme.control + Theme.u4 : Theme.u3
         contentHeight: body.height
         clip: true
         boundsBehavior: Flickable.StopAtBounds
@@ -36,7 +38,7 @@ Rectangle {
             spacing: Theme.u2
             Label { width: parent.width; visible: text !== ""; text: details.told.prompt || ""; wrapMode: Text.Wrap }
             Label { width: parent.width; visible: text !== ""; text: details.told.negative ? qsTr("Not: %1").arg(details.told.negative) : ""; color: Theme.soft; wrapMode: Text.Wrap }
-            Rectangle { width: parent.width; height: 1; color: Theme.line }
+            Rectangle { visible: !details.silent; width: parent.width; height: 1; color: Theme.line }
             Repeater {
                 model: details.told.rows || []
                 delegate: Item {
@@ -50,6 +52,8 @@ Rectangle {
         }
     }
     Button {
+        id: use
+        visible: !details.silent
         anchors.right: parent.right
         anchors.bottom: parent.bottom
         anchors.margins: Theme.u2
