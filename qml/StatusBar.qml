@@ -15,9 +15,9 @@ Rectangle {
         id: lamp
         x: Theme.u4
         anchors.verticalCenter: parent.verticalCenter
-        width: 8
-        height: 8
-        radius: 4
+        width: Theme.px(8)
+        height: width
+        radius: width / 2
         color: bar.state_ === "failed" ? Theme.error : bar.state_ === "restarting" ? Theme.warning : bar.state_ === "ready" ? Theme.accent : Theme.edge
     }
     Label {
@@ -41,7 +41,7 @@ Rectangle {
         height: parent.height
         spacing: Theme.u2
         visible: studio.engine.device !== ""
-        Icon { glyph: "cpu"; size: 14; anchors.verticalCenter: parent.verticalCenter; colour: Theme.faint }
+        Icon { glyph: "cpu"; size: Theme.px(14); anchors.verticalCenter: parent.verticalCenter; colour: Theme.faint }
         Label { height: parent.height; text: studio.engine.device; font.pixelSize: Theme.small; color: Theme.soft }
     }
 }

@@ -23,7 +23,7 @@ T.CheckBox {
         radius: 4
         color: check.checked ? Theme.accent : Theme.field
         border.color: check.checked ? Theme.accent : check.hovered ? Theme.soft : Theme.edge
-        Icon { anchors.centerIn: parent; visible: check.checked; glyph: "check"; colour: Theme.accentInk; size: 14 }
+        Icon { anchors.centerIn: parent; visible: check.checked; glyph: "check"; colour: Theme.accentInk; size: Theme.px(14) }
         FocusRing { control: check }
     }
     contentItem: Label { id: word; leftPadding: 20 + Theme.u2; text: check.text; Accessible.ignored: true }

@@ -32,9 +32,9 @@ T.ComboBox {
         Label {
             id: chosenWord
             anchors.left: parent.left
-            anchors.leftMargin: Theme.u2 + 2
+            anchors.leftMargin: Theme.u3
             anchors.right: mark.visible ? mark.left : parent.right
-            anchors.rightMargin: mark.visible ? Theme.u2 : Theme.u8 - 2
+            anchors.rightMargin: mark.visible ? Theme.u2 : Theme.u4 + Theme.icon
             height: parent.height
             text: choice.row ? choice.row.label : choice.current || qsTr("Not known yet")
             color: !choice.row ? Theme.faint : choice.row.enabled ? Theme.text : Theme.warning
@@ -43,9 +43,9 @@ T.ComboBox {
         Label {
             id: mark
             // The note only where the label keeps its room.
-            visible: text !== "" && chosenWord.implicitWidth + implicitWidth + Theme.u8 + Theme.u6 < choice.width
+            visible: text !== "" && chosenWord.implicitWidth + implicitWidth + Theme.u4 + Theme.icon + Theme.u6 < choice.width
             anchors.right: parent.right
-            anchors.rightMargin: Theme.u8
+            anchors.rightMargin: Theme.u4 + Theme.icon
             height: parent.height
             text: choice.row ? choice.row.note : ""
             color: Theme.faint

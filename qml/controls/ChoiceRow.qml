@@ -25,7 +25,7 @@ T.ItemDelegate {
             visible: line.isChosen
             glyph: "check"
             colour: Theme.accent
-            size: 14
+            size: Theme.px(14)
         }
         Column {
             id: said

@@ -8,8 +8,8 @@ T.TextField {
     property bool wrong: false
     implicitHeight: Theme.control
     implicitWidth: 160
-    leftPadding: Theme.u2
-    rightPadding: Theme.u2
+    leftPadding: Theme.u3
+    rightPadding: Theme.u3
     color: Theme.text
     placeholderTextColor: Theme.faint
     selectionColor: Theme.accent

@@ -9,7 +9,7 @@ T.Slider {
     property real step: 1
     property string name
     signal chosen(real number)
-    implicitHeight: 24
+    implicitHeight: Theme.px(24)
     implicitWidth: 120
     snapMode: T.Slider.NoSnap
     live: true
@@ -57,9 +57,9 @@ T.Slider {
         id: handle
         x: slider.visualPosition * (slider.width - width)
         y: Math.round((slider.height - height) / 2)
-        width: 14
-        height: 14
-        radius: 7
+        width: Theme.px(14)
+        height: width
+        radius: width / 2
         color: slider.pressed && !Theme.light ? Theme.accentHover : Theme.knob
         border.color: slider.activeFocus || slider.hovered ? Theme.accent : Theme.edge
         border.width: slider.activeFocus ? 3 : 1

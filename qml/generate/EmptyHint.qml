@@ -8,7 +8,7 @@ Column {
     readonly property string obstacle: studio.parameters.obstacle
     readonly property string key: studio.keys.revision >= 0 ? studio.keys.shown("generate") : ""
     spacing: Theme.u3
-    Icon { anchors.horizontalCenter: parent.horizontalCenter; glyph: hint.obstacle ? "triangle-alert" : "image"; size: 40; colour: hint.obstacle ? Theme.warning : Theme.edge }
+    Icon { anchors.horizontalCenter: parent.horizontalCenter; glyph: hint.obstacle ? "triangle-alert" : "image"; size: Theme.px(40); colour: hint.obstacle ? Theme.warning : Theme.edge }
     Label {
         width: parent.width
         horizontalAlignment: Text.AlignHCenter

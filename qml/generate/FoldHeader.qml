@@ -38,10 +38,10 @@ Item {
             }
         }
         contentItem: Item {
-            Icon { id: arrow; size: 14; anchors.verticalCenter: parent.verticalCenter; glyph: header.open ? "chevron-down" : "chevron-right" }
+            Icon { id: arrow; size: Theme.px(14); anchors.verticalCenter: parent.verticalCenter; glyph: header.open ? "chevron-down" : "chevron-right" }
             Label {
                 id: word
-                x: 22
+                x: Theme.px(14) + Theme.u2
                 height: parent.height
                 text: header.title
                 font.weight: Font.DemiBold
@@ -72,7 +72,7 @@ Item {
                 font.pixelSize: Theme.small
                 Accessible.ignored: true
             }
-            Icon { id: pin; visible: header.pinned; glyph: "pin"; size: 12; anchors.right: parent.right; anchors.verticalCenter: parent.verticalCenter; colour: Theme.faint }
+            Icon { id: pin; visible: header.pinned; glyph: "pin"; size: Theme.px(12); anchors.right: parent.right; anchors.verticalCenter: parent.verticalCenter; colour: Theme.faint }
         }
         background: Rectangle { radius: Theme.radius; color: fold.hovered ? Theme.hover : "transparent"; FocusRing { control: fold } }
         TapHandler { acceptedButtons: Qt.RightButton; onTapped: menu.popup() }

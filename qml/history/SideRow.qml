@@ -31,7 +31,7 @@ T.AbstractButton {
             visible: row.glyph !== ""
             anchors.verticalCenter: parent.verticalCenter
             glyph: row.glyph
-            size: 14
+            size: Theme.px(14)
             colour: row.isChosen ? Theme.accent : Theme.soft
         }
         Label {

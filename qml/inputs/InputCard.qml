@@ -57,7 +57,7 @@ Item {
         id: head
         width: parent.width
         height: 20
-        Icon { id: sign; glyph: card.glyph; size: 12; y: 2; colour: card.acts ? Theme.soft : Theme.faint }
+        Icon { id: sign; glyph: card.glyph; size: Theme.px(12); y: 2; colour: card.acts ? Theme.soft : Theme.faint }
         Label {
             x: 18
             width: parent.width - x - (more.visible ? 20 : 0)

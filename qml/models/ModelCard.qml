@@ -73,9 +73,9 @@ Item {
                 anchors.verticalCenter: parent.verticalCenter
                 glyph: card.problem !== "" ? "triangle-alert" : card.active ? "check" : "circle"
                 colour: card.problem !== "" ? Theme.warning : card.active ? Theme.accent : Theme.edge
-                size: 14
+                size: Theme.px(14)
             }
-            Icon { id: starred; visible: card.favourite; anchors.right: parent.right; anchors.rightMargin: Theme.u2; anchors.verticalCenter: parent.verticalCenter; glyph: "star"; colour: Theme.warning; size: 14 }
+            Icon { id: starred; visible: card.favourite; anchors.right: parent.right; anchors.rightMargin: Theme.u2; anchors.verticalCenter: parent.verticalCenter; glyph: "star"; colour: Theme.warning; size: Theme.px(14) }
             Label {
                 id: facts
                 visible: card.flat

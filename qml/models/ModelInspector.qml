@@ -75,7 +75,7 @@ Panel {
                 Accessible.role: Accessible.TreeItem
                 Accessible.name: key + (value ? ": " + value : "")
                 Rectangle { anchors.fill: parent; radius: 4; color: line.isFound ? Theme.accentSoft : line.ListView.isCurrentItem && view.activeFocus ? Theme.hover : over.hovered ? Theme.hover : "transparent" }
-                Icon { x: Theme.u2 + line.depth * Theme.u4; anchors.verticalCenter: parent.verticalCenter; visible: line.count > 0 && !line.isMore; glyph: line.isOpen ? "chevron-down" : "chevron-right"; size: 12 }
+                Icon { x: Theme.u2 + line.depth * Theme.u4; anchors.verticalCenter: parent.verticalCenter; visible: line.count > 0 && !line.isMore; glyph: line.isOpen ? "chevron-down" : "chevron-right"; size: Theme.px(12) }
                 Label { id: word; x: Theme.u6 + line.depth * Theme.u4; width: Math.min(implicitWidth, parent.width * 0.55); height: parent.height; text: line.key; color: line.isMore ? Theme.accent : Theme.text; font.family: Theme.mono; font.pixelSize: Theme.small; elide: Text.ElideMiddle; Accessible.ignored: true }
                 Label {
                     anchors.left: word.right
@@ -118,6 +118,6 @@ Panel {
     }
     buttons: [
         Button { text: qsTr("Copy all"); glyph: "copy"; hint: qsTr("Copy the whole header as JSON"); onClicked: dialog.tree.copy(-1) },
-        Button { text: qsTr("Close"); primary: true; onClicked: dialog.close() }
+        Button { text: qsTr("Close"); onClicked: dialog.close() }
     ]
 }

@@ -60,7 +60,7 @@ FocusScope {
                 id: tools
                 anchors.right: parent.right
                 anchors.verticalCenter: parent.verticalCenter
-                Icon { visible: row.missing || row.foreign; glyph: "triangle-alert"; size: 14; colour: row.missing ? Theme.error : Theme.warning; anchors.verticalCenter: parent.verticalCenter }
+                Icon { visible: row.missing || row.foreign; glyph: "triangle-alert"; size: Theme.px(14); colour: row.missing ? Theme.error : Theme.warning; anchors.verticalCenter: parent.verticalCenter }
                 Button { quiet: true; implicitWidth: Theme.px(28); implicitHeight: Theme.px(28); glyph: row.unfolded ? "chevron-down" : "chevron-right"; hint: qsTr("Weights of the text encoders and of the blocks"); Accessible.name: qsTr("More of %1").arg(row.name); onClicked: row.unfolded = !row.unfolded }
                 Button { quiet: true; implicitWidth: Theme.px(28); implicitHeight: Theme.px(28); glyph: "x"; hint: qsTr("Take out of the prompt"); Accessible.name: qsTr("Remove %1").arg(row.name); onClicked: row.networks.remove(row.index) }
             }

@@ -54,7 +54,7 @@ Item {
             visible: edge.negativeHidden
             height: parent.height
             spacing: Theme.u1
-            Icon { glyph: "info"; size: 12; anchors.verticalCenter: parent.verticalCenter }
+            Icon { glyph: "info"; size: Theme.px(12); anchors.verticalCenter: parent.verticalCenter }
             Label {
                 height: parent.height
                 text: qsTr("negative prompt is sent")

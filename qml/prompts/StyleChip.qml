@@ -37,7 +37,7 @@ T.Button {
             anchors.rightMargin: 6
             anchors.verticalCenter: parent.verticalCenter
             glyph: "x"
-            size: 12
+            size: Theme.px(12)
             colour: chip.hovered ? Theme.text : Theme.faint
         }
     }
