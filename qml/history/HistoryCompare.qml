@@ -28,6 +28,8 @@ FocusScope {
         id: compare
         anchors.top: bar.bottom
         anchors.bottom: table.top
+        anchors.topMargin: Theme.u3
+        anchors.bottomMargin: Theme.u3
         width: parent.width
         focus: true
         sources: view.visible ? view.sources : []

@@ -9,7 +9,7 @@ Rectangle {
     readonly property var shown: studio.history.details.shown
     readonly property bool known: shown.path !== undefined
     signal tagAsked()
-    color: Theme.panel
+    color: Theme.window
     Label {
         anchors.centerIn: parent
         visible: !pane.known

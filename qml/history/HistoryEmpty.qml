@@ -8,12 +8,13 @@ Column {
     signal folderAsked()
     spacing: Theme.u3
     readonly property bool searched: studio.history.text !== "" || studio.history.scope !== "all"
-    Icon { anchors.horizontalCenter: parent.horizontalCenter; glyph: hint.searched ? "search" : "images"; size: 32; colour: Theme.faint }
+    Icon { anchors.horizontalCenter: parent.horizontalCenter; glyph: hint.searched ? "search" : "images"; size: Theme.px(40); colour: Theme.edge }
     Label {
         width: parent.width
         horizontalAlignment: Text.AlignHCenter
         wrapMode: Text.Wrap
         font.pixelSize: Theme.large
+        font.weight: Font.DemiBold
         text: hint.searched ? qsTr("Nothing was found") : studio.history.working ? qsTr("Looking through the folders") : qsTr("No pictures yet")
     }
     Label {

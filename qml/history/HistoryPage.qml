@@ -54,6 +54,7 @@ FocusScope {
         id: body
         anchors.fill: parent
         enabled: !full.visible && !comparing.visible
+        Rectangle { anchors.fill: parent; color: Theme.stage }
         HistorySide {
             id: side
             width: page.width < 1200 ? 184 : 224

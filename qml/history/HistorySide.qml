@@ -8,7 +8,7 @@ Rectangle {
     id: side
     signal saveAsked()
     signal folderAsked()
-    color: Theme.panel
+    color: Theme.window
     Flickable {
         anchors.fill: parent
         anchors.margins: Theme.u2

@@ -15,7 +15,7 @@ Item {
     readonly property Item searchField: field
     signal leaveAsked()
     signal detailsToggled()
-    height: 56
+    height: Theme.control + Theme.u4
     function focusSearch() {
         field.forceActiveFocus(Qt.ShortcutFocusReason)
         field.selectAll()
@@ -35,7 +35,7 @@ Item {
         anchors.verticalCenter: parent.verticalCenter
         leftPadding: 34
         rightPadding: count.implicitWidth + 48
-        placeholderText: qsTr("Search: red fox  steps>30  model:dream  is:favourite")
+        placeholderText: qsTr("Search: red fox  steps>30")
         Accessible.name: qsTr("Search the history")
         wrong: studio.history.problem !== ""
         onTextEdited: {

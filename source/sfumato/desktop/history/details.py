@@ -120,7 +120,7 @@ class Details(QObject):
         return {
             "path": cell.path,
             "name": cell.name,
-            "size": f"{cell.width} x {cell.height}",
+            "size": f"{cell.width} × {cell.height}",
             "when": time.strftime("%Y-%m-%d %H:%M", time.localtime(max(0.0, cell.created))),
             "bytes": said_bytes(cell.bytes),
             "rating": cell.rating,
