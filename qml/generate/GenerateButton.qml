@@ -78,13 +78,14 @@ Item {
             Accessible.name: qsTr("Progress, %1 percent").arg(Math.round(group.jobs.fraction * 100))
         }
         Label {
-            y: Theme.u2
+            y: Theme.u1
+            height: queue.height
             width: parent.width - (queue.visible ? queue.width + Theme.u2 : 0)
             text: group.marked ? qsTr("An input needs attention") : !group.jobs.busy ? (group.forever ? qsTr("For ever, until switched off") : studio.keys.revision >= 0 ? studio.keys.shown("generate") : "")
-                : [group.jobs.steps || group.jobs.stage, group.jobs.rate, group.jobs.timeLeft].filter(part => part !== "").join("  ·  ")
+                : [group.jobs.steps || group.jobs.stage, queue.visible && queue.brief ? "" : group.jobs.rate, group.jobs.timeLeft].filter(part => part !== "").join("  ·  ")
             color: group.marked ? Theme.warning : Theme.soft
             font.pixelSize: Theme.small
         }
-        QueueCount { id: queue; anchors.right: parent.right; y: Theme.u1 }
+        QueueCount { id: queue; brief: group.width < Theme.px(190); anchors.right: parent.right; y: Theme.u1 }
     }
 }

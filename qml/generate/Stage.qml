@@ -13,7 +13,7 @@ FocusScope {
         id: picture
         anchors.fill: parent
         anchors.margins: Theme.u4
-        anchors.bottomMargin: caption.visible ? 40 : Theme.u4
+        anchors.bottomMargin: caption.visible ? caption.height + Theme.u2 : Theme.u4
         source: stage.shown.source || ""
         description: stage.shown.prompt || ""
         opacity: ready ? 1 : 0

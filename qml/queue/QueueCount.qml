@@ -6,19 +6,22 @@ import ".."
 // How many jobs wait; opens the queue.
 T.AbstractButton {
     id: button
+    // Where there is no room for words.
+    property bool brief: false
+    readonly property string told: qsTr("+%1 waiting").arg(studio.jobs.waiting)
     visible: studio.jobs.waiting > 0
     implicitWidth: words.implicitWidth + Theme.u2
     implicitHeight: Theme.px(24)
     focusPolicy: Qt.StrongFocus
     Accessible.role: Accessible.Button
-    Accessible.name: words.text
+    Accessible.name: told
     Accessible.description: studio.hint("queue")
     Accessible.onPressAction: button.clicked()
     Keys.onReturnPressed: event => event.modifiers & Qt.ControlModifier ? event.accepted = false : button.clicked()
     onClicked: studio.act("queue")
     contentItem: Label {
         id: words
-        text: qsTr("+%1 waiting").arg(studio.jobs.waiting)
+        text: button.brief ? "+" + studio.jobs.waiting : button.told
         color: button.hovered ? Theme.text : Theme.soft
         horizontalAlignment: Text.AlignHCenter
         font.pixelSize: Theme.small
