@@ -15,5 +15,5 @@ Panel {
         text: qsTr("Free software under the GNU General Public License, version 3 or later. Qt %1 and PyQt %2 (GPL 3). "
             + "Fonts Inter and JetBrains Mono (SIL Open Font License 1.1). Icons Lucide (ISC).").arg(studio.about.qt).arg(studio.about.pyqt)
     }
-    buttons: [ Button { text: qsTr("Close"); primary: true; focus: true; onClicked: about.close() } ]
+    buttons: [ Button { text: qsTr("Close"); focus: true; onClicked: about.close() } ]
 }

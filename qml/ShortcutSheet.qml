@@ -86,6 +86,6 @@ Panel {
     }
     buttons: [
         Button { text: qsTr("Change keys"); visible: studio.keys.knows("settings_keyboard"); onClicked: { sheet.close(); studio.act("settings_keyboard") } },
-        Button { text: qsTr("Close"); primary: true; onClicked: sheet.close() }
+        Button { text: qsTr("Close"); onClicked: sheet.close() }
     ]
 }

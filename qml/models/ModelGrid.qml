@@ -116,11 +116,12 @@ FocusScope {
         width: Math.min(parent.width - 2 * Theme.u6, Theme.px(420))
         spacing: Theme.u3
         Spinner { visible: grid.models.busy; running: visible; anchors.horizontalCenter: parent.horizontalCenter }
+        Icon { visible: !grid.models.busy; anchors.horizontalCenter: parent.horizontalCenter; glyph: grid.models.query !== "" ? "search" : "box"; size: Theme.px(40); colour: Theme.edge }
         Label {
             width: parent.width
             text: grid.models.busy ? qsTr("Looking through the models folders") : grid.models.emptyWords
-            color: Theme.soft
             font.pixelSize: Theme.large
+            font.weight: Font.DemiBold
             wrapMode: Text.Wrap
             horizontalAlignment: Text.AlignHCenter
         }

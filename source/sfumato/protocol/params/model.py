@@ -34,7 +34,7 @@ TextEncoder = Annotated[
 ]
 SecondTextEncoder = Annotated[
     str,
-    Field(max_length=_NAME_LIMIT, title="Second text encoder", description="File of SDXL's second text encoder; empty is the checkpoint's own."),
+    Field(max_length=_NAME_LIMIT, title="Text encoder 2", description="File of SDXL's second text encoder; empty is the checkpoint's own."),
     Ui("model", choices_from="text_encoders", advanced=True, unset="Checkpoint's own", label="Text encoder 2"),
 ]
 ClipSkip = Annotated[
