@@ -35,6 +35,7 @@ from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication
 QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
 application = QApplication([])
+choose.take_fonts(application)
 application.setStyleSheet(choose.STYLE)
 chooser = choose.Chooser("nvidia", ["--data", data], data)
 chooser.show()

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from PyQt5.QtCore import QProcess, Qt
-from PyQt5.QtGui import QCloseEvent, QFontDatabase, QKeySequence, QTextCursor
+from PyQt5.QtGui import QCloseEvent, QFont, QFontDatabase, QKeySequence, QTextCursor
 from PyQt5.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -98,7 +98,7 @@ class ModeRow(QFrame):
         self.button.toggled.connect(self._show_choice)
         size = QLabel(size_of(mode), objectName="size")
         sentence = QLabel(mode.sentence, objectName="quiet", wordWrap=True)
-        sentence.setIndent(24)
+        sentence.setIndent(26)
         first = QHBoxLayout()
         first.addWidget(self.button)
         first.addStretch()
@@ -335,6 +335,14 @@ class Chooser(QWidget):
         event.accept()
 
 
+def take_fonts(application: QApplication) -> None:
+    """The letters of the window, so that both look like one program; without their files the system's stay."""
+    for file in sorted((PROGRAM / "qml" / "fonts").glob("*.ttf")):
+        QFontDatabase.addApplicationFont(str(file))
+    if "Inter" in QFontDatabase().families():
+        application.setFont(QFont("Inter"))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--preselect", default="cpu")
@@ -348,6 +356,7 @@ def main() -> int:
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("sfumato")
+    take_fonts(application)
     application.setStyleSheet(STYLE)
     chooser = Chooser(options.preselect, flags, options.data, options.reinstall)
     chooser.show()
