@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from PyQt5.QtGui import QGuiApplication
 from PyQt5.QtQuick import QQuickItem
 from PyQt5.QtTest import QTest
 
+from sfumato.desktop.disk import Disk
 from sfumato.desktop.jobs import Job
 from sfumato.desktop.queue import health
+from sfumato.desktop.queue.keeping import Keeper
+from sfumato.protocol.errors import DiskFull
 from sfumato.transport.local import State
 from tests.desktop.conftest import Open
 from tests.support.painting import Painter, emerging, encoded, scene
-from tests.support.window import OpenWindow, accessible, items, until
+from tests.support.window import OpenWindow, accessible, application_of_this_process, items, until
 
 CTRL, SHIFT, ALT = Qt.ControlModifier, Qt.ShiftModifier, Qt.AltModifier
 
@@ -566,3 +570,57 @@ def finish_to(window: OpenWindow, reached: Callable[[], bool]) -> None:
     picture(window)
     window.painter.finish()
     until(reached, "the next job")
+
+
+def test_when_the_disk_refuses_several_jobs_each_keeps_its_pictures(tmp_path: Path) -> None:
+    application_of_this_process()
+    pictures, complaints, answered = Disk(), list[str](), list[str]()
+    keeper = Keeper(tmp_path / "queue", pictures, lambda error: complaints.append(error.code))
+    loaded = list[object]()
+    keeper.load(loaded.append, lambda error: None)
+    until(lambda: loaded)
+
+    def refuse(jobs: object) -> None:
+        raise DiskFull(str(tmp_path), 0, 1)
+
+    keeper._store.add = refuse  # type: ignore[method-assign]  # a disk without room
+    jobs = [Job(f"{number}", "generate", {"image": "x"}, {"x": b"bytes"}) for number in range(3)]
+    held = threading.Event()
+    keeper._disk.run(held.wait, lambda _: None, lambda error: None)
+    for job in jobs:
+        keeper.add(job, lambda job: answered.append(job.id))
+    held.set()
+    until(lambda: len(answered) == 3)
+    assert complaints == ["disk_full"] * 3
+    assert [job.blobs for job in jobs] == [{"x": b"bytes"}] * 3
+    pictures.close()
+    keeper.close()
+
+
+@pytest.mark.rule("D33")
+def test_finish_then_quit_waits_for_the_running_job_also_when_the_others_are_cancelled(shown: OpenWindow) -> None:
+    left = list[bool]()
+    shown.studio.leaving.connect(lambda: left.append(True))
+    add(shown, "one", "two")
+    shown.studio.leaving.disconnect(shown.launch._application_quit)
+    shown.studio.leave(True)
+    shown.studio.jobs.cancel_waiting(list(shown.studio.jobs.rows.waiting))
+    assert not left
+    picture(shown)
+    shown.painter.finish()
+    until(lambda: left, "the end")
+
+
+@pytest.mark.rule("D87", "R137")
+def test_quitting_while_a_job_is_edited_keeps_the_controls_of_before(open_window: Open, tmp_path: Path) -> None:
+    window = open_window()
+    add(window, "one", "two")
+    window.studio.parameters.commit("steps", "33")
+    window.studio.prompts.text = "my own"
+    job = window.studio.jobs.rows.waiting[0]
+    window.studio.jobs.rows.select([job.id])
+    window.studio.queue.edit()
+    assert window.studio.parameters.value("steps") != 33
+    window.close()
+    again = open_window(data=tmp_path / "data")
+    assert (again.studio.parameters.value("steps"), again.studio.prompts.text) == (33, "my own")

@@ -17,6 +17,7 @@ from sfumato.desktop.queue.glimpses import Glimpses
 from sfumato.desktop.queue.job import PENDING
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.jobs.queue_order import placed, shifted
+from sfumato.protocol.errors import RUN_AGAIN
 from sfumato.protocol.messages import Failed, Finished, JobEvent
 
 FAILURES_ALLOWED = 2
@@ -335,6 +336,13 @@ class QueueDesk(QObject):
     @pyqtSlot()
     def leaveEdit(self) -> None:
         """Leave the job as it is; the controls get back what they had."""
+        if self._editing is not None:
+            self.end_edit()
+            self._jobs.advance()
+            self.changed.emit()
+
+    def end_edit(self) -> None:
+        """Give the controls back what they had; a session that is kept now is the person's own."""
         job, self._editing = self._editing, None
         if job is None or self._before is None:
             return
@@ -342,8 +350,6 @@ class QueueDesk(QObject):
         values, texts = self._before
         self._shell.parameters.apply(values, tr("Leave the waiting job"), reset_others=True)
         self._prompts.text, self._prompts.negative = texts["text"], texts["negative"]
-        self._jobs.advance()
-        self.changed.emit()
 
     # -- for ever, and the end -------------------------------------------------------------------
 
@@ -393,7 +399,7 @@ class QueueDesk(QObject):
     def _died(self, job: Job, event: Failed, again: bool) -> None:
         del job
         if again:
-            self._shell.notices.show(tr("{sentence} The job runs once more.", sentence=event.message), event.detail)
+            self._shell.notices.show(tr("{sentence} The job runs once more.", sentence=event.message.replace(RUN_AGAIN, ".")), event.detail)
 
     def close(self) -> None:
         self._glimpses.close()

@@ -32,6 +32,7 @@ class Keeper(QObject):
         self._complain = complain
         self._disk = Disk(self)
         self._new: list[Entry] = []
+        self._refused: dict[str, SfumatoError] = {}  # job -> why the batch it came with could not be kept; of the keeper's own thread
         self._lock = threading.Lock()
 
     def load(self, done: Callable[[Restored], None], failed: Callable[[SfumatoError], None]) -> None:
@@ -51,13 +52,19 @@ class Keeper(QObject):
             self._complain(error)
             done(job)
 
-        self._disk.run(self._add_new, kept, failed)
+        self._disk.run(partial(self._add_new, job.id), kept, failed)
 
-    def _add_new(self) -> None:
+    def _add_new(self, job: str) -> None:
         with self._lock:
             new, self._new = self._new, []
-        if new:
-            self._store.add(new)
+        try:
+            if new:
+                self._store.add(new)
+        except SfumatoError as error:
+            self._refused |= {row.id: error for row, _, _ in new}
+        # Every job of the batch is asked for once, also those that an earlier call took along.
+        if error := self._refused.pop(job, None):
+            raise error
 
     def begin(self, job: Job, done: Callable[[dict[str, bytes]], None], failed: Callable[[SfumatoError], None]) -> None:
         """Note that a job runs; `done(pictures)` once that is on the disk."""
