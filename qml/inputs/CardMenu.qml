@@ -15,10 +15,12 @@ ContextMenu {
     }
     title: card ? card.title : ""
     rows: () => {
+        var poses = studio.pose.suits(card.cardId)
         var has = card.face !== "" && !card.borrowed
         var places = studio.inputs.roles.filter(row => row.value !== card.role && (row.value !== "reference" || studio.inputs.offersReferences))
         return [
-            ...(studio.canvas ? [{ id: "open", title: qsTr("Open"), icon: "pencil", shown: studio.keys.shown("input_open") }] : []),
+            ...(poses ? [{ id: "pose", title: qsTr("Edit pose"), icon: "waypoints" }] : []),
+            { id: "open", title: poses ? qsTr("Paint on the map") : qsTr("Open"), icon: "pencil" },
             { id: "replace", title: has ? qsTr("Replace…") : qsTr("Open a picture…"), icon: "image" },
             { id: "save", title: qsTr("Save a copy…"), icon: "save", enabled: has },
             { id: "copy", title: qsTr("Copy"), icon: "copy", shown: studio.keys.shown("input_copy"), enabled: has },
@@ -38,6 +40,7 @@ ContextMenu {
     onPicked: action => {
         var inputs = studio.inputs, id = card.cardId
         var done = {
+            pose: () => studio.pose.open(id),
             open: () => menu.openAsked(id),
             replace: () => chooser.ask(false, files => inputs.takeFiles(files, "", -1, id)),
             save: () => saver.show(id),

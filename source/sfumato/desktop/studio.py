@@ -30,6 +30,8 @@ from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.finder import Finder
 from sfumato.desktop.first_models import FirstModels
+from sfumato.desktop.grid.runs import GridRuns
+from sfumato.desktop.grid.setup import Grid
 from sfumato.desktop.history import History
 from sfumato.desktop.images import Frames
 from sfumato.desktop.importing.importer import Importer
@@ -46,6 +48,7 @@ from sfumato.desktop.outputs_desk import OutputsDesk
 from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm
 from sfumato.desktop.parameters.keeping import Keeping
 from sfumato.desktop.parameters.presets import Presets
+from sfumato.desktop.pose.desk import PoseDesk
 from sfumato.desktop.prompts import Prompts
 from sfumato.desktop.queue.desk import QueueDesk
 from sfumato.desktop.queue.health import EngineHealth
@@ -65,6 +68,7 @@ from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.specs import ParamSpec, specs
 
 SMALLEST = (1024, 600)
+LABEL_FONT = Path(__file__).resolve().parents[3] / "qml" / "fonts" / "Inter-400.ttf"
 # No screen is wider; a number beyond it is damage.
 PIXELS_AT_MOST = 100_000
 
@@ -160,10 +164,12 @@ class Studio(QObject):
         self._first_models = FirstModels(self._shell, self)
         self._keeping = Keeping(self._shell, self._prompts, self)
         self._canvas = CanvasRoom(self._shell, self)
+        self._pose = PoseDesk(self._shell, self)
         self._inputs = InputStrip(self._shell, self)
         for signal in (self._prompts.changed, self._inputs.regionsChanged):
             signal.connect(lambda: self._inputs.hear_prompt(self._prompts.property("text")))
         self._canvas.use(InputCards(self._shell, self._inputs))
+        self._pose.use(self._inputs)
         self._importer = Importer(self._shell, self)
         self._live = Live(self._shell, self._outputs, (self._prompts, self._inputs), self)
         self._pictures = OutputsDesk(self._shell, self._outputs, self)
@@ -175,6 +181,7 @@ class Studio(QObject):
         self._data_folder = DataFolder(self._shell, self)
         self._finder = Finder(self._shell, self._keys, self._commands, self._settings_page, self.act, self)
         self._queue = QueueDesk(self._shell, self._prompts, self)
+        self._grid = Grid(self._shell, self._prompts, GridRuns(self._shell, self._outputs, partial(save_picture, places, settings), LABEL_FONT, self), self)
         self._health = EngineHealth(self._shell, parent=self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
@@ -202,6 +209,7 @@ class Studio(QObject):
         self._parameters.stepped.connect(self._edits.push)
         self._outputs.edited.connect(self._session.touch)
         self._outputs.saved.connect(self._history.take)
+        self._grid.runs.saved.connect(self._history.take)
         self._outputs.unsaved.connect(partial(self._notices.show, kind="error"))
 
     # -- parts -----------------------------------------------------------------------------------
@@ -235,6 +243,10 @@ class Studio(QObject):
         return self._canvas
 
     @pyqtProperty(QObject, constant=True)
+    def pose(self) -> PoseDesk:
+        return self._pose
+
+    @pyqtProperty(QObject, constant=True)
     def inputs(self) -> InputStrip:
         return self._inputs
 
@@ -245,6 +257,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def queue(self) -> QueueDesk:
         return self._queue
+
+    @pyqtProperty(QObject, constant=True)
+    def grid(self) -> Grid:
+        return self._grid
 
     @pyqtProperty(QObject, constant=True)
     def health(self) -> EngineHealth:
@@ -450,6 +466,11 @@ class Studio(QObject):
     def _shows(self, tab: str) -> bool:
         return self._tab == tab
 
+    def open_address(self, words: str) -> None:
+        """Another start was given an address; what follows `sfumato:` may be a password, and is not shown."""
+        del words
+        self._notices.show(tr("Sfumato was started with an address. This window does not connect to other machines, so nothing was opened."), kind="note")
+
     @pyqtSlot(str)
     def act(self, action: str) -> None:
         """Run an action of the table."""
@@ -535,6 +556,7 @@ class Studio(QObject):
 
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
+        self._pose.close()
         self._canvas.end()
         self._queue.end_edit()
         self._session.save_now()
@@ -548,6 +570,7 @@ class Studio(QObject):
         self._models.close()
         self._history.close()
         self._thumbnails.close()
+        self._grid.runs.close()
         self._queue.close()
         self.disk.close()
         self._jobs.close()

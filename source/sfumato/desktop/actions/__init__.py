@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfumato.desktop.actions import canvas, generate, history, importing, inputs, models, outputs, prompts, queue, window
+from sfumato.desktop.actions import canvas, generate, grid, history, importing, inputs, models, outputs, pose, prompts, queue, window
 from sfumato.desktop.actions.action import Action
 
 __all__ = ["ACTIONS", "MENUS", "Action"]
@@ -11,6 +11,7 @@ __all__ = ["ACTIONS", "MENUS", "Action"]
 ACTIONS: tuple[Action, ...] = (
     *window.ROWS,
     *generate.ROWS,
+    *grid.ROWS,
     *inputs.ROWS,
     *prompts.ROWS,
     *queue.ROWS,
@@ -19,6 +20,7 @@ ACTIONS: tuple[Action, ...] = (
     *history.ROWS,
     *importing.ROWS,
     *canvas.ROWS,
+    *pose.ROWS,
 )
 
 # The menus in the order of the bar.

@@ -36,7 +36,7 @@ from sfumato.desktop.inputs.cards import (
 )
 from sfumato.desktop.inputs.contributing import Situation, contribute
 from sfumato.desktop.inputs.controls import Offers
-from sfumato.desktop.inputs.crops import Crop
+from sfumato.desktop.inputs.crops import WHOLE, Box, Crop
 from sfumato.desktop.inputs.faces import Faces
 from sfumato.desktop.inputs.gathering import copied, gathered, offer, pasted
 from sfumato.desktop.inputs.linking import links, moved
@@ -120,11 +120,23 @@ class InputStrip(CardList):
             self._tell()
             self._replace(replace(card, masks=tuple(masks), painted=preview), tr("Paint regions"))
 
-    def set_pose(self, identity: str, pose: str) -> None:
-        """Keep the joints of a control's map, OpenPose's JSON."""
+    def take_pose(self, identity: str, path: str, pose: str) -> None:
+        """Take a control's map as a person posed it, and its joints, OpenPose's JSON; it is used as it is. Poses kept in one file are one step."""
         card = self.find(identity)
         if card is not None:
-            self._replace(replace(card, pose=pose), tr("Change the pose"))
+            self.faces.forget(path)
+            self._tell()
+            self._replace(replace(card, map=path, map_key=PAINTED, pose=pose), tr("Change the pose"), key=f"pose:{path}")
+
+    def under(self, identity: str) -> tuple[str, Box]:
+        """The picture that a control reads, "" where there is none, and what of it."""
+        card, viewing = self.find(identity), self._viewing
+        source = viewing.source(card) if card is not None else None
+        return (source.file, viewing.frame(card, source)[1]) if card is not None and source is not None else ("", WHOLE)
+
+    def is_computing(self, identity: str) -> bool:
+        """Whether the map of a control is being computed."""
+        return self._maps.is_busy(identity)
 
     def hear_prompt(self, text: str) -> None:
         """Regions go with the parts of the prompt; typing anything but AND costs nothing."""

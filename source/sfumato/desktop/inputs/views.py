@@ -77,7 +77,7 @@ class Viewing:
         source = self.source(card)
         shows_map = bool(card.map)
         face = self._face(card, source)
-        aspect, box = self._frame(card, source) if not shows_map else (self._map_aspect(card), WHOLE)
+        aspect, box = self.frame(card, source) if not shows_map else (self._map_aspect(card), WHOLE)
         drawn = self._extent(card)
         stale = shows_map and not card.has_painted_map and not card.map_key.startswith(self.wish_key(card) or "-")
         return {
@@ -138,7 +138,7 @@ class Viewing:
             return self.faces.face(card.map)
         return self.faces.face(source.file, is_mask=source.role == MASK) if source else ""
 
-    def _frame(self, card: Card, source: Card | None) -> tuple[float, Box]:
+    def frame(self, card: Card, source: Card | None) -> tuple[float, Box]:
         """The aspect of a card's frame, and what of its picture fills it."""
         facts = self.faces.facts(source.file, is_mask=source.role == MASK) if source else None
         holder = self.crop_holder(card)
