@@ -81,6 +81,7 @@ FocusScope {
         rows: () => [
             { id: "reset", title: qsTr("Reset"), icon: "rotate-ccw", enabled: cell.isSet },
             { id: "copy", title: qsTr("Copy value"), icon: "copy" },
+            { id: "grid", title: qsTr("Use as grid axis"), icon: "layout-grid", enabled: studio.grid.canBeAxis(cell.name) },
             { id: "pin", title: pinned ? qsTr("Back into its section") : qsTr("Pin to the top"), icon: pinned ? "pin-off" : "pin" },
             { id: "hide", title: qsTr("Hide this row"), icon: "eye-off" }
         ].filter(row => cell.form === studio.parameters || row.id === "reset" || row.id === "copy")
@@ -89,6 +90,8 @@ FocusScope {
                 cell.reset()
             else if (action === "copy")
                 cell.form.copy(cell.name)
+            else if (action === "grid")
+                studio.grid.useAsAxis(cell.name)
             else if (action === "pin")
                 studio.sections.pinRow(cell.name)
             else

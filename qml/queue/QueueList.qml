@@ -19,7 +19,7 @@ ListView {
     highlightMoveDuration: 0
     reuseItems: true
     cacheBuffer: 256
-    model: studio.jobs.rows
+    model: studio.queue.list
     T.ScrollBar.vertical: Scroll { }
     Accessible.role: Accessible.List
     Accessible.name: qsTr("Jobs")
@@ -45,7 +45,7 @@ ListView {
         place: list
         actions: {
             var all = {}
-            for (const name of ["up", "down", "front", "edit", "duplicate", "retry", "cancel", "remove", "select_all", "close"])
+            for (const name of ["up", "down", "front", "edit", "hold", "duplicate", "retry", "cancel", "remove", "select_all", "close"])
                 all["queue_" + name] = () => studio.act("queue_" + name)
             return all
         }

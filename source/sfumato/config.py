@@ -205,6 +205,7 @@ SETTINGS: Mapping[str, Setting] = {
     "engine_silence": Setting(
         120, "Restart a silent engine", "After so many seconds in which it gave no sign of life.", "program", minimum=10, maximum=36000, effect="restart"
     ),
+    "grid_save_cells": Setting(False, "Save the cells of grids", "Beside the sheet, keep the picture of each cell with the other outputs.", "files"),
     "queue_retry": Setting(True, "Run once more", "Run a job once more when the engine stopped while it ran.", "queue"),
     "queue_model_first": Setting(False, "Loaded model first", "Let jobs of the model that is loaded go before others, to load models less often.", "queue"),
     "queue_when_done": Setting(

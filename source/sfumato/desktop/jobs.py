@@ -94,6 +94,13 @@ class JobQueue(QObject):
         self._enqueue([job], at)
         return job
 
+    def submit_all(self, kind: str, entries: Sequence[tuple[Mapping[str, Any], str]], blobs: Mapping[str, bytes]) -> list[Job]:
+        """Queue many lasting jobs at the end at once: the parameters and the owner of each; all are given the same pictures."""
+        jobs = [Job(uuid.uuid4().hex, kind, dict(params), dict(blobs), owner) for params, owner in entries]
+        if jobs:
+            self._enqueue(jobs, len(self._rows.waiting))
+        return jobs
+
     def _enqueue(self, jobs: Sequence[Job], at: int) -> None:
         waiting = self._rows.waiting
         before = waiting[at - 1].place if at else (waiting[0].place - len(jobs) - 1 if waiting else 0)
@@ -147,6 +154,13 @@ class JobQueue(QObject):
         self._rows.relearn()
         self._rows.tell(job)
         self.changed.emit()
+
+    def hold(self, jobs: Sequence[Job], held: bool) -> None:
+        """Let waiting jobs wait while others go on, or let them go on too."""
+        for job in jobs:
+            job.is_held = held
+            self._rows.tell(job)
+        self._advance()
 
     def remove(self, jobs: Sequence[Job]) -> None:
         """Forget jobs that do not run."""
@@ -416,6 +430,11 @@ class JobQueue(QObject):
     def running(self) -> Job | None:
         return self._rows.running
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether what an earlier session left is known."""
+        return self._pause != "loading"
+
     @pyqtProperty(QObject, constant=True)
     def rows(self) -> QueueRows:
         return self._rows
@@ -479,7 +498,7 @@ class JobQueue(QObject):
     def timeLeft(self) -> str:
         """Of the running job."""
         left = self._rows.seconds_left() if self.running else None
-        return "" if left is None else duration(left)
+        return duration(left) if left is not None and left >= 0.5 else ""
 
     @pyqtProperty(str, notify=changed)
     def allTimeLeft(self) -> str:

@@ -143,6 +143,35 @@ class OutputStrip(QAbstractListModel):
                 self._save_rescued(row, job, rescue)
         self._beside.pop(job.id, None)
 
+    # -- sheets of many pictures -----------------------------------------------------------------
+
+    def show_sheet(self, sheet: str, title: str, data: bytes) -> None:
+        """Show how far a sheet is, as one entry that comes with the first call; `sheet` names it."""
+        row = next((row for row in self._rows if row.job == sheet and row.painting), None)
+        if row is None:
+            row = Picture(f"p{next(self._keys)}", sheet, title, "grid")
+            self._insert(0, [row])
+            if self._follows:
+                self._choose(row.key)
+        row.preview = data
+        self._show(row, data, "preview")
+
+    def finish_sheet(self, sheet: str, title: str, data: bytes, size: tuple[int, int]) -> None:
+        """Write a finished sheet: in the place of the one that was shown, or as an entry of its own."""
+        row = next((row for row in self._rows if row.job == sheet and row.painting), None)
+        if row is None:
+            row = Picture(f"p{next(self._keys)}", sheet, title, "grid")
+            self._insert(0, [row])
+        row.state, row.data, row.preview = "saving", data, b""
+        row.width, row.height = size
+        self._tell(row)
+        self._write(row, data)
+
+    def end_sheet(self, sheet: str) -> None:
+        """Drop a sheet that nothing came of."""
+        for row in [row for row in self._rows if row.job == sheet and row.painting]:
+            self._remove(row)
+
     def _save_rescued(self, row: Picture, job: Job, rescue: Rescue) -> None:
         row.state, row.incomplete = "saving", True
         seed = int(job.params.get("seed", 0)) + max(0, row.index)

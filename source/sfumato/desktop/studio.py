@@ -210,6 +210,9 @@ class Studio(QObject):
         self._outputs.edited.connect(self._session.touch)
         self._outputs.saved.connect(self._history.take)
         self._grid.runs.saved.connect(self._history.take)
+        self._grid.runs.heldAgain.connect(lambda grid: self._queue.hold_grid(grid, True))
+        self._queue.held.connect(self._grid.runs.hold)
+        self._queue.property("list").tell = self._grid.runs.told
         self._outputs.unsaved.connect(partial(self._notices.show, kind="error"))
 
     # -- parts -----------------------------------------------------------------------------------

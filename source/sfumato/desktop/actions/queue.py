@@ -18,6 +18,7 @@ ROWS = (
     Action("queue_down", "Move down", "Let the chosen jobs run later.", ("Alt+Down",), PANEL, icon="arrow-down"),
     Action("queue_front", "Put first", "Let the chosen jobs run before the others.", ("Alt+Home",), PANEL, icon="arrow-up-to-line"),
     Action("queue_edit", "Edit", "Load the parameters of the chosen job into the controls.", ("Return",), PANEL, icon="pencil"),
+    Action("queue_hold", "Pause grid", "Let the chosen grid wait while other jobs go on, or continue it.", ("Space",), PANEL, icon="circle-pause"),
     Action("queue_duplicate", "Duplicate", "Queue the chosen jobs once more.", ("Ctrl+D",), PANEL, icon="copy-plus"),
     Action("queue_retry", "Retry", "Queue the chosen jobs again with the same parameters and seed.", ("R",), PANEL, icon="rotate-ccw"),
     Action("queue_cancel", "Cancel job", "Cancel the chosen jobs.", ("Backspace",), PANEL, icon="stop"),

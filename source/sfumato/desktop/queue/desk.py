@@ -14,6 +14,7 @@ from sfumato.desktop.jobs import Job
 from sfumato.desktop.language import tr
 from sfumato.desktop.queue.farewell import Farewell
 from sfumato.desktop.queue.glimpses import Glimpses
+from sfumato.desktop.queue.groups import QueueGroups
 from sfumato.desktop.queue.job import PENDING
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.jobs.queue_order import placed, shifted
@@ -37,6 +38,7 @@ class QueueDesk(QObject):
 
     changed = pyqtSignal()
     cancelAllAsked = pyqtSignal(int)
+    held = pyqtSignal(str, bool)  # a grid, and whether its jobs wait until it is continued
     pickedUp = pyqtSignal(int)  # rows moved: the one that shall be current
 
     def __init__(self, shell: Shell, prompts: Texts, parent: QObject | None = None) -> None:
@@ -45,6 +47,7 @@ class QueueDesk(QObject):
         self._prompts = prompts
         self._jobs = shell.jobs
         self._rows = shell.jobs.rows
+        self._groups = QueueGroups(shell.jobs.rows, self)
         self._shown = bool(shell.session.restored("queue_shown", bool, False))
         self._restored = 0
         self._forever = False
@@ -89,6 +92,7 @@ class QueueDesk(QObject):
                 "queue_down": partial(self.shift, 1),
                 "queue_front": self.front,
                 "queue_edit": self.edit,
+                "queue_hold": self.hold,
                 "queue_duplicate": self.duplicate,
                 "queue_retry": self.retry,
                 "queue_cancel": self.cancelChosen,
@@ -104,12 +108,13 @@ class QueueDesk(QObject):
             "queue_retry_all": lambda: self._retriable(self._rows.ended),
             "queue_clear_done": lambda: self._rows.ended,
         }
-        chosen = ("up", "down", "front", "edit", "duplicate", "retry", "cancel", "remove")
+        chosen = ("up", "down", "front", "edit", "hold", "duplicate", "retry", "cancel", "remove")
         can |= {f"queue_{name}": partial(self.can, f"queue_{name}") for name in chosen}
         self._shell.describe({name: Condition(can=check) for name, check in can.items()})
         self._shell.describe(
             {
                 "queue": Condition(ticked=lambda: self._shown),
+                "queue_hold": Condition(can=partial(self.can, "queue_hold"), title=lambda: tr("Continue grid") if self._holds() else tr("Pause grid")),
                 "queue_pause": Condition(can=lambda: True, ticked=lambda: jobs.property("paused")),
                 "generate_forever": Condition(ticked=lambda: self._forever),
             }
@@ -135,6 +140,11 @@ class QueueDesk(QObject):
             self._tick.stop()
         self._shell.session.touch()
         self.changed.emit()
+
+    @pyqtProperty(QObject, constant=True)
+    def list(self) -> QueueGroups:
+        """The rows of the panel: those of the queue, a grid in one."""
+        return self._groups
 
     @pyqtProperty(int, notify=changed)
     def restored(self) -> int:
@@ -169,16 +179,18 @@ class QueueDesk(QObject):
     @pyqtSlot(int, int)
     def choose(self, row: int, how: int) -> None:
         """Select a row: alone (0), as well or not any more (1, Ctrl), or all up to it (2, Shift)."""
-        job = self._rows.at(row)
+        job = self._groups.at(row)
         if job is None:
             return
+        own = {other.id for other in self._groups.jobs_of(job)}
         anchor = self._rows.find(self._anchor) if self._anchor else None
         if how == 2 and anchor is not None:
-            first, last = sorted((self._rows.place_of(anchor), row))
-            self._rows.select(other.id for place, other in enumerate(self._rows.all()) if first <= place <= last)
+            first, last = sorted((self._groups.place_of(anchor), row))
+            shown = [self._groups.at(place) for place in range(first, last + 1)]
+            self._rows.select(other.id for one in shown if one is not None for other in self._groups.jobs_of(one))
         else:
             self._anchor = job.id
-            self._rows.select(self._rows.selected ^ {job.id} if how == 1 else {job.id})
+            self._rows.select(self._rows.selected ^ own if how == 1 else own)
         self._current = job.id
 
     @pyqtSlot()
@@ -198,7 +210,11 @@ class QueueDesk(QObject):
             case "queue_front" | "queue_up" | "queue_down":
                 return waiting
             case "queue_edit":
-                return len(chosen) == 1 and waiting and self._rows.cell(chosen[0], "editable")
+                return len(chosen) == 1 and waiting and not self._groups.grid_of(chosen[0]) and self._rows.cell(chosen[0], "editable")
+            case "queue_hold":
+                return any(self._groups.grid_of(job) and job.state in PENDING for job in chosen)
+            case "queue_duplicate":
+                return any(not self._groups.grid_of(job) for job in chosen)
             case "queue_retry":
                 return bool(self._retriable(chosen))
             case "queue_cancel":
@@ -221,27 +237,51 @@ class QueueDesk(QObject):
     @pyqtSlot(int)
     def shift(self, distance: int) -> None:
         """Move the selected jobs up (-1) or down (1)."""
-        self._move(shifted(self._rows.waiting, self._rows.selected, distance))
+        before = self._groups.together(self._rows.waiting)
+        moved = shifted(before, self._rows.selected, distance)
+        # A grid is passed as a whole.
+        while (after := self._groups.together(moved)) == before and moved != (further := shifted(moved, self._rows.selected, distance)):
+            moved = further
+        self._move(after)
 
     @pyqtSlot(int, int)
     def drop(self, row: int, before: int) -> None:
         """Drop a dragged row, with the others if it is one of the selected, before the row `before`."""
-        job = self._rows.at(row)
-        if job is None or job not in self._rows.waiting:
+        job, goal = self._groups.at(row), self._groups.at(before)
+        if job is None or not any(other in self._rows.waiting for other in self._groups.jobs_of(job)):
             return
         first = 0 if self._jobs.running is None else 1
-        chosen = self._rows.selected if job.id in self._rows.selected else {job.id}
-        self._move(placed(self._rows.waiting, chosen, max(0, min(before - first, len(self._rows.waiting)))))
+        at = self._rows.place_of(goal) - first if goal is not None else len(self._rows.waiting)
+        chosen = self._rows.selected if job.id in self._rows.selected else {other.id for other in self._groups.jobs_of(job)}
+        self._move(placed(self._rows.waiting, chosen, max(0, min(at, len(self._rows.waiting)))))
 
     def _move(self, waiting: list[Job]) -> None:
         if waiting != self._rows.waiting:
             self._jobs.reorder(waiting)
             current = self._rows.find(self._current)
-            self.pickedUp.emit(self._rows.place_of(current) if current else -1)
+            self.pickedUp.emit(self._groups.place_of(current) if current else -1)
 
     @pyqtSlot()
     def duplicate(self) -> None:
-        self._jobs.duplicate(list(self._rows.chosen()))
+        self._jobs.duplicate([job for job in self._rows.chosen() if not self._groups.grid_of(job)])
+
+    def _holds(self) -> bool:
+        """Whether the selected grids wait until they are continued."""
+        pending = [job for job in self._rows.chosen() if self._groups.grid_of(job) and job.state in PENDING]
+        return bool(pending) and all(job.is_held for job in pending)
+
+    @pyqtSlot()
+    def hold(self) -> None:
+        """Let the selected grids wait while other jobs go on, or continue them; a cell that runs is finished."""
+        held = not self._holds()
+        for grid in dict.fromkeys(self._groups.grid_of(job) for job in self._rows.chosen()):
+            if grid:
+                self.hold_grid(grid, held)
+                self.held.emit(grid, held)
+
+    def hold_grid(self, grid: str, held: bool) -> None:
+        """Let the waiting jobs of a grid wait, or go on."""
+        self._jobs.hold([job for job in self._rows.waiting if self._groups.grid_of(job) == grid], held)
 
     @pyqtSlot()
     def remove(self) -> None:

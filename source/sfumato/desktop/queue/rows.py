@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtProperty, pyqtSignal
@@ -11,6 +11,7 @@ from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtPrope
 from sfumato.desktop.language import told, tr
 from sfumato.desktop.queue.job import PENDING, Job, duration
 from sfumato.jobs.queue_pace import Pace
+from sfumato.jobs.queue_rest import expected_pictures
 from sfumato.jobs.queue_store import ENDED_KEPT
 
 ROLES = (
@@ -255,6 +256,17 @@ class QueueRows(QAbstractListModel):
             return self.seconds_left()
         start, takes = self.times(self.waiting[-1])
         return None if start is None or takes is None else start + takes
+
+    def seconds_for(self, kind: str, jobs: Sequence[Mapping[str, Any]]) -> float | None:
+        """What jobs that are not queued yet would take, one after the other; None until anything like them was measured."""
+        total, model = 0.0, self.loaded_model
+        for params in jobs:
+            work = self._pace.seconds(kind, params, expected_pictures(params))
+            if work is None:
+                return None
+            total += work + self._pace.start_seconds(str(params.get("model") or ""), params.get("model") != model)
+            model = str(params.get("model") or "")
+        return total
 
     def tick(self) -> None:
         """Tell the times anew."""
