@@ -474,6 +474,11 @@ class Studio(QObject):
         del words
         self._notices.show(tr("Sfumato was started with an address. This window does not connect to other machines, so nothing was opened."), kind="note")
 
+    def open_address(self, words: str) -> None:
+        """Another start was given an address; what follows `sfumato:` may be a password, and is not shown."""
+        del words
+        self._notices.show(tr("Sfumato was started with an address. This window does not connect to other machines, so nothing was opened."), kind="note")
+
     @pyqtSlot(str)
     def act(self, action: str) -> None:
         """Run an action of the table."""
