@@ -114,6 +114,22 @@ def test_the_divider_dropped_on_the_other_side_swaps_the_sides(shown: OpenWindow
 def test_a_restart_ends_everything_first(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr(launch.sys, "platform", "linux")
-    monkeypatch.setattr(launch.os, "execv", lambda program, command: started.append([program, *command]))
-    launch.start_again()
+    given: dict[str, str] = {}
+
+    def execve(program: str, command: list[str], environ: dict[str, str]) -> None:
+        started.append([program, *command])
+        given.update(environ)
+
+    monkeypatch.setattr(launch.os, "execve", execve)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # as the window sets it for an engine without cards
+    launch.start_again({"SFUMATO_DATA": "/somewhere", "SFUMATO_ABSENT": "torch"})
     assert started and started[0][0] == started[0][1]
+    assert given == {"SFUMATO_DATA": "/somewhere"}
+
+
+@pytest.mark.rule("D17")
+def test_an_address_that_another_start_hands_over_is_answered_and_its_password_not_shown(shown: OpenWindow) -> None:
+    shown.launch._called("sfumato:?endpoint=wss://far.example:1&password=secret")
+    notices = shown.studio.notices
+    said = " ".join(str(notices.property(name)) for name in ("text", "detail", "sentence"))
+    assert "address" in said and "secret" not in said

@@ -75,6 +75,7 @@ class Launch(QObject):
         from launcher.folders import find_data  # late: main.py puts the program's folder on the path
 
         self._began, self._report = began, report
+        environ = dict(os.environ)
         self._application = application(self._qml)
         self._single = SingleWindow(find_data(self._program, self._data or "", os.environ))
         if not self._single.is_first():
@@ -93,7 +94,7 @@ class Launch(QObject):
         self.close()
         self._single.close()
         if again:
-            start_again()
+            start_again(environ)
         return code
 
     def start(self) -> None:
@@ -204,6 +205,8 @@ class Launch(QObject):
             self.window.requestActivate()
             if words:
                 self.studio.open_address(words)
+        else:
+            self._words = words or self._words  # taken up when the window is there
 
     def close(self) -> None:
         """Take the window down, then save and end what it used."""
@@ -232,15 +235,19 @@ class Launch(QObject):
             self._times[f"{what}_ms"] = round((time.time() - self._began) * 1000, 1)
 
 
-def start_again() -> None:
-    """Put a new start of this program in the place of this one, which has closed everything."""
+def start_again(environ: Mapping[str, str]) -> None:
+    """Put a new start of this program in the place of this one, which has closed everything; `environ` is what this one was started with.
+
+    What the window changed in its own (an engine without graphics cards), and what the launcher told it alone, do not outlive it.
+    """
+    environ = {name: value for name, value in environ.items() if name != "SFUMATO_ABSENT"}
     # By the launcher, if that started it: a setting may ask for the install screen.
-    launcher = os.environ.get("SFUMATO_LAUNCHER", "")
+    launcher = environ.get("SFUMATO_LAUNCHER", "")
     command = [sys.executable, launcher] if launcher else [sys.executable, *sys.orig_argv[1:]]
     if sys.platform == "win32":
-        subprocess.Popen(command)  # there a program cannot be replaced in its process
+        subprocess.Popen(command, env=environ)  # there a program cannot be replaced in its process
     else:
-        os.execv(sys.executable, command)
+        os.execve(sys.executable, command, environ)
 
 
 def application(qml: Path) -> QGuiApplication:
