@@ -24,6 +24,7 @@ from tests.support.display import display_of_this_process
 # Name of a size -> pixels of the picture, scale of the screen.
 SIZES = {"": ((1280, 720), 1.0), "large": ((2560, 1440), 1.5)}
 INSTALLER = "install"
+MOST_COLOURS = 12_000
 INSTALL_SCREEN = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/launcher"]
@@ -94,7 +95,7 @@ def take(name: str, themes: tuple[str, ...], out: Path, size: str) -> None:
         window = OpenWindow(data, painter, real_engine=row.real)
         try:
             (width, height), scale = SIZES[size]
-            window.window.setGeometry(0, 0, round(width / scale), round(height / scale))
+            window.window.setGeometry(0, 0, int(width / scale), int(height / scale))
             if not row.own:
                 window.studio.act(f"theme_{themes[0]}")
             wait(200)
@@ -120,11 +121,12 @@ def take_installer(path: Path) -> None:
 
 
 def quantise(path: Path) -> None:
-    """A quarter of the bytes: flat colours of a window need no more than 256 of them."""
+    """A quarter of the bytes: flat colours of a window need no more than 256 of them. A picture with gradients keeps all of its own."""
     from PIL import Image
 
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        if picture.convert("RGB").getcolors(MOST_COLOURS) is not None:
+            picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _file(*parts: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from PIL import Image, ImageDraw
 from sfumato.imaging.document import own_document
 from sfumato.imaging.encoding import encode
 from sfumato.imaging.infotext import write_infotext
+from sfumato.imaging.labels import pairs_of
+from sfumato.imaging.saying import Facts
+from sfumato.protocol.requests.generate import Generate
 from tests.support.model_files import write_model
 from tests.support.painting import CHOICES, encoded, world
 
@@ -52,6 +56,14 @@ PREPROCESSORS = [
         "files": [],
     },
 ]
+PREPROCESSORS += [
+    {**PREPROCESSORS[0], "value": name, "label": title, "kind": name, "description": words}
+    for name, title, words in (
+        ("pose", "Pose", "Bodies, hands and faces."),
+        ("depth", "Depth", "How far things are."),
+        ("scribble", "Scribble", "Rough lines."),
+    )
+]
 CONTROL_MODELS = [{"value": "sd15_canny", "label": "sd15_canny", "kind": "ControlNet", "family": "SD1", "state": "ready", "maps": 0}]
 INFOTEXT = """a red kite over the sea, morning light, paper cut
 Negative prompt: blurry, text
@@ -66,6 +78,15 @@ def drawn(seed: int, width: int = 384, height: int = 0) -> tuple[Image.Image, st
     picture = world.draw(made, side)
     left, upper = (side - width) // 2, (side - height) // 2
     return picture.crop((left, upper, left + width, upper + height)), made.caption
+
+
+def recorded(picture: Image.Image, request: Mapping[str, Any]) -> bytes:
+    """A picture as the engine saves it, with what made it inside."""
+    facts = Facts(str(request.get("sampler", "Euler a")), *picture.size, int(request.get("seed", 1)), prompt=str(request.get("prompt", "")))
+    asked = Generate(**{name: value for name, value in request.items() if name in Generate.model_fields})
+    image = {"index": 0, "seed": facts.seed, "width": picture.width, "height": picture.height}
+    own = own_document("generate", asked.model_dump(mode="json"), image, datetime.fromtimestamp(NEWEST, UTC), resolved={"prompt": asked.prompt})
+    return encode(picture, write_infotext(asked.prompt, asked.negative, pairs_of(asked, facts)), own).data
 
 
 def choices(data: Path) -> dict[str, Any]:

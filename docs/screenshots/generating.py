@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from screenshots.content import choices, fill_inputs, fill_models, fill_prompts
+from PyQt5.QtCore import Qt
+
+from screenshots.content import choices, fill_inputs, fill_models, fill_prompts, recorded
 from screenshots.view import data_of, until, view, wait
 from tests.support.painting import CHOICES, Painter, emerging, encoded, scene
-from tests.support.window import OpenWindow
+from tests.support.window import OpenWindow, accessible
 
 PROMPT = "a red circle, white background"
 SCENES = (
@@ -34,7 +36,7 @@ def make(window: OpenWindow, what: tuple[str, str, str], side: int = 64) -> None
     window.studio.act("generate")
     until(lambda: len(window.painter.submits) > count, "the job")
     window.painter.stage("denoise", 20, 20, 14.0)
-    window.painter.picture(encoded(scene(*what, side=side)), side=side)
+    window.painter.picture(recorded(scene(*what, side=side), window.painter.submits[-1].params), side=side)
     window.painter.finish()
     until(lambda: not window.studio.jobs.property("busy"), "the end of the job")
     wait(60)
@@ -98,7 +100,7 @@ def queued(window: OpenWindow) -> None:
     wait(300)
 
 
-@view("dark", "light")
+@view("dark")
 def several(window: OpenWindow) -> None:
     several_made(window, 6)
     window.studio.outputs.choose(1)
@@ -132,7 +134,16 @@ def _cards(window: OpenWindow, *roles: tuple[str, str]) -> None:
     for name, role in roles:
         window.studio.inputs.add(paths[name], role)
         wait(150)
+    for card in window.studio.inputs.cards:
+        if card.role == "control":
+            window.studio.inputs.set(card.id, "model", "sd15_canny")
     wait(700)
+
+
+def _scroll_to_end(window: OpenWindow) -> None:
+    """Of the parameters: by the keys a person would use."""
+    window.item("Reset all", "Button").forceActiveFocus(Qt.TabFocusReason)
+    wait(400)
 
 
 @view()
@@ -141,7 +152,7 @@ def input_one(window: OpenWindow) -> None:
     _cards(window, ("wide", "image"))
 
 
-@view("dark", "light", painter=steered)
+@view("dark", painter=steered)
 def inputs(window: OpenWindow) -> None:
     several_made(window, 2)
     write(window, "a red kite, morning light")
@@ -205,6 +216,34 @@ def advanced(window: OpenWindow) -> None:
     window.studio.parameters.commit("s_noise", "1.05")
     window.studio.act("advanced")
     wait(300)
+    window.studio.finder.choose("parameter", "s_noise")
+    wait(300)
+
+
+@view("dark")
+def live(window: OpenWindow) -> None:
+    several_made(window, 2)
+    window.studio.act("live")
+    until(lambda: len(window.painter.submits) == 3, "the live job")
+    window.painter.stage("denoise", 20, 20, 14.0)
+    window.painter.picture(encoded(scene(*SCENES[3], side=512)), side=512)
+    window.painter.finish()
+    wait(500)
+
+
+@view("dark")
+def grid(window: OpenWindow) -> None:
+    several_made(window, 2)
+    window.key(Qt.Key_G, Qt.ControlModifier)
+    until(lambda: accessible(window.window.activeFocusItem(), "name") == "What changes on axis X", "the panel")
+    for letter, (name, values) in zip("XY", (("Steps", "10, 20, 30"), ("Guidance", "4-8 (+2)")), strict=True):
+        window.item(f"What changes on axis {letter}", "Choice").forceActiveFocus()
+        window.type(name)
+        window.key(Qt.Key_Return)
+        wait(200)
+        window.item(f"Values of axis {letter}", "TextArea").forceActiveFocus()
+        window.type(values)
+    wait(500)
 
 
 @view("dark", prepare=fill_prompts)
@@ -267,8 +306,7 @@ def networks(window: OpenWindow) -> None:
     until(lambda: window.studio.prompts.knowledge.is_read, "the names")
     write(window, "a lighthouse, <lora:ink-lines:0.8> <lora:paper-cut:0.5:0.3>, <lora:inc-lines:1>")
     wait(900)
-    window.click(window.item("Networks"))
-    wait(400)
+    _scroll_to_end(window)
 
 
 @view("dark", "light")

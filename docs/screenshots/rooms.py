@@ -46,7 +46,7 @@ def canvas_mask(window: OpenWindow) -> None:
     wait(300)
 
 
-@view("dark", "light")
+@view("dark")
 def canvas_layers(window: OpenWindow) -> None:
     card = window.studio.inputs.add(fill_inputs(data_of(window))["kite"], "image")
     wait(500)
@@ -55,6 +55,14 @@ def canvas_layers(window: OpenWindow) -> None:
     wait(200)
     _drag(window, (90, 380), (200, 330), (320, 390), (430, 340))
     wait(300)
+
+
+@view("dark", painter=steered)
+def pose(window: OpenWindow) -> None:
+    window.studio.parameters.apply({"width": 512, "height": 512}, "Size")
+    window.studio.pose.open(window.studio.inputs.addEmpty("control", "pose"))
+    until(lambda: window.studio.pose.property("isReady"), "the pose")
+    wait(500)
 
 
 def _models(data: Path) -> None:
@@ -105,7 +113,7 @@ def _visit_history(window: OpenWindow) -> None:
     wait(1500)
 
 
-@view("dark", "light", prepare=fill_history)
+@view("dark", prepare=fill_history)
 def history(window: OpenWindow) -> None:
     _visit_history(window)
     window.key(Qt.Key_Right)
@@ -166,7 +174,7 @@ def _settings(section: str, *shown: str) -> None:
     view(*shown)(act)
 
 
-_THEMES = {"appearance": ("dark", "light"), "keyboard": ("dark",)}
+_THEMES = {"appearance": ("dark",), "keyboard": ("dark",)}
 for _section in ("program", "files", "appearance", "prompt", "queue", "keyboard", "data"):
     _settings(_section, *_THEMES.get(_section, ()))
 
