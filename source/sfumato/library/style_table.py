@@ -11,6 +11,7 @@ from pathlib import Path
 from sfumato.imaging.writing import make_folder, replace_file
 from sfumato.library.styles import BACKUP, COLUMNS
 from sfumato.library.words import style_files
+from sfumato.protocol.errors import CorruptFile
 
 NOTES = "notes"
 _NAME, _PROMPT, _NEGATIVE = COLUMNS
@@ -36,11 +37,8 @@ class StyleTable:
 
     @classmethod
     def read(cls, text: str) -> StyleTable:
-        """A file's text; what is no table is an empty one."""
-        try:
-            first, *rows = csv.reader(io.StringIO(text.replace("\0", ""), newline="")) if text.strip() else [COLUMNS]
-        except csv.Error:
-            return cls()
+        """A file's text. Raises `csv.Error` for what is no table."""
+        first, *rows = csv.reader(io.StringIO(text.replace("\0", "").lstrip("\r\n"), newline="")) if text.strip() else [COLUMNS]
         return cls(tuple(cell.strip() for cell in first), tuple(tuple(row) for row in rows if row))
 
     @property
@@ -107,13 +105,13 @@ def save_style(data: Path, style: StyleRow, before: str = "") -> None:
         DiskFull, NotWritable: the file is as it was.
     """
     path = _file_of(data, before or style.name)
-    _write(path, _table(path).with_style(style, before or style.name))
+    _write(path, _whole(path).with_style(style, before or style.name))
 
 
 def remove_style(data: Path, name: str) -> None:
     """Take a style out of the file that has it. Raises as `save_style`."""
     path = _file_of(data, name)
-    _write(path, _table(path).without(name))
+    _write(path, _whole(path).without(name))
 
 
 def _file_of(data: Path, name: str) -> Path:
@@ -122,10 +120,23 @@ def _file_of(data: Path, name: str) -> Path:
 
 
 def _table(path: Path) -> StyleTable:
+    """What a file tells; nothing, if it cannot be read."""
     try:
         return StyleTable.read(path.read_text(encoding="utf-8-sig", errors="surrogateescape"))
-    except OSError:
+    except (OSError, csv.Error):
         return StyleTable()
+
+
+def _whole(path: Path) -> StyleTable:
+    """A file that is to be written anew, with all that is in it. Raises `CorruptFile`."""
+    try:
+        return StyleTable.read(path.read_text(encoding="utf-8-sig", errors="surrogateescape"))
+    except FileNotFoundError:
+        return StyleTable()
+    except OSError as error:
+        raise CorruptFile(path.name, f"it cannot be read ({error.strerror})") from error
+    except csv.Error as error:
+        raise CorruptFile(path.name, f"it is no table ({error}), and was left as it is") from error
 
 
 def _write(path: Path, table: StyleTable) -> None:
