@@ -216,7 +216,7 @@ def advanced(window: OpenWindow) -> None:
     window.studio.parameters.commit("s_noise", "1.05")
     window.studio.act("advanced")
     wait(300)
-    window.studio.finder.choose("parameter", "s_noise")
+    window.studio.finder.choose("control", "s_noise")
     wait(300)
 
 

@@ -71,7 +71,7 @@ Column {
         Rectangle { width: Theme.control; height: Theme.control; radius: Theme.radius; color: picker.ink.colour; border.color: Theme.edge; Accessible.role: Accessible.Graphic; Accessible.name: qsTr("Colour %1").arg(picker.numbers.hex) }
         Rectangle { width: Theme.control; height: Theme.control; radius: Theme.radius; color: picker.ink.other; border.color: Theme.edge; Accessible.role: Accessible.Graphic; Accessible.name: qsTr("Other colour") }
         Button { quiet: true; glyph: "arrow-left-right"; hint: studio.keys.hint("canvas_swap"); onClicked: picker.ink.swap() }
-        ColourField { width: Theme.px(88); ink: picker.ink; part: "hex"; title: qsTr("Hex") }
+        ColourField { anchors.verticalCenter: parent.verticalCenter; width: Theme.px(88); ink: picker.ink; part: "hex"; title: qsTr("Hex") }
     }
     Grid {
         columns: 4

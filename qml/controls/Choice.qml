@@ -36,7 +36,7 @@ T.ComboBox {
             anchors.right: mark.visible ? mark.left : parent.right
             anchors.rightMargin: mark.visible ? Theme.u2 : Theme.u4 + Theme.icon
             height: parent.height
-            text: choice.row ? choice.row.label : choice.current || qsTr("Not known yet")
+            text: choice.row ? choice.row.label : choice.current || (studio.engine.state === "ready" ? qsTr("None yet") : qsTr("Not known yet"))
             color: !choice.row ? Theme.faint : choice.row.enabled ? Theme.text : Theme.warning
             Accessible.ignored: true
         }
