@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from PyQt5.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PyQt5.QtTest import QTest
 
 from sfumato.desktop.models import Models
+from sfumato.desktop.models.importing import Arrival
+from sfumato.library.carrying import carry, copy
+from sfumato.protocol.errors import SfumatoError
 from tests.desktop.conftest import Open
 from tests.support.model_files import write_bomb, write_model
 from tests.support.painting import CHOICES, Painter, encoded, scene
@@ -417,3 +421,46 @@ def test_the_inspector_opens_finds_copies_and_inserts(room: Room) -> None:
     until(lambda: room.opened.studio.prompts.text == "red circle", "the tag in the prompt")
     room.opened.key(Qt.Key_Escape)
     until(lambda: tree.property("path") == "", "the inspector to close")
+
+
+@pytest.mark.rule("D30", "D32")
+def test_an_import_that_is_undone_and_made_again_is_one_step(room: Room, tmp_path: Path) -> None:
+    source, target = tmp_path / "new.safetensors", room.folder / "ink.safetensors"
+    write_model(source, TENSORS, {"modelspec.title": "new"})
+    old, edits = digest(target), room.opened.studio.edits
+    room.models._importing._bring([Arrival(source, target, True)], copy)
+    until(lambda: edits.undoWords.startswith("Import"), "the step")
+    for _ in range(2):
+        edits.undo()
+        until(lambda: target.exists() and digest(target) == old, "the old file")
+        assert not edits.undoWords
+        edits.redo()
+        until(lambda: target.exists() and same(target, source), "the new file")
+    edits.undo()
+    until(lambda: target.exists() and digest(target) == old, "the old file")
+
+
+def test_of_files_that_cannot_all_come_none_comes_and_nothing_is_replaced(room: Room, tmp_path: Path) -> None:
+    source, target = tmp_path / "new.safetensors", room.folder / "ink.safetensors"
+    write_model(source, TENSORS, {"modelspec.title": "new"})
+    old, kept = digest(target), digest(source)
+    absent = Arrival(tmp_path / "absent.safetensors", room.folder / "absent.safetensors", False)
+    with pytest.raises(SfumatoError):
+        room.models._importing._brought([Arrival(source, target, True), absent], carry)
+    assert (digest(target), digest(source)) == (old, kept)
+
+
+@pytest.mark.rule("D113")
+def test_undo_of_a_new_picture_brings_back_the_one_of_another_kind(room: Room, tmp_path: Path) -> None:
+    picture, before = tmp_path / "given.webp", room.folder / "ink.preview.png"
+    Image.new("RGB", (8, 8), "blue").save(picture)
+    was, row = digest(before), next(row for row in room.models.shelf.rows if row.name == "ink")
+    room.models._changes.set_preview(row, picture)
+    after = room.folder / "ink.preview.webp"
+    until(lambda: room.opened.studio.edits.undoWords.startswith("Set the picture"), "the step")
+    assert after.exists() and not before.exists()
+    room.opened.studio.edits.undo()
+    until(lambda: before.exists() and not after.exists(), "the older picture")
+    assert digest(before) == was
+    room.opened.studio.edits.redo()
+    until(lambda: after.exists() and not before.exists(), "the new picture")

@@ -164,7 +164,7 @@ class Changes(QObject):
     def set_preview(self, row: ModelRow, picture: Path) -> None:
         """Make a picture the preview of a model: a copy of its bytes beside it."""
 
-        def work() -> tuple[Path, bytes, bytes | None]:
+        def work() -> tuple[Path, bytes, bytes | None, Receipt]:
             data, kind = picture_bytes(picture)
             target = companion(row.file, f".preview.{kind}")
             before = target.read_bytes() if target.is_file() else None
@@ -176,12 +176,22 @@ class Changes(QObject):
             except SfumatoError:
                 restore(receipt)
                 raise
-            return target, data, before
+            return target, data, before, receipt
 
-        def then(result: tuple[Path, bytes, bytes | None]) -> None:
-            target, data, before = result
-            undo = partial(self._put_preview, target, before)
-            self._shell.edits.push(tr("Set the picture of {name}", name=row.name), undo, partial(self._put_preview, target, data), tab=TAB)
+        def then(result: tuple[Path, bytes, bytes | None, Receipt]) -> None:
+            target, data, before, receipt = result
+            held = [receipt]
+
+            def back() -> None:
+                put_back(target, before)
+                restore(held[0])
+
+            def again() -> None:
+                held[0] = to_trash([Path(item.origin) for item in held[0].items], self._shell.places.data, system_trash)
+                put_back(target, data)
+
+            undo, redo = (partial(self.run, each, lambda _: self._pictured(target)) for each in (back, again))
+            self._shell.edits.push(tr("Set the picture of {name}", name=row.name), undo, redo, tab=TAB)
             self._pictured(target)
 
         self.run(work, then)
@@ -192,9 +202,6 @@ class Changes(QObject):
         paths = [companion(row.file, ending) for ending in companions(row.file, names) if ending in PREVIEWS]
         if paths:
             self._trash(paths, lambda receipt: self._deleted(tr("Clear the picture of {name}", name=row.name), paths, receipt))
-
-    def _put_preview(self, target: Path, data: bytes | None) -> None:
-        self.run(partial(put_back, target, data), lambda _: self._pictured(target))
 
     def _pictured(self, target: Path) -> None:
         self._shell.thumbnails.forget(str(target))

@@ -17,7 +17,7 @@ from sfumato.library.carrying import carry, copy
 from sfumato.library.model_kinds import category_of
 from sfumato.library.models import FOLDERS, SUFFIXES
 from sfumato.library.trash import Receipt, restore, to_trash
-from sfumato.protocol.errors import CorruptFile, NotWritable
+from sfumato.protocol.errors import CorruptFile, NotWritable, SfumatoError
 
 
 @dataclass(frozen=True)
@@ -83,29 +83,53 @@ class Importing:
         return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
 
     def _bring(self, arrivals: Sequence[Arrival], how: Callable[[Path, Path], None]) -> None:
-        def work() -> Receipt:
-            replaced = to_trash([arrival.target for arrival in arrivals if arrival.is_taken], self._shell.places.data, system_trash)
-            if replaced.sentences:
-                restore(replaced)
-                raise NotWritable(str(arrivals[0].target.parent), replaced.sentences[0])
-            for arrival in arrivals:
-                how(arrival.source, arrival.target)
-            return replaced
+        words = tr("Import {count} models", count=len(arrivals)) if len(arrivals) > 1 else tr("Import {name}", name=arrivals[0].target.name)
 
         def then(replaced: Receipt) -> None:
-            words = tr("Import {count} models", count=len(arrivals)) if len(arrivals) > 1 else tr("Import {name}", name=arrivals[0].target.name)
-            self._shell.edits.push(words, partial(self._take_back, arrivals, replaced, how), partial(self._bring, arrivals, how), tab=TAB)
+            # What was replaced last is what comes back, also after a redo.
+            held = [replaced]
+
+            def again(replaced: Receipt) -> None:
+                held[0] = replaced
+                self._changes.done.emit()
+
+            undo = lambda: self._take_back(arrivals, held[0], how)  # noqa: E731
+            self._shell.edits.push(words, undo, lambda: self._changes.run(partial(self._brought, arrivals, how), again), tab=TAB)
             self._changes.done.emit()
 
-        self._changes.run(work, then)
+        self._changes.run(partial(self._brought, arrivals, how), then)
+
+    def _brought(self, arrivals: Sequence[Arrival], how: Callable[[Path, Path], None]) -> Receipt:
+        """Carry the files; what was in their place is in the trash then. All of them come, or none."""
+        replaced = to_trash([arrival.target for arrival in arrivals if arrival.is_taken], self._shell.places.data, system_trash)
+        if replaced.sentences:
+            restore(replaced)
+            raise NotWritable(str(arrivals[0].target.parent), replaced.sentences[0])
+        come: list[Arrival] = []
+        try:
+            for arrival in arrivals:
+                how(arrival.source, arrival.target)
+                come.append(arrival)
+        except SfumatoError:
+            self._returned(come, replaced, how)
+            raise
+        return replaced
+
+    def _returned(self, arrivals: Sequence[Arrival], replaced: Receipt, how: Callable[[Path, Path], None]) -> tuple[str, ...]:
+        """Take files that came back to where they were, and what they replaced as well; a sentence for each that stays."""
+        sentences: tuple[str, ...] = ()
+        if how is not carry:
+            sentences = to_trash([arrival.target for arrival in arrivals], self._shell.places.data, system_trash).sentences
+        for arrival in arrivals if how is carry else ():
+            try:
+                carry(arrival.target, arrival.source)
+            except SfumatoError as error:
+                sentences = (*sentences, error.message)
+        return (*sentences, *restore(replaced))
 
     def _take_back(self, arrivals: Sequence[Arrival], replaced: Receipt, how: Callable[[Path, Path], None]) -> None:
         def work() -> tuple[str, ...]:
-            if how is carry:
-                for arrival in arrivals:
-                    carry(arrival.target, arrival.source)
-                return restore(replaced)
-            return (*to_trash([arrival.target for arrival in arrivals], self._shell.places.data, system_trash).sentences, *restore(replaced))
+            return self._returned(arrivals, replaced, how)
 
         def then(sentences: tuple[str, ...]) -> None:
             for sentence in sentences:
