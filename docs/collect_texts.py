@@ -1,6 +1,6 @@
 """Collects every text that the window shows, so that language files can be compared with them.
 
-    python docs/collect_texts.py                 all texts, one JSON list
+    python docs/collect_texts.py                 all texts, by the sections of a language file
     python docs/collect_texts.py CODE            what qml/languages/CODE.json has no translation for, and what it holds too much
     python docs/collect_texts.py --missing CODE  the missing ones alone, as a JSON object to fill in
 
@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "source" / "sfumato"
 LANGUAGES = ROOT / "qml" / "languages"
+SECTIONS = ("window", "texts", "sentences")
 _LITERAL = r'"(?:[^"\\]|\\.)*"'
 _CALL = re.compile(rf"qsTr\(\s*((?:{_LITERAL})(?:\s*\+\s*{_LITERAL})*)")
 # Modules whose sentences reach the window in English: their texts that end like one.
@@ -36,9 +37,11 @@ SPEAKERS = (
 )
 
 
-def texts() -> set[str]:
-    """What `qsTr` and `tr` are asked for, and the tables."""
-    return {text for text in (*of_qml(), *of_python(), *of_tables()) if text.strip()}
+def texts() -> dict[str, set[str]]:
+    """The texts by the sections of a language file: what QML says, what Python says besides, and patterns of sentences from elsewhere."""
+    window = {text for text in of_qml() if text.strip()}
+    said = {text for text in (*of_python(), *of_tables()) if text.strip()} - window
+    return {"window": window, "texts": said, "sentences": sentences() - window - said}
 
 
 def of_qml() -> Iterator[str]:
@@ -134,7 +137,7 @@ def sentences() -> set[str]:
             text = pattern(node)
             if text and " " in text.strip() and text.rstrip().endswith((".", "?", "!")):
                 found.add(text.strip())
-    return found - texts()
+    return found
 
 
 def pattern(node: ast.AST) -> str:
@@ -156,25 +159,26 @@ def pattern(node: ast.AST) -> str:
 
 
 def language(code: str) -> dict[str, dict[str, object]]:
-    """The texts and sentences of a language file; empty where there is none."""
+    """The sections of a language file; empty where there is none."""
     file = LANGUAGES / f"{code}.json"
     held = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return {"texts": held.get("texts", {}), "sentences": held.get("sentences", {})}
+    return {section: held.get(section, {}) for section in SECTIONS}
 
 
-def compared(code: str) -> dict[str, list[str]]:
+def compared(code: str) -> dict[str, dict[str, list[str]]]:
     """What a language file lacks, and what it holds that nothing says any more."""
-    held, wanted = language(code), {"texts": texts(), "sentences": sentences()}
-    found = {f"missing {kind}": sorted(wanted[kind] - held[kind].keys()) for kind in wanted}
-    return found | {f"stale {kind}": sorted(held[kind].keys() - wanted[kind]) for kind in wanted}
+    held, wanted = language(code), texts()
+    return {
+        "missing": {section: sorted(wanted[section] - held[section].keys()) for section in SECTIONS},
+        "stale": {section: sorted(held[section].keys() - wanted[section]) for section in SECTIONS},
+    }
 
 
 def main(words: list[str]) -> None:
     if words[:1] == ["--missing"]:
-        found = compared(words[1])
-        told: object = {kind: dict.fromkeys(found[f"missing {kind}"], "") for kind in ("texts", "sentences")}
+        told: object = {section: dict.fromkeys(found, "") for section, found in compared(words[1])["missing"].items()}
     else:
-        told = compared(words[0]) if words else sorted(texts() | sentences())
+        told = compared(words[0]) if words else {section: sorted(found) for section, found in texts().items()}
     print(json.dumps(told, ensure_ascii=False, indent=1))
 
 

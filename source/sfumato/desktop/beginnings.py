@@ -31,7 +31,7 @@ def read(data: str | None) -> Beginnings:
     restored, complaint = session.load(places.data)
     spoken = language.chosen(settings["language"], LANGUAGE_FILES, QLocale.system().uiLanguages())
     said = [sentence for sentence in (*complaints, complaint) if sentence]
-    return Beginnings(places, settings, restored, said, handler, language.read(LANGUAGE_FILES, spoken))
+    return Beginnings(places, settings, restored, said, handler, language.load(language.read(LANGUAGE_FILES, spoken)))
 
 
 def absent_packages(environ: Mapping[str, str]) -> str:

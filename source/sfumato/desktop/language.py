@@ -10,31 +10,35 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 from PyQt5.QtCore import QTranslator
 
+from sfumato.desktop.language_table import table
+
 ENGLISH = "en"
 CAPTURE = "SFUMATO_MISSING_TEXTS"
 
-# Rule of a language file -> which of its forms says a number.
-PLURALS: Mapping[str, Callable[[int], int]] = {
-    "one": lambda n: 0,
-    "one-other": lambda n: 0 if n == 1 else 1,
-    "french": lambda n: 0 if n in (0, 1) else 1,
-    "slavic": lambda n: 0 if n % 10 == 1 and n % 100 != 11 else 1 if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14 else 2,
-    "polish": lambda n: 0 if n == 1 else 1 if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14 else 2,
-    "czech": lambda n: 0 if n == 1 else 1 if 2 <= n <= 4 else 2,
-    "arabic": lambda n: n if n < 3 else 3 if 3 <= n % 100 <= 10 else 4 if n % 100 > 10 else 5,
+# The signs of Qt's rules.
+_EQUAL, _LESS, _BETWEEN, _NOT, _LAST_DIGIT, _LAST_DIGITS, _AND, _OR, _NEXT = 1, 2, 4, 8, 16, 32, 0xFD, 0xFE, 0xFF
+_IS_FEW = (_LAST_DIGIT | _BETWEEN, 2, 4, _AND, _LAST_DIGITS | _NOT | _BETWEEN, 12, 14)
+# Rule of a language file -> in how far a number takes the first form, the second ...; the last form is for all others.
+PLURALS: Mapping[str, tuple[int, ...]] = {
+    "one": (),
+    "one-other": (_EQUAL, 1),
+    "french": (_LESS, 2),
+    "slavic": (_LAST_DIGIT | _EQUAL, 1, _AND, _LAST_DIGITS | _NOT | _EQUAL, 11, _NEXT, *_IS_FEW),
+    "polish": (_EQUAL, 1, _NEXT, *_IS_FEW),
+    "czech": (_EQUAL, 1, _NEXT, _BETWEEN, 2, 4),
 }
-FORMS: Mapping[str, int] = {"one": 1, "one-other": 2, "french": 2, "slavic": 3, "polish": 3, "czech": 3, "arabic": 6}
+FORMS: Mapping[str, int] = {name: 1 + (len(rule) > 0) + rule.count(_NEXT) for name, rule in PLURALS.items()}
 
 
-class Words(QTranslator):
-    """The texts of one language, for Qt and for Python.
+class Words:
+    """The texts of one language, for Qt (`translator`) and for Python.
 
     Args:
         held: what a language file holds; nothing is English.
@@ -42,29 +46,43 @@ class Words(QTranslator):
     """
 
     def __init__(self, held: Mapping[str, Any] | None = None, missing: str = "") -> None:
-        super().__init__()
         held = held or {}
-        self._texts: dict[str, Any] = dict(held.get("texts") or {})
+        self._scene: dict[str, Any] = dict(held.get("window") or {})
+        self._texts: dict[str, Any] = self._scene | dict(held.get("texts") or {})
         self._sentences: dict[str, str] = dict(held.get("sentences") or {})
         self._patterns: list[Pattern] | None = None
-        self._form = PLURALS.get(str(held.get("plural")), PLURALS["one-other"])
+        self._rule = str(held.get("plural")) if held.get("plural") in PLURALS else "one-other"
+        self._table = b""  # Qt reads it where it is
         self.is_right_to_left = held.get("right_to_left") is True
         self.has_capital_nouns = held.get("capital_nouns") is True
         self._missing = missing
         self._seen: set[str] = set()
 
-    def isEmpty(self) -> bool:
+    @property
+    def is_empty(self) -> bool:
         return not self._texts
 
-    def translate(self, context: str, text: str, disambiguation: str | None = None, n: int = -1) -> str:
-        """Called by Qt; "" lets it take the text itself."""
-        del context, disambiguation
+    def prepare(self) -> None:
+        """Make the table for Qt; on any thread."""
+        rows = ((text, said if isinstance(said, list) else [said]) for text, said in self._scene.items())
+        self._table = table(rows, bytes(PLURALS[self._rule]))
+
+    def translator(self) -> QTranslator:
+        """What Qt asks, while these words are kept."""
+        made = QTranslator()
+        if not self._table:
+            self.prepare()
+        made.loadFromData(self._table)
+        return made
+
+    def say(self, text: str, count: int = -1) -> str:
+        """The translation, the text itself where there is none."""
         found = self._texts.get(text)
         if not found:
             self._note(text)
-            return ""
+            return text
         if isinstance(found, list):
-            return str(found[min(self._form(n) if n >= 0 else len(found) - 1, len(found) - 1)])
+            return str(found[min(form_of(count, self._rule), len(found) - 1)] if count >= 0 else found[-1])
         return str(found)
 
     def told(self, sentence: str) -> str:
@@ -150,16 +168,45 @@ def read(folder: Path, language: str) -> dict[str, Any]:
         return {}
     try:
         held = json.loads((folder / f"{language}.json").read_text(encoding="utf-8"))
-        return held if isinstance(held, dict) and isinstance(held.get("texts"), dict) else {}
+        return held if isinstance(held, dict) and isinstance(held.get("texts"), dict) and isinstance(held.get("window"), dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}
 
 
 def load(held: Mapping[str, Any]) -> Words:
-    """The words of what `read` returned, in force for everything Python says from now on."""
+    """The words of what `read` returned; runs on any thread."""
     words = Words(held, os.environ.get(CAPTURE, "") if held else "")
-    use(words)
+    if not words.is_empty:
+        words.prepare()
     return words
+
+
+def form_of(number: int, rule: str) -> int:
+    """Which of the forms says a number."""
+    form = 0
+    for chosen in _split(PLURALS[rule], _NEXT):
+        if any(all(_holds(number, test) for test in _split(either, _AND)) for either in _split(chosen, _OR)):
+            return form
+        form += 1
+    return form
+
+
+def _holds(number: int, test: tuple[int, ...]) -> bool:
+    sign, *limits = test
+    value = number % 10 if sign & _LAST_DIGIT else number % 100 if sign & _LAST_DIGITS else number
+    kind = sign & 7
+    holds = value == limits[0] if kind == _EQUAL else value < limits[0] if kind == _LESS else limits[0] <= value <= limits[1]
+    return holds != bool(sign & _NOT)
+
+
+def _split(rule: tuple[int, ...], at: int) -> list[tuple[int, ...]]:
+    parts: list[list[int]] = [[]]
+    for sign in rule:
+        if sign == at:
+            parts.append([])
+        else:
+            parts[-1].append(sign)
+    return [tuple(part) for part in parts if part]
 
 
 _words = Words()
@@ -174,7 +221,7 @@ def use(words: Words) -> None:
 def tr(text: str, **values: object) -> str:
     """`text` in the user's language with its {names} filled in; where it has plural forms, {count} chooses."""
     count = values.get("count")
-    said = (_words.translate("", text, None, count if isinstance(count, int) else -1) if text else "") or text
+    said = _words.say(text, count if isinstance(count, int) else -1)
     return said.format(**values) if values else said
 
 

@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PyQt5.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QUrl, pyqtSignal
+from PyQt5.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTranslator, QUrl, pyqtSignal
 from PyQt5.QtGui import QFont, QFontDatabase, QGuiApplication
 from PyQt5.QtQml import QQmlComponent, QQmlEngine
 from PyQt5.QtQuick import QQuickWindow, QSGRendererInterface
 
 from sfumato import __version__
-from sfumato.desktop.language import Words, load, tr
+from sfumato.desktop.language import Words, tr, use
 from sfumato.desktop.single import SingleWindow
 from sfumato.desktop.tidying import Tidying
 
@@ -62,7 +62,8 @@ class Launch(QObject):
         self._began: float | None = None
         self._report: Report = lambda _: None
         self._times: dict[str, float] = {}
-        self._language: Words | None = None
+        self._words_of_user = Words()
+        self._translator: QTranslator | None = None
         self._tidying: Tidying | None = None
         self.studio: Studio | None = None
         self.window: QQuickWindow | None = None
@@ -140,14 +141,13 @@ class Launch(QObject):
         except Exception as error:  # noqa: BLE001  # a slot's root; `run` raises it again
             self._fail(error)
 
-    def _speak(self, held: Mapping[str, Any]) -> None:
+    def _speak(self, words: Words) -> None:
         """Take the user's language, before anything of the window says a word."""
-        if self._language is not None:
-            QCoreApplication.removeTranslator(self._language)
-        self._language = load(held)
-        if not self._language.isEmpty():
-            QCoreApplication.installTranslator(self._language)
-        QGuiApplication.setLayoutDirection(Qt.LayoutDirection.RightToLeft if self._language.is_right_to_left else Qt.LayoutDirection.LeftToRight)
+        use(words)
+        self._words_of_user, self._translator = words, None if words.is_empty else words.translator()
+        if self._translator is not None:
+            QCoreApplication.installTranslator(self._translator)
+        QGuiApplication.setLayoutDirection(Qt.LayoutDirection.RightToLeft if words.is_right_to_left else Qt.LayoutDirection.LeftToRight)
 
     def _build(self) -> None:
         from sfumato.desktop.beginnings import local_engine
@@ -220,8 +220,8 @@ class Launch(QObject):
         if self._tidying is not None:
             self._tidying.close()
             self._tidying = None
-        if self._language is not None:
-            QCoreApplication.removeTranslator(self._language)
+        if self._translator is not None:
+            QCoreApplication.removeTranslator(self._translator)
 
     def _application_quit(self) -> None:
         QCoreApplication.quit()

@@ -38,7 +38,7 @@ from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.keys import Keys
-from sfumato.desktop.language import tr
+from sfumato.desktop.language import Words, tr
 from sfumato.desktop.live import Live
 from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.models import Models
@@ -58,6 +58,7 @@ from sfumato.desktop.settings_folders import DataFolder
 from sfumato.desktop.settings_page import KEYBOARD, SettingsPage
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.desktop.thumbnails import ThumbnailPool
+from sfumato.desktop.watchdog import Watchdog
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import incomplete_picture
 from sfumato.library.outputs import save_picture as save
@@ -113,7 +114,7 @@ class Beginnings:
     session: dict[str, Any] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
     log: logging.Handler | None = None
-    language: Mapping[str, Any] = field(default_factory=dict)  # what the language file holds
+    language: Words = field(default_factory=Words)
 
 
 class Studio(QObject):
@@ -129,6 +130,7 @@ class Studio(QObject):
     def __init__(self, beginnings: Beginnings, make_endpoint: MakeEndpoint) -> None:
         super().__init__()
         self._log = beginnings.log
+        self._watchdog = Watchdog(self)
         settings, places = beginnings.settings, beginnings.places
         self._leave_when_done = False
         self.restarts = False  # whether the program is started again after it has ended
@@ -474,11 +476,6 @@ class Studio(QObject):
         del words
         self._notices.show(tr("Sfumato was started with an address. This window does not connect to other machines, so nothing was opened."), kind="note")
 
-    def open_address(self, words: str) -> None:
-        """Another start was given an address; what follows `sfumato:` may be a password, and is not shown."""
-        del words
-        self._notices.show(tr("Sfumato was started with an address. This window does not connect to other machines, so nothing was opened."), kind="note")
-
     @pyqtSlot(str)
     def act(self, action: str) -> None:
         """Run an action of the table."""
@@ -531,7 +528,9 @@ class Studio(QObject):
             self._notices.show(tr("No program opens folders here. The folder is {folder}.", folder=folder), kind="note")
 
     def _set_log(self) -> None:
-        logging.getLogger("sfumato").setLevel(logging.DEBUG if self._shell.settings["debug_log"] else logging.INFO)
+        detailed = self._shell.settings["debug_log"]
+        logging.getLogger("sfumato").setLevel(logging.DEBUG if detailed else logging.INFO)
+        self._watchdog.start() if detailed else self._watchdog.stop()
 
     def _open_keyboard(self) -> None:
         self.show("settings")
@@ -564,6 +563,7 @@ class Studio(QObject):
 
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
+        self._watchdog.stop()
         self._pose.close()
         self._canvas.end()
         self._queue.end_edit()
