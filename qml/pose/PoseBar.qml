@@ -21,8 +21,8 @@ Rectangle {
         Rectangle { width: 1; height: Theme.control; color: Theme.line }
         Button { quiet: true; glyph: "square-dashed"; enabled: bar.someone; hint: studio.hint("pose_select_all"); onClicked: bar.desk.selectAll() }
         Button { quiet: true; glyph: "waypoints"; enabled: bar.held.missing > 0; hint: studio.hint("pose_attach"); onClicked: bar.desk.attachMissing() }
-        Button { quiet: true; glyph: "flip-horizontal-2"; enabled: bar.someone; hint: studio.hint("pose_flip_across"); onClicked: bar.desk.flip(true) }
-        Button { quiet: true; glyph: "flip-vertical-2"; enabled: bar.someone; hint: studio.hint("pose_flip_down"); onClicked: bar.desk.flip(false) }
+        Button { quiet: true; glyph: "flip-vertical-2"; enabled: bar.someone; hint: studio.hint("pose_flip_across"); onClicked: bar.desk.flip(true) }
+        Button { quiet: true; glyph: "flip-horizontal-2"; enabled: bar.someone; hint: studio.hint("pose_flip_down"); onClicked: bar.desk.flip(false) }
         Button { quiet: true; glyph: "trash-2"; enabled: bar.held.chosen > 0; hint: studio.hint("pose_delete"); onClicked: bar.desk.removeChosen() }
         Rectangle { width: 1; height: Theme.control; color: Theme.line }
         Button {

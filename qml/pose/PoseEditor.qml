@@ -94,7 +94,7 @@ FocusScope {
             anchors.fill: parent
             focus: true
             desk: editor.desk
-            accent: Theme.accent
+            accent: Theme.light ? Theme.accentSoft : Theme.accent
             Accessible.role: Accessible.Graphic
             Accessible.name: qsTr("Pose")
             Accessible.description: qsTr("Joints are dragged; arrows move those that are chosen.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from sfumato.engine.annotators import Workshop, annotate
 from sfumato.engine.annotators.people import draw_people
+from sfumato.imaging.pose.drawing import as_png
 from sfumato.imaging.pose.keypoints import Pose, read_pose, write_pose
 from sfumato.imaging.pose.skeleton import BODY, COLOURS, FINGERS, LIMBS, Joint, Person, bone_colour
 from sfumato.protocol.errors import Invalid
@@ -58,6 +60,16 @@ def test_the_same_pose_is_the_same_map_drawn_twice_or_given_to_the_preprocessor(
     redrawn = annotate(ControlUnit(preprocessor="pose"), write_pose(first.pose).encode(), None, workshop)
     assert np.array_equal(redrawn.pixels, first.pixels)
     assert np.array_equal(first.pixels, draw_people(read_pose(data).people, 100, 120))
+
+
+@pytest.mark.rule("D72")
+def test_the_map_of_the_pose_editor_is_the_one_the_preprocessor_draws(workshop: Workshop) -> None:
+    data = as_bytes(keypoints(hand_left_keypoints_2d=[n for place in range(21) for n in (60.5 + place / 2, 50.25 + place, 1.0)]))
+    edited = as_png(read_pose(data))
+    drawn = annotate(ControlUnit(preprocessor="pose", body=True, hands=True, face=True), data, None, workshop).pixels
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(edited))), drawn)
+    # Given to the preprocessor as the picture it is, the pose in it is drawn again as it was.
+    assert np.array_equal(annotate(ControlUnit(preprocessor="pose", body=True, hands=True, face=True), edited, None, workshop).pixels, drawn)
 
 
 @pytest.mark.rule("E84")

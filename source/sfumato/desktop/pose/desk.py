@@ -19,7 +19,7 @@ from sfumato.desktop.parameters.values import file_of
 from sfumato.desktop.pose import gestures, keeping
 from sfumato.desktop.pose.gestures import HANDLES, TURN, Band, Bend, Bounds, Carry, Drag, Scale, Turn
 from sfumato.desktop.pose.history import History
-from sfumato.desktop.pose.view import REACH_PX, TURN_PX, register
+from sfumato.desktop.pose.view import PAD_PX, REACH_PX, TURN_PX, register
 from sfumato.desktop.shell import Shell
 from sfumato.imaging.pose import editing
 from sfumato.imaging.pose.editing import Node
@@ -424,7 +424,7 @@ class PoseDesk(QObject):
         elif node is not None and self._relative:
             self._choose({node})
             self._drag = Bend(pose, self._chosen, at, node)
-        elif node is not None or self._is_in_box(at):
+        elif node is not None or self._is_in_box(at, zoom):
             if node is not None and node not in self._chosen:
                 self._choose({node})
             self._drag = Carry(pose, self._chosen, at)
@@ -480,12 +480,13 @@ class PoseDesk(QObject):
         box = self.box
         if box is None:
             return ""
-        spots = gestures.places(box, TURN_PX / zoom)
+        spots = gestures.places(gestures.padded(box, PAD_PX / zoom), TURN_PX / zoom)
         near = {name: math.dist(spots[name], at) for name in (TURN, *HANDLES)}
         name = min(near, key=lambda each: near[each])
-        # A joint on the edge of the box is under a handle; in a corner of the box there seldom is one.
-        return name if near[name] <= REACH_PX * 0.7 / zoom else ""
+        return name if near[name] <= REACH_PX / zoom else ""
 
-    def _is_in_box(self, at: Joint) -> bool:
-        box = self.box
-        return box is not None and box[0] <= at.x <= box[2] and box[1] <= at.y <= box[3]
+    def _is_in_box(self, at: Joint, zoom: float) -> bool:
+        if self.box is None:
+            return False
+        left, top, right, bottom = gestures.padded(self.box, PAD_PX / zoom)
+        return left <= at.x <= right and top <= at.y <= bottom

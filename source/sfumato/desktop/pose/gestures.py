@@ -108,6 +108,11 @@ class Band(Drag):
         return self.chosen | {node for node, joint in joints if joint and left <= joint.x <= right and top <= joint.y <= bottom}
 
 
+def padded(box: Bounds, by: float) -> Bounds:
+    """Larger on each side, so that handles do not lie on joints."""
+    return box[0] - by, box[1] - by, box[2] + by, box[3] + by
+
+
 def places(box: Bounds, reach: float) -> dict[str, Joint]:
     """Where the handles of a box are; the one that turns is `reach` above it."""
     left, top, right, bottom = box

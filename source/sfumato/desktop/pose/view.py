@@ -14,7 +14,7 @@ from PyQt5.QtGui import QColor, QMouseEvent, QPainter, QPen, QTransform, QWheelE
 from PyQt5.QtQml import qmlRegisterType
 from PyQt5.QtQuick import QQuickItem, QQuickPaintedItem
 
-from sfumato.desktop.pose.gestures import TURN, places
+from sfumato.desktop.pose.gestures import TURN, padded, places
 from sfumato.imaging.pose.drawing import BODY_RADIUS, BONE_HALF_WIDTH, FACE_RADIUS, HAND_RADIUS, LIMB_HALF_WIDTH, limb_colour
 from sfumato.imaging.pose.skeleton import COLOURS, FACE_JOINT, FINGERS, HAND_JOINT, LIMBS, Joint, Person, bone_colour
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ZOOM_MOST = 10.0
 REACH_PX, TURN_PX = 10.0, 28.0  # how near a joint the pointer must be; how far the turning handle is above the box
+PAD_PX = 14.0  # of the box around the joints
 _MARGIN_PX = 40
 _NOTCH = 120
 _HANDLE_PX = 4.0
@@ -132,9 +133,11 @@ class PoseView(QQuickPaintedItem):
             for colour, width in ((QColor(0, 0, 0), 4), (QColor(255, 255, 255), 2)):
                 painter.setPen(QPen(colour, width))
                 painter.drawEllipse(middle, radius, radius)
+        box = desk.box
+        for pen in (QPen(QColor(0, 0, 0, 150), 3.5), QPen(self._accent, 1.5)) if box is not None else ():
+            painter.setPen(pen)
+            self._box(painter, padded(box, PAD_PX / scale))
         painter.setPen(QPen(self._accent, 1.5))
-        if desk.box is not None:
-            self._box(painter, desk.box)
         if desk.band is not None:
             left, top, right, bottom = desk.band
             painter.setBrush(QColor(self._accent.red(), self._accent.green(), self._accent.blue(), 40))

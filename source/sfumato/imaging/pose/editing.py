@@ -162,8 +162,8 @@ def with_person(pose: Pose) -> Pose:
     if len(pose.people) >= PEOPLE_AT_MOST:
         return pose
     tall = min(pose.height * _TALL, pose.width * 2.0)
-    beside = pose.width * 0.12 * ((len(pose.people) + 1) // 2) * (-1 if len(pose.people) % 2 else 1)
-    middle = min(max(pose.width / 2 + beside, pose.width * 0.1), pose.width * 0.9)
+    beside = tall * 0.36 * ((len(pose.people) + 1) // 2) * (-1 if len(pose.people) % 2 else 1)
+    middle = min(max(pose.width / 2 + beside, tall * 0.17), pose.width - tall * 0.17)
     neck = pose.height / 2 - (STANDING[10][1] + STANDING[14][1]) / 2 * tall
     person = Person(tuple(Joint(round(middle + x * tall, 2), round(neck + y * tall, 2)) for x, y in STANDING))
     return replace(pose, people=(*pose.people, person))
