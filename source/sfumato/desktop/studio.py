@@ -30,6 +30,7 @@ from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.finder import Finder
 from sfumato.desktop.first_models import FirstModels
+from sfumato.desktop.grid.cells import GridCells
 from sfumato.desktop.grid.runs import GridRuns
 from sfumato.desktop.grid.setup import Grid
 from sfumato.desktop.history import History
@@ -37,6 +38,7 @@ from sfumato.desktop.images import Frames
 from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.jobs import Job, JobQueue
+from sfumato.desktop.install_mode import InstallMode
 from sfumato.desktop.keys import Keys
 from sfumato.desktop.language import Words, tr
 from sfumato.desktop.live import Live
@@ -164,6 +166,7 @@ class Studio(QObject):
         self._prompts = Prompts(self._shell, self)
         self._models = Models(self._shell, self._prompts, self)
         self._first_models = FirstModels(self._shell, self)
+        self._install_mode = InstallMode(self._shell, self)
         self._keeping = Keeping(self._shell, self._prompts, self)
         self._canvas = CanvasRoom(self._shell, self)
         self._pose = PoseDesk(self._shell, self)
@@ -183,7 +186,8 @@ class Studio(QObject):
         self._data_folder = DataFolder(self._shell, self)
         self._finder = Finder(self._shell, self._keys, self._commands, self._settings_page, self.act, self)
         self._queue = QueueDesk(self._shell, self._prompts, self)
-        self._grid = Grid(self._shell, self._prompts, GridRuns(self._shell, self._outputs, partial(save_picture, places, settings), LABEL_FONT, self), self)
+        runs = GridRuns(self._shell, self._outputs, partial(save_picture, places, settings), LABEL_FONT, self)
+        self._grid = Grid(self._shell, self._prompts, runs, GridCells(self._shell, self._importer.openText, self), self)
         self._health = EngineHealth(self._shell, parent=self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
@@ -571,6 +575,7 @@ class Studio(QObject):
         self._prompts.close()
         self._keeping.close()
         self._live.close()
+        self._install_mode.close()
         self._engine.close()
         self._importer.close()
         self._outputs.close()

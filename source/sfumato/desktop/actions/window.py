@@ -25,6 +25,7 @@ ROWS = (
     Action("settings_keyboard", "Change shortcuts", "Give actions other keys.", (), menu="Help", icon="key-round"),
     Action("open_data", "Open data folder", "Show the folder of settings, session and logs.", (), menu="Help", icon="folder"),
     Action("open_logs", "Open logs", "Show the folder of what the program wrote down.", (), menu="Help", icon="folder"),
+    Action("change_mode", "Change mode", "Choose on what pictures are made, and install what that needs.", (), menu="File", icon="cpu"),
     Action("restart", "Restart", "End the program and start it again.", (), menu="File", icon="rotate-ccw"),
     Action("about", "About", "Version and licences.", (), menu="Help", icon="info"),
 )
