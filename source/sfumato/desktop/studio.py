@@ -37,8 +37,8 @@ from sfumato.desktop.history import History
 from sfumato.desktop.images import Frames
 from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
-from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.install_mode import InstallMode
+from sfumato.desktop.jobs import Job, JobQueue
 from sfumato.desktop.keys import Keys
 from sfumato.desktop.language import Words, tr
 from sfumato.desktop.live import Live
