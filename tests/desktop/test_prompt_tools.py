@@ -131,7 +131,8 @@ def test_wildcards_are_made_edited_marked_inserted_and_thrown_away(window: OpenW
     assert window.studio.prompts.property("text") == "__plants/tree__"
     shelf.throwAway("plants/tree")
     until(lambda: not file.exists())
-    assert (data / "trash" / "tree.txt").read_text(encoding="utf-8") == "oak"
+    assert [kept.read_text(encoding="utf-8") for kept in (data / "trash").glob("*/tree.txt")] == ["oak"]
+    until(lambda: window.studio.edits.undoWords == "Delete wildcard plants/tree")
     window.studio.edits.undo()
     until(file.is_file, "the file again")
     assert shelf.create("../out") and shelf.create("a__b") and shelf.create("animal")

@@ -18,7 +18,7 @@ from sfumato.desktop.parameters.form import OPERATION, ParameterForm
 from sfumato.desktop.parameters.values import fits, written
 from sfumato.imaging.writing import make_folder
 from sfumato.library.own_presets import FOLDER, OwnPreset, checked_name, read_presets, remove_preset, write_preset
-from sfumato.library.trash import restore
+from sfumato.library.trash import Receipt, restore
 from sfumato.protocol.errors import Invalid, Problem, SfumatoError
 
 PROMPTS = ("prompt", "negative")
@@ -159,14 +159,28 @@ class Presets(QObject):
     def remove(self, name: str) -> None:
         """Move a preset to the trash; undo brings it back."""
 
-        def done(receipt: Any) -> None:
-            def back() -> None:
-                self._disk.run(lambda: restore(receipt), lambda _: self._read(), self._complain)
+        held: list[Receipt] = []  # what was deleted last is what comes back, also after a redo
 
-            self._edits.push(tr("Delete the preset '{name}'", name=name), back, partial(self.remove, name))
+        def remove(done: Callable[[], None]) -> None:
+            def removed(receipt: Receipt) -> None:
+                held[:] = [receipt] if receipt.items or not held else held
+                done()
+
+            self._disk.run(lambda: remove_preset(self._data, name), removed, self._complain)
+
+        def back() -> None:
+            self._disk.run(lambda: restore(held[0]), self._brought_back, self._complain)
+
+        def done() -> None:
+            self._edits.push(tr("Delete the preset '{name}'", name=name), back, partial(remove, self._read))
             self._read()
 
-        self._disk.run(lambda: remove_preset(self._data, name), done, self._complain)
+        remove(done)
+
+    def _brought_back(self, sentences: tuple[str, ...]) -> None:
+        for sentence in sentences:
+            self._notices.show(sentence)
+        self._read()
 
     @pyqtSlot()
     def refresh(self) -> None:

@@ -13,6 +13,7 @@ from sfumato.desktop.language import tr
 from sfumato.desktop.prompts.knowledge import VOCABULARY, marked_files
 from sfumato.desktop.shell import Shell
 from sfumato.imaging.writing import make_folder, replace_file
+from sfumato.library.trash import Receipt, restore, to_trash
 
 if TYPE_CHECKING:
     from sfumato.desktop.prompts.prompts import Prompts
@@ -113,8 +114,7 @@ class WildcardShelf(QObject):
         """Move a file to the trash of the data folder; Undo brings it back."""
         path = self._knowledge.now.wildcards.get(name)
         if path is not None:
-            trash = self._shell.places.data / "trash"
-            self._shell.disk.run(partial(_move_away, path, trash), partial(self._thrown, name, path), self._shell.complain)
+            self._shell.disk.run(partial(to_trash, [path], self._shell.places.data), partial(self._thrown, name, path), self._shell.complain)
 
     @pyqtSlot(str)
     def toggleVocabulary(self, name: str) -> None:
@@ -144,14 +144,26 @@ class WildcardShelf(QObject):
         self._name, self._lines = name, lines.replace("\r\n", "\n")
         self.opened.emit()
 
-    def _thrown(self, name: str, path: Path, kept: Path) -> None:
+    def _thrown(self, name: str, path: Path, receipt: Receipt) -> None:
+        self._tell(receipt.sentences)
+        if not receipt.items:
+            return
         if name == self._name:
             self._opened("", "")
-        self._knowledge.refresh()
-        done = lambda _: self._knowledge.refresh()  # noqa: E731
-        undo = partial(self._shell.disk.run, partial(kept.rename, path), done, self._shell.complain)
-        redo = partial(self._shell.disk.run, partial(path.rename, kept), done, self._shell.complain)
+        held = [receipt]  # what was deleted last is what comes back, also after a redo
+
+        def again(receipt: Receipt) -> None:
+            held[0] = receipt if receipt.items else held[0]
+            self._tell(receipt.sentences)
+
+        undo = lambda: self._shell.disk.run(partial(restore, held[0]), self._tell, self._shell.complain)  # noqa: E731
+        redo = partial(self._shell.disk.run, partial(to_trash, [path], self._shell.places.data), again, self._shell.complain)
         self._shell.edits.push(tr("Delete wildcard {name}", name=name), undo, redo)
+
+    def _tell(self, sentences: tuple[str, ...]) -> None:
+        for sentence in sentences:
+            self._shell.notices.show(sentence)
+        self._knowledge.refresh()
 
 
 def _size(path: Path) -> int:
@@ -159,10 +171,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _move_away(path: Path, trash: Path) -> Path:
-    make_folder(trash)
-    kept = next(place for number in range(1_000_000) if not (place := trash / f"{path.stem}{f' {number}' if number else ''}{path.suffix}").exists())
-    path.rename(kept)
-    return kept
