@@ -9,7 +9,12 @@ T.Menu {
     property var checked: ({})
     // What can act is asked anew each time the menu opens.
     property int openings: 0
-    onAboutToShow: ++openings
+    // Its lines are made at its first opening: the window starts with all of its menus, and most are never opened.
+    property bool filled: false
+    onAboutToShow: {
+        filled = true
+        ++openings
+    }
     signal picked(string action)
     implicitWidth: Theme.px(256)
     implicitHeight: contentItem.contentHeight + 2 * padding
@@ -30,7 +35,7 @@ T.Menu {
         Accessible.name: menu.title.replace("&", "")
     }
     Instantiator {
-        model: menu.actions
+        model: menu.filled ? menu.actions : []
         delegate: T.MenuItem {
             id: item
             readonly property bool ticked: menu.checked && menu.checked[modelData.id] === true || menu.openings >= 0 && studio.commands.ticked(modelData.id)

@@ -1,30 +1,29 @@
 import QtQuick 2.15
-import QtQuick.Templates 2.15 as T
 import ".."
 
-// What a control does, shown when the pointer rests on it.
-T.ToolTip {
+// What a control does, shown when the pointer rests on it. Every control has one and hardly one is ever seen, so it is made when it is shown.
+Item {
     id: hint
-    delay: 600
-    timeout: 8000
-    padding: Theme.u2
-    leftPadding: Theme.u3
-    rightPadding: Theme.u3
-    margins: Theme.u2
+    property string text
+    property int delay: 600
+    property int timeout: 8000
+    property QtObject bubble: null
+    // Of the bubble: the place is told in its terms. The item itself takes no room.
+    implicitWidth: bubble ? bubble.implicitWidth : 0
+    implicitHeight: bubble ? bubble.implicitHeight : 0
+    width: 0
+    height: 0
     y: parent ? parent.height + Theme.u1 : 0
     x: parent ? Math.round((parent.width - implicitWidth) / 2) : 0
-    implicitWidth: Math.min(320, words.implicitWidth + leftPadding + rightPadding)
-    implicitHeight: contentItem.implicitHeight + topPadding + bottomPadding
-    closePolicy: T.Popup.CloseOnEscape | T.Popup.CloseOnPressOutsideParent
-    contentItem: Label {
-        id: words
-        text: hint.text
-        wrapMode: Text.Wrap
-        font.pixelSize: Theme.small
+    onVisibleChanged: visible ? show() : hide()
+    function show() {
+        if (bubble === null)
+            bubble = Qt.createComponent("HintBubble.qml").createObject(parent, { hint: hint, parent: parent })
+        bubble.open()
     }
-    background: Rectangle {
-        color: Theme.raised
-        radius: Theme.radius
-        border.color: Theme.line
+    function hide() {
+        if (bubble !== null)
+            bubble.destroy()
+        bubble = null
     }
 }

@@ -29,6 +29,6 @@ Column {
         model: section.open ? section.modelData : null
         delegate: ParameterRow { width: section.width; onFocused: item => section.focused(item) }
     }
-    SizeTools { visible: section.open && section.key === "size"; width: section.width }
+    Loader { visible: active; active: section.open && section.key === "size"; width: section.width; source: "SizeTools.qml" }
     Item { width: 1; height: section.open ? Theme.u2 : 0 }
 }
