@@ -151,11 +151,13 @@ FocusScope {
                 text: editor.held.told || (editor.held.relative
                     ? qsTr("Drag bends a limb and what hangs on it. Ctrl: angle only. Shift: length only. Ctrl+wheel turns what hangs on a joint.")
                     : qsTr("Drag joints, or a band around several. Double-click takes a whole person. Ctrl keeps the ratio, or turns by 45°."))
+                width: Math.min(implicitWidth, foot.width - x - corner.width - Theme.u8)
                 color: Theme.soft
                 font.pixelSize: Theme.small
             }
         }
         Row {
+            id: corner
             anchors.right: parent.right
             anchors.rightMargin: Theme.u3
             height: parent.height

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from sfumato.desktop.language import tr
 from sfumato.imaging.pose.drawing import as_png
 from sfumato.imaging.pose.editing import with_person
 from sfumato.imaging.pose.keypoints import Pose, read_pose, write_pose
@@ -35,10 +36,12 @@ def read_file(path: Path) -> Pose:
     """The pose in OpenPose's JSON, or in a PNG that carries it. Raises `Invalid`."""
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise Invalid([Problem("file", f"'{path.name}' is larger than {LARGEST_BYTES >> 20} MiB; a pose is never as large. Choose another file.")])
+            words = tr("'{file}' is larger than {size} MiB, which no pose is; choose another file.", file=path.name, size=LARGEST_BYTES >> 20)
+            raise Invalid([Problem("file", words)])
         data = path.read_bytes()
     except OSError as error:
-        raise Invalid([Problem("file", f"'{path.name}' cannot be read ({error.strerror}); choose another file.")]) from error
+        words = tr("'{file}' cannot be read ({reason}); choose another file.", file=path.name, reason=error.strerror)
+        raise Invalid([Problem("file", words)]) from error
     return read_pose(data, path.name)
 
 
@@ -62,10 +65,10 @@ def export(path: Path, pose: Pose) -> Path:
     """
     path = path if path.suffix else path.with_suffix(".png")
     if path.suffix.lower() not in ENDINGS:
-        raise Invalid([Problem("file", f"A pose is saved as .png or .json, not as '{path.suffix}'; give the file one of these endings.")])
+        raise Invalid([Problem("file", tr("A pose is saved as .png or .json, not as {ending}; give the file one of these endings.", ending=path.suffix))])
     make_folder(path.parent)
     try:
         write_new(path, as_png(pose) if path.suffix.lower() == ".png" else write_pose(pose).encode())
     except FileExistsError:
-        raise Invalid([Problem("file", f"'{path.name}' exists already and is not replaced; give another name.")]) from None
+        raise Invalid([Problem("file", tr("'{file}' exists already and is not replaced; give another name.", file=path.name))]) from None
     return path
