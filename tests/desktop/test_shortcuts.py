@@ -8,6 +8,7 @@ import re
 import pytest
 from PyQt5.QtCore import QPointF, Qt
 
+from sfumato.config import SETTINGS
 from sfumato.desktop import shortcuts
 from sfumato.desktop.actions.action import Action
 from sfumato.desktop.shortcuts import Bindings
@@ -182,3 +183,18 @@ def test_ctrl_backspace_cancels_outside_of_text_boxes_and_edits_inside(shown: Op
     shown.item("Settings", "TabButton").forceActiveFocus(Qt.TabFocusReason)
     shown.key(Qt.Key_Backspace, CTRL)
     until(lambda: shown.painter.cancels, "the cancel")
+
+
+@pytest.mark.rule("D34")
+def test_every_action_has_somebody_who_carries_it_out(shown: OpenWindow) -> None:
+    # What no part of the window does is a key of a table of functions in the scene.
+    scene = "\n".join(path.read_text(encoding="utf-8") for path in (PROGRAM / "qml").rglob("*.qml"))
+    done = set(shown.studio._shell.handlers)
+    assert not [action.id for action in shortcuts.ACTIONS if action.id not in done and not re.search(rf'(\b{action.id}:|"{action.id}")', scene)]
+    assert done <= {action.id for action in shortcuts.ACTIONS}, "nobody does what is no action"
+
+
+def test_every_setting_is_read_by_somebody() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for folder in ("source", "launcher") for path in (PROGRAM / folder).rglob("*.py"))
+    rows = re.compile(r'^    "[a-z_]+": Setting\(', re.MULTILINE)
+    assert not [name for name in SETTINGS if f'"{name}"' not in rows.sub("", source)]
