@@ -1,5 +1,6 @@
 import QtQuick 2.15
 import "../controls"
+import "../grid"
 import ".."
 
 // The chosen picture, as large as it fits: what emerges while it is painted, or what was finished. Without one: what to do.
@@ -19,7 +20,15 @@ FocusScope {
         opacity: ready ? 1 : 0
         Behavior on opacity { NumberAnimation { duration: Theme.calm } }
         DragOut { anchors.fill: parent; address: stage.shown.fileAddress || "" }
-        TapHandler { enabled: !stage.painting; onDoubleTapped: stage.openAsked() }
+        TapHandler {
+            enabled: !stage.painting
+            onDoubleTapped: stage.openAsked()
+            onSingleTapped: {
+                if (stage.shown.kind === "grid" && stage.shown.path)
+                    studio.grid.cells.look(stage.shown.path, (eventPoint.position.x - (picture.width - picture.paintedWidth) / 2) / picture.factor,
+                                           (eventPoint.position.y - (picture.height - picture.paintedHeight) / 2) / picture.factor)
+            }
+        }
         TapHandler { enabled: !stage.painting; acceptedButtons: Qt.RightButton; onTapped: menu.popup() }
     }
     Rectangle {
@@ -56,6 +65,12 @@ FocusScope {
         visible: count > 0 && !stage.painting
     }
     LiveView { anchors.fill: parent }
+    GridCell {
+        anchors.horizontalCenter: parent.horizontalCenter
+        anchors.top: parent.top
+        anchors.topMargin: Theme.u3
+        path: stage.shown.kind === "grid" ? stage.shown.path : ""
+    }
     PictureMenu { id: menu; onOpenAsked: stage.openAsked() }
     SaveElsewhere { id: saver }
     UpscalePanel { id: upscaler }

@@ -46,7 +46,7 @@ FocusScope {
                 anchors.leftMargin: Theme.u2
                 anchors.right: side.left
                 anchors.rightMargin: Theme.u2
-                height: Math.max(Theme.control, Math.min(Theme.px(84), area.implicitHeight + 4))
+                height: Math.max(Theme.control, Math.min(Theme.px(84), Math.ceil(area.contentHeight) + area.topPadding + area.bottomPadding + 4))
                 name: qsTr("Values of axis %1").arg(axis.letter)
                 placeholder: axis.row.hint
                 Component.onCompleted: text = axis.row.text
@@ -92,9 +92,9 @@ FocusScope {
                     visible: axis.hasChoices
                     width: Theme.px(92)
                     name: qsTr("Add a value to axis %1").arg(axis.letter)
-                    rows: [{ value: "", label: qsTr("Add"), note: "", enabled: false, reason: "" }].concat(axis.row.choices)
+                    rows: [{ value: "", label: qsTr("Add"), note: "", enabled: true, reason: "" }].concat(axis.row.choices)
                     current: ""
-                    onChosen: value => axis.grid.addValue(axis.index, value)
+                    onChosen: value => { if (value !== "") axis.grid.addValue(axis.index, value) }
                 }
                 Button {
                     quiet: true

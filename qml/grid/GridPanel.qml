@@ -7,19 +7,21 @@ import ".."
 Panel {
     id: panel
     readonly property var grid: studio.grid
-    property bool asks: false
+    readonly property bool asks: grid.asks
     title: qsTr("XYZ grid")
     width: Math.min(Theme.px(800), parent ? parent.width - 2 * Theme.u6 : 800)
     onOpened: rows.itemAt(0).first.forceActiveFocus(Qt.OtherFocusReason)
-    onAboutToShow: asks = false
     onClosed: grid.closed()
     Connections {
         target: studio.grid
-        function onCellsAsked(count) { panel.asks = true }
         function onStarted() { panel.close() }
-        function onChanged() { panel.asks = false }
     }
-    Shortcut { sequence: "Ctrl+Return"; enabled: panel.opened; onActivated: panel.grid.start() }
+    ScopeKeys {
+        id: keys
+        scope: "grid"
+        place: panel.contentItem
+        actions: ({ grid_start: () => panel.grid.start() })
+    }
     Label {
         width: parent.width
         wrapMode: Text.Wrap
@@ -29,13 +31,17 @@ Panel {
     T.ScrollView {
         id: scroll
         width: parent.width
-        height: Math.min(body.implicitHeight, panel.parent ? panel.parent.height - Theme.px(260) : body.implicitHeight)
+        height: Math.min(contentHeight, panel.parent ? panel.parent.height - Theme.px(290) : contentHeight)
         clip: true
-        contentHeight: body.implicitHeight
+        contentHeight: body.implicitHeight + 2 * Theme.u1
         contentWidth: width
+        Keys.forwardTo: [keys]
         Column {
             id: body
-            width: scroll.width
+            // Room for the frames of what has the focus.
+            x: Theme.u1
+            y: Theme.u1
+            width: scroll.width - 2 * Theme.u1
             spacing: Theme.u4
             Repeater {
                 id: rows
@@ -78,8 +84,8 @@ Panel {
             glyph: "layout-grid"
             primary: true
             enabled: panel.grid.problem === ""
-            hint: qsTr("Queue a picture for each cell") + "  (Ctrl+Return)"
-            onClicked: panel.asks ? panel.grid.startNow() : panel.grid.start()
+            hint: studio.keys.revision >= 0 ? studio.hint("grid_start") : ""
+            onClicked: panel.grid.start()
         }
     ]
 }

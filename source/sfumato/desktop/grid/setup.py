@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from PyQt5.QtCore import QObject, QTimer, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.drafts import KIND
+from sfumato.desktop.grid.cells import GridCells
 from sfumato.desktop.grid.runs import GridRuns
 from sfumato.desktop.language import told, tr
 from sfumato.desktop.queue.job import duration
@@ -44,16 +45,16 @@ class Grid(QObject):
 
     changed = pyqtSignal()
     resolved = pyqtSignal()
-    cellsAsked = pyqtSignal(int)  # more cells than a person may have meant
     opened = pyqtSignal()
     started = pyqtSignal()
 
-    def __init__(self, shell: Shell, prompts: Any, runs: GridRuns, parent: QObject | None = None) -> None:
+    def __init__(self, shell: Shell, prompts: Any, runs: GridRuns, cells: GridCells, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._shell, self._prompts, self._runs = shell, prompts, runs
+        self._shell, self._prompts, self._runs, self._cells = shell, prompts, runs, cells
         self._axes = _axes_from(shell.session.restored("grid", list, []))
         self._shown = False
         self._plan: Plan | None = None
+        self._asks = False
         self._kinds: list[AxisKind] = []
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -63,7 +64,7 @@ class Grid(QObject):
         shell.parameters.changed.connect(self._stale)
         prompts.changed.connect(self._stale)
         runs.changed.connect(self.resolved)
-        shell.register({"grid": self.open})
+        shell.register({"grid": self.open, "grid_start": self.start})
         shell.describe({"grid": Condition(can=lambda: not shell.parameters.property("obstacle"))})
 
     # -- the panel -------------------------------------------------------------------------------
@@ -78,11 +79,15 @@ class Grid(QObject):
     @pyqtSlot()
     def closed(self) -> None:
         """The panel went away; nothing is resolved until it comes back."""
-        self._shown = False
+        self._shown = self._asks = False
 
     @pyqtProperty(QObject, constant=True)
     def runs(self) -> GridRuns:
         return self._runs
+
+    @pyqtProperty(QObject, constant=True)
+    def cells(self) -> GridCells:
+        return self._cells
 
     @pyqtSlot(str, result=bool)
     def canBeAxis(self, name: str) -> bool:
@@ -173,7 +178,8 @@ class Grid(QObject):
         """Read the axes anew."""
         setting = self._setting(self._params())
         self._kinds = kinds_of(setting)
-        self._plan = self._planned(setting)
+        before, self._plan = self._plan, self._planned(setting)
+        self._asks = self._asks and self._plan == before
         self.changed.emit()
         self.resolved.emit()
 
@@ -277,17 +283,23 @@ class Grid(QObject):
 
     @pyqtSlot()
     def start(self) -> None:
-        """Make the grid; asks first above `ASKED_ABOVE` cells."""
+        """Make the grid; above `ASKED_ABOVE` cells only the second time, so that nobody does so by mistake."""
         self._look()
         if self.problem:
             return
-        if self.plan.count > ASKED_ABOVE:
-            self.cellsAsked.emit(self.plan.count)
-        else:
-            self.startNow()
+        if self.plan.count > ASKED_ABOVE and not self._asks:
+            self._asks = True
+            self.resolved.emit()
+            return
+        self._asks = False
+        self._start_now()
 
-    @pyqtSlot()
-    def startNow(self) -> None:
+    @pyqtProperty(bool, notify=resolved)
+    def asks(self) -> bool:
+        """Whether there are more cells than a person may have meant, and the start waits for a second word."""
+        return self._asks
+
+    def _start_now(self) -> None:
         """Freeze the job and queue a cell for each combination."""
         draft = self._shell.drafting.draft()
         if draft.obstacle:

@@ -174,7 +174,7 @@ class QueueDesk(QObject):
     @pyqtProperty(int, notify=changed)
     def chosen(self) -> int:
         """How many rows are selected."""
-        return len(self._rows.selected)
+        return len({self._groups.grid_of(job) or job.id for job in self._rows.chosen()})
 
     @pyqtSlot(int, int)
     def choose(self, row: int, how: int) -> None:
