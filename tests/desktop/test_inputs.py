@@ -443,3 +443,22 @@ def test_cards_that_just_fill_the_strip_keep_their_size(shown: OpenWindow, pictu
         QTest.qWait(3)
         heights |= {card.height() for card in shown_cards(shown)}
     assert len(heights) == 1
+
+
+def test_a_duplicate_of_a_painted_card_has_a_canvas_of_its_own(shown: OpenWindow, pictures: dict[str, str]) -> None:
+    cards = strip(shown)
+    first = cards.add(pictures["red"], "image")
+    folder = cards.layers(first)
+    assert folder is not None
+    folder.mkdir(parents=True)
+    (folder / "canvas.json").write_text("{}", encoding="utf-8")
+    (folder / "flat.png").write_bytes(encoded(scene("red")))
+    cards.take_painted(first, str(folder / "flat.png"))
+    cards.duplicate(first)
+    until(lambda: len(cards.cards) == 2, "the duplicate")
+    twin = cards.cards[1]
+    other = cards.layers(twin)
+    assert other is not None and other != folder and (other / "canvas.json").exists()
+    assert Path(twin.painted) == other / "flat.png"
+    (folder / "flat.png").write_bytes(encoded(scene("blue")))
+    assert Path(twin.painted).read_bytes() == encoded(scene("red"))

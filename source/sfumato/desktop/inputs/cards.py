@@ -106,9 +106,15 @@ class Card:
             **texts,
         )
 
-    def copied(self) -> Card:
-        """The same as another card, with a canvas of its own still to be copied."""
-        return replace(self, id=new_id(), layers="")
+    def copied(self, data: Path) -> Card:
+        """The same as another card, with a canvas of its own: the files that lie in this one's folder are named in the other's, to be copied there."""
+        copy = replace(self, id=new_id(), layers="")
+        here, there = str(layers_folder(data, self)), str(layers_folder(data, copy))
+
+        def place(file: str) -> str:
+            return there + file[len(here) :] if Path(file).is_relative_to(here) else file
+
+        return replace(copy, painted=place(self.painted), masks=tuple(map(place, self.masks)), map=place(self.map))
 
 
 PAINTED = "painted"

@@ -48,6 +48,7 @@ from sfumato.desktop.language import inside, tr
 from sfumato.desktop.numbers import NotANumber, OutOfRange
 from sfumato.desktop.parameters.values import file_of
 from sfumato.desktop.shell import Shell
+from sfumato.library.carrying import copy as copy_canvas
 from sfumato.prompts.composition import find_ands
 
 
@@ -268,12 +269,22 @@ class InputStrip(CardList):
 
     @pyqtSlot(str)
     def duplicate(self, identity: str) -> None:
+        """Put a card with the same pictures behind it; what was painted is copied, so that each is painted on alone."""
         card = self.find(identity)
-        if card is not None:
-            place = self._cards.index(card) + 1
-            copy = card.copied()
-            self._set((*self._cards[:place], copy, *self._cards[place:]), tr("Duplicate a card"))
-            self._pick(copy.id)
+        if card is None:
+            return
+        data = self._shell.places.data
+        twin = card.copied(data)
+
+        def insert(_: object) -> None:
+            place = self.indexOf(identity) + 1 or len(self._cards)
+            self._set((*self._cards[:place], twin, *self._cards[place:]), tr("Duplicate a card"))
+            self._pick(twin.id)
+
+        if (twin.painted, twin.masks, twin.map) == (card.painted, card.masks, card.map):
+            insert(None)
+        else:
+            self._shell.disk.run(partial(copy_canvas, layers_folder(data, card), layers_folder(data, twin)), insert, self._shell.complain)
 
     @pyqtSlot(str)
     def clear(self, identity: str) -> None:
