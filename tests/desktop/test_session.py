@@ -112,3 +112,12 @@ def test_one_older_copy_is_kept(tmp_path: Path) -> None:
     session.save(tmp_path, {"prompt": "two"})
     assert json.loads((tmp_path / session.OLDER).read_text())["prompt"] == "one"
     assert {path.name for path in tmp_path.iterdir()} == {session.FILE, session.OLDER}
+
+
+@pytest.mark.rule("D144")
+def test_what_is_not_restored_is_what_was_made_and_not_what_a_person_keeps(tmp_path: Path) -> None:
+    held = {"prompt": "a fox", "parameters": {"steps": 3}, "inputs": [1], "outputs": [2], "history": {"saved": [{"name": "mine"}]}, "window": {}, "other": 1}
+    kept = {"history", "window", "other"}
+    assert session.chosen(held, "everything") == held
+    assert set(session.chosen(held, "parameters")) == kept | {"prompt", "parameters"}
+    assert set(session.chosen(held, "nothing")) == kept

@@ -20,19 +20,16 @@ VERSION = 1
 
 T = TypeVar("T")
 
-# Setting "restore_session" -> the keys that come back; how the window is laid out always does.
-LAYOUT = frozenset({"window", "panel"})
-RESTORED: Mapping[str, frozenset[str] | None] = {
-    "everything": None,
-    "parameters": LAYOUT | {"prompt", "negative", "parameters", "aspect", "last_seed", "styles"},
-    "nothing": LAYOUT,
-}
+# What a new picture is asked for with, and the pictures of the last one.
+ASKED = frozenset({"prompt", "negative", "parameters", "aspect", "last_seed", "styles", "networks_off", "upscale"})
+PICTURES = frozenset({"inputs", "outputs", "grid"})
+# Setting "restore_session" -> the keys that do not come back. How the window is laid out, and what a person keeps in it (saved searches, folders), always does.
+LEFT_OUT: Mapping[str, frozenset[str]] = {"everything": frozenset(), "parameters": PICTURES, "nothing": ASKED | PICTURES}
 
 
 def chosen(values: Mapping[str, Any], restore: str) -> dict[str, Any]:
     """What of a session comes back, by the setting."""
-    keys = RESTORED.get(restore)
-    return {name: value for name, value in values.items() if keys is None or name in keys}
+    return {name: value for name, value in values.items() if name not in LEFT_OUT[restore]}
 
 
 def load(folder: Path) -> tuple[dict[str, Any], str]:

@@ -159,7 +159,7 @@ class Follower(QObject):
         for folder in noticed:
             root = self._root_of(folder)
             if root is not None:
-                root.look(folder if folder != root.path or os.path.sep else "")
+                root.look(folder)
         self.working_changed.emit()
 
     def _settle(self, root: Root, folders: list[str]) -> None:
