@@ -101,6 +101,12 @@ def _prompts() -> list[Row]:
     return prompt_parsing.rows()
 
 
+def _responsiveness() -> list[Row]:
+    import responsiveness
+
+    return responsiveness.rows()
+
+
 def _samplers() -> list[Row]:
     import samplers
 
@@ -144,6 +150,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "previews": _previews,
     "prompt-cache": _prompt_cache,
     "prompts": _prompts,
+    "responsiveness": _responsiveness,
     "samplers": _samplers,
     "shortcuts": _shortcuts,
     "typing": _typing,

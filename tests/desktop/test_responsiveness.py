@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from PyQt5.QtCore import QTimer
+from PyQt5.QtCore import Qt, QTimer
 
 from sfumato.desktop.watchdog import Watchdog
+from tests.support.strain import large_pictures, strained, talking
 from tests.support.window import OpenWindow, until
 
 
@@ -41,3 +43,36 @@ def test_a_detailed_log_watches_and_an_ordinary_one_does_not(shown: OpenWindow) 
     assert "watchdog" in names()
     shown.studio.settings.commit("debug_log", "false")
     assert "watchdog" not in names()
+
+
+@pytest.mark.rule("D194")
+@pytest.mark.slow
+def test_large_inputs_and_a_running_job_do_not_hold_up_typing_scrolling_and_painting(shown: OpenWindow, tmp_path: Path) -> None:
+    found = strained(shown, large_pictures(tmp_path / "pictures", 2), turns=20)
+    assert list(found) == ["typing", "scrolling the parameters", "scrolling the models", "scrolling the history", "painting"]
+    for name, beats in found.items():
+        assert len(beats) > 10, name
+        # What the thread had a processor for: the wait itself, which benchmarks print, is also that of whatever else runs on the machine of a test.
+        longest = max(beats, key=lambda beat: beat.worked)
+        assert longest.worked < 0.05, f"{name}: {longest.worked * 1000:.0f} ms{longest.where and ' in ' + longest.where}"
+
+
+@pytest.mark.rule("D199")
+def test_progress_is_merged_to_the_frame_rate_and_previews_keep_coming(shown: OpenWindow) -> None:
+    shown.type("fox")
+    shown.key(Qt.Key_Return, Qt.ControlModifier)
+    until(lambda: shown.painter.submits, "the job")
+    heard: list[float] = []
+    previews: set[str] = set()
+    shown.studio.engine.heard.connect(lambda event: heard.append(time.perf_counter()))
+
+    def look() -> int:
+        previews.add(str(shown.studio.outputs.property("shown").get("source", "")))
+        return len(previews)
+
+    began = time.perf_counter()
+    with talking(shown.painter):
+        until(lambda: look() > 8, "eight previews")
+    until(lambda: len(heard) > 0, "progress")
+    # Sent in threes to one frame; a busy machine draws fewer frames and merges more.
+    assert len(heard) / (time.perf_counter() - began) < 75
