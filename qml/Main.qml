@@ -120,6 +120,14 @@ Window {
     ShortcutSheet { id: sheet }
     FindPanel { id: finder }
     AboutDialog { id: about }
+    Loader { id: guide }
+    Connections {
+        target: studio.guide
+        function onOpenAsked() {
+            guide.source = "help/Guide.qml"
+            guide.item.open()
+        }
+    }
     Question {
         id: reloadQuestion
         title: qsTr("Reload the engine while a job runs?")

@@ -207,6 +207,13 @@ def shortcuts(window: OpenWindow) -> None:
     wait(400)
 
 
+@view("dark")
+def guide(window: OpenWindow) -> None:
+    window.studio.act("guide")
+    until(lambda: window.studio.guide.property("rows"), "the guide")
+    wait(900)
+
+
 @view()
 def about(window: OpenWindow) -> None:
     window.studio.act("about")

@@ -30,6 +30,7 @@ from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.finder import Finder
 from sfumato.desktop.first_models import FirstModels
+from sfumato.desktop.guide import Guide
 from sfumato.desktop.grid.cells import GridCells
 from sfumato.desktop.grid.runs import GridRuns
 from sfumato.desktop.grid.setup import Grid
@@ -166,6 +167,7 @@ class Studio(QObject):
         self._prompts = Prompts(self._shell, self)
         self._models = Models(self._shell, self._prompts, self)
         self._first_models = FirstModels(self._shell, self)
+        self._guide = Guide(self._shell, self)
         self._install_mode = InstallMode(self._shell, self)
         self._keeping = Keeping(self._shell, self._prompts, self)
         self._canvas = CanvasRoom(self._shell, self)
@@ -238,6 +240,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def firstModels(self) -> FirstModels:
         return self._first_models
+
+    @pyqtProperty(QObject, constant=True)
+    def guide(self) -> Guide:
+        return self._guide
 
     @pyqtProperty(QObject, constant=True)
     def live(self) -> Live:

@@ -21,6 +21,7 @@ ROWS = (
     Action("font_smaller", "Smaller words", "Make words and controls smaller.", (), menu="View", icon="minus"),
     Action("font_normal", "Normal words", "Give words and controls their usual size.", (), menu="View", icon="type"),
     Action("full_screen", "Full screen", "Fill the screen with the window, or stop doing so.", ("F11",), menu="View", icon="maximize-2"),
+    Action("guide", "Guide", "Show the guide that comes with the program.", (), menu="Help", icon="book-open"),
     Action("shortcuts", "Shortcuts", "List every key of the window.", ("F1", "Ctrl+/"), menu="Help", icon="keyboard"),
     Action("settings_keyboard", "Change shortcuts", "Give actions other keys.", (), menu="Help", icon="key-round"),
     Action("open_data", "Open data folder", "Show the folder of settings, session and logs.", (), menu="Help", icon="folder"),
