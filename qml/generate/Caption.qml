@@ -25,7 +25,8 @@ Item {
             if (picture.state === "unsaved")
                 return qsTr("Not saved: this picture is only in memory.")
             if (!caption.finished)
-                return [studio.jobs.stage, studio.jobs.steps].filter(part => part !== "").join(" ")
+                // Before the first preview the place of the picture says it.
+                return picture.source ? [studio.jobs.stage, studio.jobs.steps].filter(part => part !== "").join(" ") : ""
             if (picture.part > 0)
                 return [picture.partTitle, qsTr("of %1").arg(picture.fileName)].join(" ")
             return [picture.incomplete ? qsTr("Incomplete") : "", picture.pictureWidth > 0 ? picture.pictureWidth + " × " + picture.pictureHeight : "",
