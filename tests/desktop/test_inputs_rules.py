@@ -261,6 +261,15 @@ def test_a_folder_gives_its_pictures_in_natural_order(tmp_path: Path) -> None:
     (tmp_path / "sub.png").mkdir()
     assert [Path(file).name for file in pictures_in(str(tmp_path))] == ["1.jpg", "2.PNG", "10.png", "a.jpeg", "b.webp", "c.bmp"]
     assert sorted(["x10", "X2"], key=natural) == ["X2", "x10"]
+    # One name may be the beginning of another, and hold digits of other scripts.
+    assert sorted(["/p/new2", "/p/new", "/p/new²", "/p/new10"], key=natural) == ["/p/new", "/p/new2", "/p/new10", "/p/new²"]
+
+
+def test_a_canny_card_finds_a_model_of_edges_after_one_of_its_name() -> None:
+    edges, canny = ({"value": name, "label": name, "kind": "ControlNet", "family": "SD1", "state": "ready", "maps": 0} for name in ("my-edges", "sd15_canny"))
+    card = Card("a", CONTROL, settings={"type": "canny"})
+    assert replace(OFFERS, models=(edges, canny)).control_model(card) == "sd15_canny"
+    assert replace(OFFERS, models=(edges,)).control_model(card) == "my-edges"
 
 
 @pytest.mark.rule("D58")

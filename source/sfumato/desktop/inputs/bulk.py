@@ -19,10 +19,10 @@ def is_picture(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in SUFFIXES
 
 
-def natural(path: str) -> tuple[object, ...]:
-    """A key that puts "2.png" before "10.png", whatever the case of letters."""
-    parts = re.split(r"(\d+)", os.path.basename(path).casefold())
-    return (*((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part), path)
+def natural(path: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """A key that puts "2.png" before "10.png" and "2" before both, whatever the case of letters."""
+    parts = re.split(r"([0-9]+)", os.path.basename(path).casefold())
+    return tuple((0, int(part), "") if part.isdecimal() and part.isascii() else (1, 0, part) for part in parts if part), path
 
 
 def pictures_in(folder: str) -> list[str]:

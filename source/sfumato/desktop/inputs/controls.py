@@ -20,7 +20,7 @@ OF_THE_CARD = frozenset({"type"})
 
 @dataclass(frozen=True)
 class ControlType:
-    """One kind: `preprocessors` that are its own, the first the catalog has is taken; `words` that names of its models have in them."""
+    """One kind: `preprocessors` that are its own, the first the catalog has is taken; `words` that names of its models have in them, the surest first."""
 
     id: str
     title: str
@@ -29,7 +29,7 @@ class ControlType:
 
 
 TYPES = (
-    ControlType("canny", "Canny", ("canny",), ("canny",)),
+    ControlType("canny", "Canny", ("canny",), ("canny", "edges")),
     ControlType("depth", "Depth", ("depth_anything", "depth_dpt", "depth_map", "depth_map_inverted"), ("depth",)),
     ControlType("pose", "Pose", ("openpose", "pose"), ("openpose", "dwpose", "pose")),
     ControlType("lineart", "Lineart", ("lineart", "lineart_realistic", "lineart_coarse"), ("lineart",)),
@@ -100,8 +100,7 @@ class Offers:
             return chosen
         rows = [row for row in self.fitting(card) if row.get("state", "ready") == "ready" and self._is_of_family(row)]
         if card.role == CONTROL:
-            words = self.type(card).words
-            named = [row for row in rows if _is_named(row, words)]
+            named = [row for word in self.type(card).words for row in rows if _is_named(row, (word,))]
             rows = named or [row for row in rows if row.get("maps")]
         return str(rows[0]["value"]) if rows else ""
 
