@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QPointF, Qt
+from PyQt5.QtTest import QTest
 
 from sfumato.desktop.jobs import Job
+from sfumato.imaging.document import own_document
+from sfumato.imaging.encoding import encode
+from sfumato.imaging.infotext import write_infotext
 from sfumato.imaging.picture import read_picture
+from sfumato.protocol.requests.generate import Generate
+from sfumato.protocol.specs import validate
 from tests.desktop.conftest import Open
 from tests.support.painting import Painter, emerging, encoded, scene
-from tests.support.window import OpenWindow, accessible, until
+from tests.support.window import OpenWindow, accessible, items, until
 
 CTRL = Qt.ControlModifier
 
@@ -129,7 +136,7 @@ def test_a_grid_is_one_row_that_can_be_paused_continued_and_cancelled(shown: Ope
     until(lambda: listed.property("count") == 2)
     shown.key(Qt.Key_J, CTRL)
     until(lambda: shown.item("Jobs").hasActiveFocus(), "the list with the focus")
-    until(lambda: shown.studio.queue.property("chosen") == 3, "all cells chosen with their row")
+    until(lambda: len(shown.studio.jobs.rows.selected) == 3 and shown.studio.queue.property("chosen") == 1, "all cells chosen with their row")
     shown.key(Qt.Key_Space)
     assert [job.is_held for job in cells(shown)] == [False, True, True]
     paint(shown)
@@ -187,3 +194,40 @@ def test_a_grid_goes_on_after_a_restart_and_its_sheet_is_whole(open_window: Open
     with Image.open(io.BytesIO(encoded(scene()))) as one:
         each = sum(count for count, colour in one.convert("RGB").getcolors(1 << 20) or () if colour[0] > 150 and colour[1] < 110 and colour[2] < 110)
     assert reds == 3 * each > 0
+
+
+def told(params: dict[str, object]) -> bytes:
+    """A picture that tells how it was made, as the engine's does."""
+    request = validate(Generate, params).model_dump(mode="json")
+    own = own_document("generate", request, {"index": 0, "seed": request["seed"], "width": 64, "height": 64}, datetime.now(UTC))
+    return encode(scene(), write_infotext(str(params["prompt"]), "", {"Steps": request["steps"], "Seed": request["seed"], "Size": (64, 64)}), own).data
+
+
+@pytest.mark.rule("M5", "D107")
+def test_a_click_on_a_cell_of_the_sheet_offers_its_parameters_and_cells_are_saved_on_demand(shown: OpenWindow) -> None:
+    shown.studio.prompts.text = "a fox"
+    set_up(shown, ("Steps", "10, 20"), ("Replace", "fox, wolf"))
+    shown.studio.grid.setSaveCells(True)
+    start(shown)
+    for left in (3, 2, 1, 0):
+        shown.painter.picture(told(shown.painter.submits[-1].params))
+        shown.painter.finish()
+        until(lambda left=left: len(shown.painter.submits) == 5 - max(left, 1) and (left or shown.studio.jobs.running is None), "the next cell")
+    [path] = saved(shown)
+    assert len(list(path.parents[1].glob("txt2img/*.png"))) == 4
+    grid = read_picture(path).own["grid"]  # type: ignore[index]  # the cells tell how they were made
+    assert [axis["name"] for axis in grid["axes"]] == ["steps", "replace", ""]
+    until(lambda: shown.studio.outputs.property("shown")["path"] == str(path), "the sheet on the stage")
+    picture = shown.item("Grid: Steps × Replace in the prompt", "Picture")
+    until(lambda: picture.property("naturalWidth") == shown.studio.outputs.property("shown")["pictureWidth"], "the sheet drawn")
+    factor = picture.property("factor")
+    x = (picture.width() - picture.property("paintedWidth")) / 2 + (grid["lefts"][1] + 20) * factor
+    y = (picture.height() - picture.property("paintedHeight")) / 2 + (grid["tops"][1] + 20) * factor
+    QTest.mouseClick(shown.window, Qt.LeftButton, Qt.NoModifier, picture.mapToScene(QPointF(x, y)).toPoint())
+    until(lambda: shown.studio.grid.cells.property("words") == "Steps: 20  ·  wolf", "the cell that was clicked")
+    shown.click(shown.item("Use the cell", "Button"))
+    until(lambda: offered(shown), "the offer")
+
+
+def offered(window: OpenWindow) -> bool:
+    return any("a wolf" in str(item.property("text")) for item in items(window.window.contentItem()))
