@@ -20,7 +20,7 @@ ContextMenu {
         var places = studio.inputs.roles.filter(row => row.value !== card.role && (row.value !== "reference" || studio.inputs.offersReferences))
         return [
             ...(poses ? [{ id: "pose", title: qsTr("Edit pose"), icon: "waypoints" }] : []),
-            { id: "open", title: poses ? qsTr("Paint on the map") : qsTr("Open"), icon: "pencil" },
+            ...(poses && card.isPaintedMap ? [] : [{ id: "open", title: poses ? qsTr("Paint on the map") : qsTr("Open"), icon: "pencil" }]),
             { id: "replace", title: has ? qsTr("Replace…") : qsTr("Open a picture…"), icon: "image" },
             { id: "save", title: qsTr("Save a copy…"), icon: "save", enabled: has },
             { id: "copy", title: qsTr("Copy"), icon: "copy", shown: studio.keys.shown("input_copy"), enabled: has },

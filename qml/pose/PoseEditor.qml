@@ -111,20 +111,38 @@ FocusScope {
                     editor.desk.nudge(way[0], way[1])
             }
         }
+        Rectangle {
+            anchors.fill: waiting
+            anchors.margins: -Theme.u4
+            visible: waiting.visible
+            radius: Theme.radiusLarge
+            color: Theme.panel
+            border.color: Theme.line
+        }
         Column {
+            id: waiting
             anchors.centerIn: parent
             spacing: Theme.u3
             visible: !editor.desk.isReady || editor.held.finding === true
             Spinner { anchors.horizontalCenter: parent.horizontalCenter; running: parent.visible }
             Label { text: editor.desk.isReady ? qsTr("Looking for people") : qsTr("Opening the pose"); color: Theme.soft }
         }
+        Rectangle {
+            anchors.fill: nobody
+            anchors.margins: -Theme.u4
+            visible: nobody.visible
+            radius: Theme.radiusLarge
+            color: Theme.panel
+            border.color: Theme.line
+        }
         Column {
+            id: nobody
             anchors.centerIn: parent
             spacing: Theme.u3
             visible: editor.desk.isReady && editor.held.people === 0 && !editor.held.finding
-            Label { anchors.horizontalCenter: parent.horizontalCenter; text: qsTr("Nobody is here yet."); color: "#e9eaec" }
-            Button { anchors.horizontalCenter: parent.horizontalCenter; visible: !!editor.held.picture; glyph: "scan-search"; text: qsTr("Find people in the picture"); hint: studio.hint("pose_find"); onClicked: editor.desk.findPeople() }
-            Button { anchors.horizontalCenter: parent.horizontalCenter; glyph: "plus"; text: qsTr("New pose"); hint: studio.hint("pose_add"); onClicked: editor.desk.addPerson() }
+            Label { anchors.horizontalCenter: parent.horizontalCenter; text: qsTr("Nobody is here yet.") }
+            Button { anchors.horizontalCenter: parent.horizontalCenter; visible: !!editor.held.picture; glyph: "scan-search"; text: qsTr("Find people in the picture"); hint: studio.hint("pose_find"); onClicked: { view.forceActiveFocus(Qt.OtherFocusReason); editor.desk.findPeople() } }
+            Button { anchors.horizontalCenter: parent.horizontalCenter; glyph: "plus"; text: qsTr("New pose"); hint: studio.hint("pose_add"); onClicked: { view.forceActiveFocus(Qt.OtherFocusReason); editor.desk.addPerson() } }
         }
         DropArea {
             anchors.fill: parent

@@ -309,6 +309,18 @@ def test_people_of_a_photo_keep_hands_and_face_and_travel_in_a_png(open_window: 
     window.painter.say(Finished(job=submit.job, seq=9, result={}))
     until(lambda: len(stage.pose.people) == 1, "the people")
     assert stage.pose == found
+    # Looked for again the same map is not computed twice; a failure is told.
+    window.key(Qt.Key_P)
+    until(lambda: "the people of the picture" in stage.desk.property("state")["told"], "the words")
+    assert len(window.painter.submits) == 1 and stage.pose == found
+    wrist = stage.joint(7)
+    stage.drag(wrist, (wrist.x + 5, wrist.y), (wrist.x + 9, wrist.y))
+    window.key(Qt.Key_P)
+    until(lambda: len(window.painter.submits) == 2, "the request")
+    window.painter.fail("not_found", "The network is not there.")
+    until(lambda: "No pose came back" in stage.desk.property("state")["told"], "the words")
+    window.key(Qt.Key_Z, CTRL)
+    assert stage.pose == found
 
     # The left wrist takes the hand along; what is exported carries everything.
     wrist = stage.joint(7)

@@ -55,7 +55,7 @@ class PoseDesk(QObject):
         shell.session.keep("pose", lambda: {"relative": self._relative})
         self._file = Path()
         self._is_changed = False
-        self._seen = ""  # the card's pose as it was last read or written
+        self._map = ""  # the card's map as it was last read or written
         self._finding = False
         self._told = ""
         self._saving = QTimer(self)
@@ -86,7 +86,7 @@ class PoseDesk(QObject):
             return
         if self._card:
             self.close()
-        self._card, self._seen, self._told = card, found.pose, ""
+        self._card, self._map, self._told = card, found.map, ""
         self._file = keeping.name(layers_folder(self._shell.places.data, found))
         picture = self._strip.under(card)[0]
         form = self._shell.parameters
@@ -100,7 +100,7 @@ class PoseDesk(QObject):
             return
         self._history = History(pose)
         # Somebody who was put there is a pose as any other.
-        self._is_changed = not self._seen and bool(pose.people)
+        self._is_changed = not self._map and bool(pose.people)
         self._chosen = frozenset()
         self.reshaped.emit()
         self.changed.emit()
@@ -218,14 +218,14 @@ class PoseDesk(QObject):
             return
         self._is_changed = False
         pose = self._history.pose
-        self._seen = write_pose(pose)
 
         def failed(error: SfumatoError) -> None:
             self._is_changed = True
             self._shell.complain(error)
 
-        take = partial(self._strip.take_pose, self._card, str(self._file), self._seen)
+        take = partial(self._strip.take_pose, self._card, str(self._file), write_pose(pose))
         take()
+        self._map = str(self._file)
         # Once more when it is there to be seen.
         self._shell.disk.run(partial(keeping.keep, self._file, pose), lambda _: take(), failed)
 
@@ -275,14 +275,22 @@ class PoseDesk(QObject):
             self._is_changed = False
             self.close()
             return
-        if card.pose and card.pose != self._seen and card.map_key != PAINTED:
+        if card.pose and card.map != self._map and card.map_key != PAINTED:
             self._adopt(card)
         elif self._finding and not self._strip.is_computing(card.id):
-            self._finding, self._told = False, tr("No pose came back; the page says why.")
+            # A map that came is still being written; what follows is after it.
+            self._shell.disk.run(lambda: None, lambda _: self._give_up(card), self._shell.complain)
         self.changed.emit()
 
+    def _give_up(self, card: Card) -> None:
+        """Nothing is computed any more and no other pose came."""
+        if self._finding and card.id == self._card:
+            self._finding = False
+            is_its_own = bool(card.pose) and card.map_key != PAINTED
+            self._tell(tr("These are the people of the picture.") if is_its_own else tr("No pose came back; the page says why."))
+
     def _adopt(self, card: Card) -> None:
-        self._seen, self._finding = card.pose, False
+        self._map, self._finding = card.map, False
 
         def done(pose: Pose) -> None:
             if self._take(pose, "Find people", frozenset()):
