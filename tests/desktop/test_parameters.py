@@ -95,6 +95,17 @@ def test_what_is_taken_back_on_one_page_leaves_what_changed_on_another(form: Par
     assert form.set_values() == {"steps": 31, "vae": "some.safetensors"}
 
 
+def test_a_locked_aspect_is_that_of_an_imported_size_and_no_rounding_moves_it(form: ParameterForm, session: Session) -> None:
+    aspect = Aspect(form, session)
+    form.apply({"width": 512, "height": 512}, "Start")
+    aspect.setProperty("ratio", "locked")
+    form.apply({"width": 768, "height": 512}, "Import")
+    form.commit("width", "770")
+    form.commit("steps", "31")
+    form.commit("width", "1536")
+    assert (form.value("width"), form.value("height")) == (1536, 1024)
+
+
 @pytest.mark.rule("D32")
 def test_a_drag_that_moves_the_other_side_now_and_then_is_taken_back_and_made_again_whole(form: ParameterForm, session: Session) -> None:
     edits = Edits()

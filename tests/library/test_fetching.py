@@ -166,3 +166,8 @@ def test_other_schemes_and_passwords_in_addresses_are_refused() -> None:
         assert "begin with http://" in refusal(url) or "damaged" in refusal(url), url
     assert "password" in refusal("http://me:secret@example.org/a.png")
     assert "secret" not in refusal("http://me:secret@example.org/a.png")
+
+
+@pytest.mark.parametrize("url", ["http://exa\0mple.com/a.png", "http://" + "a" * 80 + ".example/a.png", "http://a..b/a.png", "http://127.0.0.1:1/\ud800.png"])
+def test_addresses_that_no_name_server_takes_are_refused_in_a_sentence(url: str) -> None:
+    assert refusal(url)

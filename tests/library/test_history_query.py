@@ -137,3 +137,9 @@ def test_nothing_that_can_be_typed_is_an_error(text: str) -> None:
 )
 def test_pieces_of_the_language_in_any_order_are_no_error(pieces: list[str]) -> None:
     assert isinstance(parse("".join(pieces), NOW), Query)
+
+
+def test_a_seed_is_compared_with_all_its_digits() -> None:
+    term = parse("seed:900719925474099301").groups[0][0][0]
+    assert (term.low, term.high) == (900719925474099301, 900719925474099301)
+    assert isinstance(term.low, int)

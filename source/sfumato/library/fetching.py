@@ -79,6 +79,8 @@ def fetch_picture(url: str, *, reachable: Reachable = is_public, timeout_s: floa
                     url = urljoin(url, answer.getheader("Location") or "")
                     continue
                 return Fetched(_body(answer, host, limit_bytes), _name(parts))
+        except UnicodeError as error:
+            raise _refusal(host, "the address is damaged", str(error)) from error
         except ssl.SSLError as error:
             raise _refusal(host, "its certificate is not to be trusted", str(error)) from error
         except (OSError, http.client.HTTPException) as error:
@@ -107,7 +109,7 @@ def _connect(parts: SplitResult, reachable: Reachable, deadline: float) -> http.
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: signs that no name has
         raise _refusal(host, "no server of this name is known", str(error)) from error
     addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
     if not addresses or not all(reachable(address) for address in addresses):

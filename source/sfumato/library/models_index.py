@@ -245,7 +245,8 @@ class ModelsIndex:
         return roots | {WILDCARD: [f"{self._wildcards.as_posix()}/"]}
 
     def _wildcard_name(self, path: Path) -> str:
-        return path.relative_to(self._wildcards).with_suffix("").as_posix()
+        # A row of a data folder that lay elsewhere is still here until the scan has ended.
+        return path.relative_to(self._wildcards).with_suffix("").as_posix() if path.is_relative_to(self._wildcards) else path.stem
 
     def _connected(self) -> sqlite3.Connection:
         """The database, made anew where it is absent, damaged or of another version of the program."""

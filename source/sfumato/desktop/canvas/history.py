@@ -89,9 +89,10 @@ class History:
         return self._replay(canvas, self._undone, self._done)
 
     def _replay(self, canvas: Canvas, source: list[Step], target: list[Step]) -> QRect:
-        if not source:
-            return QRect()
-        step = source.pop()
+        with self._lock:
+            if not source:
+                return QRect()
+            step = source.pop()
         area = step.exchange(canvas)
         with self._lock:
             target.append(step)

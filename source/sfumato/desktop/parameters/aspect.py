@@ -33,13 +33,27 @@ class Aspect(QObject):
         kept = session.restored("aspect", str, FREE)
         self._ratio = kept if kept in (FREE, LOCKED, *RATIOS) else FREE
         self._locked = self._now()
+        self._sides = self._size()
+        self._leads = False  # a side is being changed, and the other follows
         form.companion = self._beside
+        form.edited.connect(self._edited)
         session.keep("aspect", lambda: self._ratio)
+
+    def _size(self) -> tuple[int, int]:
+        return self._form.side("width"), self._form.side("height")
 
     def _now(self) -> float:
         """Width over height as they are."""
-        width, height = (self._form.side(name) for name in SIDES)
+        width, height = self._size()
         return width / height if width and height else 1.0
+
+    def _edited(self) -> None:
+        """An import, a preset or an undo brought another size: that is the shape to keep from now on."""
+        sides, leads, self._leads = self._size(), self._leads, False
+        if sides != self._sides:
+            self._sides = sides
+            if self._ratio == LOCKED and not leads:
+                self._locked = self._now()
 
     def _get_ratio(self) -> str:
         return self._ratio
@@ -99,6 +113,7 @@ class Aspect(QObject):
         """What changes together with a size that a person sets."""
         if name not in SIDES or self._ratio == FREE or not isinstance(value, int):
             return {}
+        self._leads = True
         if name == "width":
             return {"height": side_for(value, 1 / self._factor())}
         return {"width": side_for(value, self._factor())}

@@ -21,6 +21,7 @@ _OPERATORS = ("!=", "<=", ">=", "=", "<", ">", ":")
 _FIELD = re.compile(r"([A-Za-z]+)(!=|<=|>=|[:=<>])(.*)", re.DOTALL)
 _SIZE = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})")
 _COMPARED = re.compile(r"(!=|<=|>=|[=<>])?(.*)", re.DOTALL)
+_WHOLE = re.compile(r"\d{1,18}")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 
@@ -225,6 +226,9 @@ def _number(text: str) -> Bounds:
         number = float(text.replace(",", "."))
     except ValueError:
         number = math.nan
+    if _WHOLE.fullmatch(text):
+        # A seed has more digits than a float keeps.
+        return int(text), int(text)
     if not math.isfinite(number):
         raise Malformed(f"'{text}' is no number.")
     return number, number
