@@ -57,7 +57,7 @@ def talking(painter: Painter, side: int = 1024) -> Iterator[None]:
 def strained(window: OpenWindow, pictures: list[Path], turns: int = 40) -> dict[str, list[Beat]]:
     """What a watchdog measured while each thing was done `turns` times, from the moment on in which the job runs."""
     inputs = window.studio.inputs
-    card = [inputs.add(str(path)) for path in pictures][0]
+    cards = [inputs.add(str(path)) for path in pictures]
     QTest.qWait(1000)
     window.key(Qt.Key_Return, Qt.ControlModifier)
     until(lambda: window.painter.submits, "the job", PATIENCE_S)
@@ -93,7 +93,7 @@ def strained(window: OpenWindow, pictures: list[Path], turns: int = 40) -> dict[
         page(TAB_HISTORY)
         phase("scrolling the history", wheel)
         page(TAB_GENERATE)
-        window.studio.canvas.open(card)
+        window.studio.canvas.open(cards[0])
         until(lambda: window.studio.canvas.property("isReady"), "the canvas", PATIENCE_S)
         QTest.qWait(500)
         place = QPoint(window.window.width() // 3, window.window.height() // 2)
