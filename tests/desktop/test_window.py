@@ -403,3 +403,13 @@ def test_the_settings_of_a_distilled_model_are_taken_with_one_press(open_window:
     until(lambda: not button.isVisible(), "the offer to go")
     sent = generate(window)
     assert (sent.params["sampler"], sent.params["steps"], sent.params["guidance"]) == ("DPM++ 2M", 6, 1.5)
+
+
+def test_what_is_hidden_while_it_has_the_focus_gives_it_to_something_that_is_seen(shown: OpenWindow) -> None:
+    shown.type("a fox")
+    shown.key(Qt.Key_Tab)
+    until(lambda: accessible(shown.window.activeFocusItem(), "name") == "Negative prompt", "the focus in the negative prompt")
+    shown.studio.act("negative_prompt")
+    until(lambda: accessible(shown.window.activeFocusItem(), "name") == "Prompt", "the focus in the prompt")
+    shown.type("es")
+    assert (shown.studio.prompts.property("text"), shown.studio.prompts.property("negative")) == ("a foxes", "")
