@@ -70,27 +70,29 @@ Item {
         id: heading
         anchors.left: frame.right
         anchors.leftMargin: Theme.u3
-        anchors.right: when.left
-        anchors.rightMargin: Theme.u2
+        anchors.right: parent.right
+        anchors.rightMargin: Theme.u3
         y: Theme.u2
         text: line.title
         color: line.prompt ? Theme.text : Theme.faint
         Accessible.ignored: true
     }
+    // Beside the facts: the words of the prompt tell jobs apart, and need the whole width.
     Label {
         id: when
         anchors.right: parent.right
         anchors.rightMargin: Theme.u3
-        anchors.baseline: heading.baseline
+        anchors.baseline: facts.baseline
         text: line.estimate
         color: Theme.soft
         font.pixelSize: Theme.small
         Accessible.ignored: true
     }
     Label {
+        id: facts
         anchors.left: heading.left
-        anchors.right: parent.right
-        anchors.rightMargin: Theme.u3
+        anchors.right: when.left
+        anchors.rightMargin: Theme.u2
         anchors.top: heading.bottom
         anchors.topMargin: 2
         text: line.problem || (line.mode + (line.facts ? "  ·  " + line.facts : ""))
