@@ -182,7 +182,7 @@ SETTINGS: Mapping[str, Setting] = {
     "debug_log": Setting(False, "Detailed log", "Write every step of the window into its log, for finding errors; the title then says so.", "program"),
     "keys": Setting({}, "Keys", "Keys of the user's own: action -> sequences."),
     "theme": Setting("dark", "Theme", "Colours of the window; System follows the desktop.", "appearance", choices=THEMES),
-    "language": Setting("", "Language", "Of the window; System is the language of the desktop.", "appearance", choices=LANGUAGES, effect="restart"),
+    "language": Setting("", "Language", "Of the window; System is that of the computer.", "appearance", choices=LANGUAGES, effect="restart"),
     "font_size": Setting(100, "Size of words", "In percent; buttons and rows grow with it.", "appearance", minimum=75, maximum=200),
     "density": Setting("normal", "Density", "How close rows stand.", "appearance", choices={"normal": "Normal", "compact": "Compact"}),
     "reduced_motion": Setting(False, "Reduced motion", "Nothing fades, slides or turns by itself.", "appearance"),

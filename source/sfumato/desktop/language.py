@@ -89,14 +89,14 @@ class Words:
         """An English sentence with its facts filled in, said in this language as far as its pattern is known."""
         if not self._texts or not sentence:
             return sentence
+        parts = re.split(r"(?<=[.?!]) ", sentence)
+        told = [self._told(part) for part in parts]
+        if all(told):
+            return " ".join(map(str, told))
         found = self._told(sentence)
-        if found is None:
-            parts = re.split(r"(?<=[.?!]) ", sentence)
-            told = [self._told(part) for part in parts] if len(parts) > 1 else []
-            if not any(told):
-                self._note(sentence)
-            found = " ".join(new or old for new, old in zip(told, parts, strict=True)) if any(told) else sentence
-        return found
+        if found is None and not any(told):
+            self._note(sentence)
+        return found or " ".join(new or old for new, old in zip(told, parts, strict=True))
 
     def _told(self, sentence: str) -> str | None:
         exact = self._sentences.get(sentence) or self._texts.get(sentence)

@@ -20,9 +20,11 @@ def choice(row: Mapping[str, Any]) -> Choice:
     """A row of a catalog list as the drop-down reads it; `family` is what the file is made for, "" where that does not matter."""
     value = str(row["value"])
     state = str(row.get("state") or "ready")
+    label = str(row.get("label") or value)
     return {
         "value": value,
-        "label": str(row.get("label") or value),
+        # Names of files and methods are the same in every language; what is the value as a word is said.
+        "label": words(value) if label == spelled(value) else label,
         "note": str(row.get("family") or row.get("kind") or ""),
         "enabled": state == "ready",
         "reason": str(row.get("reason") or ""),
