@@ -48,3 +48,41 @@ def test_every_command_in_the_readme_parses() -> None:
         words = shlex.split(line)
         if "--help" not in words:
             assert build_parser().parse_args(words).run
+
+
+# Keys of the surrounding text that no row of the table has: they belong to Qt's own text boxes and lists.
+_TEXTUAL = {"Shift+Tab"}
+
+
+@pytest.mark.rule("R145", "D34")
+def test_every_key_that_the_documents_name_runs_an_action() -> None:
+    pytest.importorskip("PyQt5.QtGui")
+    from sfumato.desktop.shortcuts import ACTIONS, canonical
+
+    bound = {canonical(key) for action in ACTIONS for key in action.keys}
+    named = 0
+    for page in (ROOT / "docs" / "window.md", ROOT / "README.md"):
+        text = page.read_text(encoding="utf-8")
+        keys = re.findall(r"(?<![\w`])((?:(?:Ctrl|Alt|Shift)\+)+(?:[A-Z][a-z]+|[A-Z]|[0-9]|,)|F[0-9]{1,2})(?![\w+])", text)
+        named += len(keys)
+        for key in keys:
+            pressed = canonical(key.replace("Enter", "Return"))
+            assert pressed in bound or key in _TEXTUAL, f"{page.name} names {key}, which does nothing"
+    assert named > 40
+
+
+@pytest.mark.rule("R145")
+def test_every_setting_file_and_menu_entry_that_the_window_page_names_exists() -> None:
+    pytest.importorskip("PyQt5.QtGui")
+    from sfumato.config import SETTING_GROUPS
+    from sfumato.desktop.shortcuts import ACTIONS
+
+    text = (ROOT / "docs" / "window.md").read_text(encoding="utf-8")
+    titles = {(action.menu, action.title) for action in ACTIONS if action.menu}
+    for menu, title in re.findall(r"\b(File|Edit|View|Help), ([A-Z][a-z]+(?: [a-z]+)*?)(?=[ ,;.)]|$)", text):
+        assert any(menu == held and title.split()[0] == words.split()[0] for held, words in titles), f"there is no {menu}, {title}"
+    for section in re.findall(r"Settings, ([A-Z][a-z]+)", text):
+        assert section in {*SETTING_GROUPS.values(), "Keyboard", "Data"}, f"Settings has no {section}"
+    pictures = {path.name for path in (ROOT / "docs" / "pictures").glob("*.png")}
+    assert {Path(target).name for target in re.findall(r"\]\((pictures/[^)]+)\)", text)} <= pictures
+    assert sum(path.stat().st_size for path in (ROOT / "docs" / "pictures").glob("*.png")) < 6_000_000
