@@ -8,6 +8,9 @@ import ".."
 T.Popup {
     id: panel
     property Item before: null
+    // Its buttons are made at its first opening.
+    property bool filled: false
+    onAboutToShow: filled = true
     readonly property var pictures: [
         { id: "image", title: qsTr("Image"), icon: "image", words: qsTr("Start from a picture.") },
         { id: "folder", title: qsTr("Folder"), icon: "images", words: qsTr("One job for each picture of a folder.") },
@@ -65,7 +68,7 @@ T.Popup {
                 spacing: Theme.u1
                 Repeater {
                     id: first
-                    model: panel.pictures
+                    model: panel.filled ? panel.pictures : []
                     delegate: Button { width: (column.width - 2 * Theme.u1) / 3; glyph: modelData.icon; text: modelData.title; hint: modelData.words; onClicked: panel.pick(modelData.id) }
                 }
             }
@@ -74,7 +77,7 @@ T.Popup {
                 columns: 3
                 spacing: Theme.u1
                 Repeater {
-                    model: studio.inputs.controlTypes
+                    model: panel.filled ? studio.inputs.controlTypes : []
                     delegate: Button {
                         width: (column.width - 2 * Theme.u1) / 3
                         quiet: true
