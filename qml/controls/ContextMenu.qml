@@ -16,13 +16,15 @@ Item {
         else
             loader.item.popup()
     }
+    // It may have been asked for again in the meantime.
+    function forget() { if (loader.item && !loader.item.visible) loader.active = false }
     Loader {
         id: loader
         active: false
         sourceComponent: DropMenu {
             title: host.title
             onPicked: action => host.picked(action)
-            onClosed: Qt.callLater(() => loader.active = false)
+            onClosed: Qt.callLater(host.forget)
         }
     }
 }

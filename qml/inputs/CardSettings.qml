@@ -27,9 +27,20 @@ T.Popup {
     function take() {
         var now = studio.inputs.settings(cardId)
         var same = now.length === rows.length && now.every((row, index) => row.name === rows[index].name && row.control === rows[index].control)
+        if (same) {
+            rows = now
+            return
+        }
+        var at = -1
+        for (var index = 0; index < repeater.count; ++index)
+            if (repeater.itemAt(index).first && repeater.itemAt(index).first.activeFocus)
+                at = index
+        // None in between: a control that is kept would read a row that is not its own.
+        repeater.model = 0
         rows = now
-        if (!same)
-            repeater.model = now.length
+        repeater.model = now.length
+        if (at >= 0 && repeater.itemAt(Math.min(at, now.length - 1)).first)
+            repeater.itemAt(Math.min(at, now.length - 1)).first.forceActiveFocus(Qt.OtherFocusReason)
     }
     width: 344
     implicitHeight: column.height + 2 * padding

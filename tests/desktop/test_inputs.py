@@ -462,3 +462,18 @@ def test_a_duplicate_of_a_painted_card_has_a_canvas_of_its_own(shown: OpenWindow
     assert Path(twin.painted) == other / "flat.png"
     (folder / "flat.png").write_bytes(encoded(scene("blue")))
     assert Path(twin.painted).read_bytes() == encoded(scene("red"))
+
+
+def test_another_kind_of_control_shows_its_own_settings_alone(steered: OpenWindow, pictures: dict[str, str]) -> None:
+    identity = strip(steered).add(pictures["red"], "control")
+    until(lambda: len(shown_cards(steered)) == 1 and shown_cards(steered)[0].property("hasSettings"), "the card")
+    steered.click(shown_cards(steered)[0])
+    steered.key(Qt.Key_S)
+    until(lambda: any(accessible(item, "name") == "Settings of the control" for item in items(steered.window.contentItem())), "the settings")
+    QTest.qWait(50)
+    before = len(strip(steered).settings(identity))
+    strip(steered).set(identity, "type", "qr")
+    assert len(strip(steered).settings(identity)) < before, "the thresholds are Canny's"
+    QTest.qWait(50)
+    focused = steered.window.activeFocusItem()
+    assert focused is not None and focused.isVisible()
