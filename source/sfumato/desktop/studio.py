@@ -548,7 +548,7 @@ class Studio(QObject):
 
     def _restart(self) -> None:
         self.restarts = True
-        self._quit()
+        self._ask_to_leave()
 
     def _reload(self) -> None:
         if self._jobs.running is not None:
@@ -557,6 +557,10 @@ class Studio(QObject):
             self._jobs.reload(True)
 
     def _quit(self) -> None:
+        self.restarts = False  # a restart that was asked for and then not confirmed
+        self._ask_to_leave()
+
+    def _ask_to_leave(self) -> None:
         if self._jobs.property("busy"):
             self.quitAsked.emit()
         else:
