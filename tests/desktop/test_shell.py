@@ -133,3 +133,20 @@ def test_an_address_that_another_start_hands_over_is_answered_and_its_password_n
     notices = shown.studio.notices
     said = " ".join(str(notices.property(name)) for name in ("text", "detail", "sentence"))
     assert "address" in said and "secret" not in said
+
+
+@pytest.mark.rule("D33")
+def test_a_restart_that_was_not_confirmed_is_none_when_the_window_is_closed_later(shown: OpenWindow) -> None:
+    left = list[bool]()
+    shown.studio.leaving.disconnect(shown.launch._application_quit)
+    shown.studio.leaving.connect(lambda: left.append(shown.studio.restarts))
+    shown.studio.jobs.pause()
+    shown.key(Qt.Key_Return, Qt.ControlModifier)
+    until(lambda: shown.studio.jobs.property("busy"), "a job that waits")
+    shown.studio.act("restart")
+    assert not left, "it asks first"
+    shown.studio.jobs.cancelAll()
+    shown.studio.act("quit")
+    assert left == [False]
+    shown.studio.act("restart")
+    assert left == [False, True]
