@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtGui import QWindow
+from PyQt5.QtTest import QTest
 
 from sfumato.desktop.watchdog import Watchdog
+from tests.support.painting import encoded, scene
 from tests.support.strain import large_pictures, strained, talking
 from tests.support.window import OpenWindow, until
 
@@ -76,3 +79,24 @@ def test_progress_is_merged_to_the_frame_rate_and_previews_keep_coming(shown: Op
     until(lambda: len(heard) > 0, "progress")
     # Sent in threes to one frame; a busy machine draws fewer frames and merges more.
     assert len(heard) / (time.perf_counter() - began) < 75
+
+
+@pytest.mark.rule("D197")
+def test_a_minimised_window_decodes_no_previews(shown: OpenWindow) -> None:
+    shown.type("fox")
+    shown.key(Qt.Key_Return, Qt.ControlModifier)
+    until(lambda: shown.painter.submits, "the job")
+    outputs, preview = shown.studio.outputs, encoded(scene(), "JPEG")
+    shown.painter.stage("Sampling", 1, 4, preview=(preview,))
+    until(lambda: outputs.property("shown").get("source"), "a preview")
+    first = outputs.property("shown")["source"]
+    heard: list[object] = []
+    shown.studio.jobs.previewed.connect(lambda job, pictures: heard.append(pictures))
+    shown.window.setVisibility(QWindow.Minimized)
+    shown.painter.stage("Sampling", 2, 4, preview=(preview,))
+    until(lambda: heard, "a preview that nobody sees")
+    QTest.qWait(200)
+    assert outputs.property("shown")["source"] == first
+    shown.window.setVisibility(QWindow.Windowed)
+    shown.painter.stage("Sampling", 3, 4, preview=(preview,))
+    until(lambda: outputs.property("shown")["source"] != first, "previews again")

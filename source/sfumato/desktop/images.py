@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from PyQt5.QtCore import QUrl
+from PyQt5.QtGui import QGuiApplication, QWindow
 
 # The scene may still be reading the frame before the last one.
 FRAMES_KEPT = 3
@@ -18,6 +19,11 @@ FRAMES_KEPT = 3
 def address(path: Path) -> str:
     """The URL of a file, every odd character escaped."""
     return bytes(QUrl.fromLocalFile(str(path)).toEncoded()).decode()
+
+
+def is_seen() -> bool:
+    """Whether any window of the program is open and not minimised: otherwise nothing need be decoded."""
+    return any(window.isVisible() and window.visibility() != QWindow.Visibility.Minimized for window in QGuiApplication.topLevelWindows())
 
 
 class Frames:

@@ -103,13 +103,14 @@ class OutputStrip(QAbstractListModel):
 
         self._frame_disk.run(lambda: self._frames.keep(f"{hashlib.sha256(data).hexdigest()[:32]}.{ending}", data), kept, self._unseen)
 
-    def preview(self, job: Job, pictures: tuple[bytes, ...]) -> None:
-        """Show what emerges in the slots of the running batch."""
+    def preview(self, job: Job, pictures: tuple[bytes, ...], seen: bool = True) -> None:
+        """Show what emerges in the slots of the running batch; unseen it is only kept, for a job that ends early."""
         self.begin(job)
         slots = [row for row in self._rows if row.job == job.id and row.painting]
         for row, data in zip(slots, pictures, strict=False):
             row.preview, row.progress = data, job.painted
-            self._show(row, data, "preview")
+            if seen:
+                self._show(row, data, "preview")
 
     def finish(self, job: Job, artifact: Artifact) -> None:
         """Put a finished picture into its slot and write it; what else the engine sends is laid beside its picture."""

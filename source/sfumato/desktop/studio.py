@@ -30,12 +30,12 @@ from sfumato.desktop.edits import Edits
 from sfumato.desktop.engine_link import EngineLink, MakeEndpoint
 from sfumato.desktop.finder import Finder
 from sfumato.desktop.first_models import FirstModels
-from sfumato.desktop.guide import Guide
 from sfumato.desktop.grid.cells import GridCells
 from sfumato.desktop.grid.runs import GridRuns
 from sfumato.desktop.grid.setup import Grid
+from sfumato.desktop.guide import Guide
 from sfumato.desktop.history import History
-from sfumato.desktop.images import Frames
+from sfumato.desktop.images import Frames, is_seen
 from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
 from sfumato.desktop.install_mode import InstallMode
@@ -624,7 +624,7 @@ class Studio(QObject):
 
     def _previewed(self, job: Job, pictures: tuple[bytes, ...]) -> None:
         if not job.owner:
-            self._outputs.preview(job, pictures)
+            self._outputs.preview(job, pictures, is_seen())
 
     def _pictured(self, job: Job, artifact: Artifact) -> None:
         if job.owner:
