@@ -7,6 +7,8 @@ Item {
     id: view
     readonly property var live: studio.live
     visible: live.on
+    Accessible.role: Accessible.Pane
+    Accessible.name: qsTr("Live")
     Rectangle { anchors.fill: parent; color: Theme.stage }
     MouseArea { anchors.fill: parent; acceptedButtons: Qt.AllButtons; Accessible.ignored: true }
     Picture {

@@ -14,7 +14,7 @@ from tests.support.window import OpenWindow
 
 Open = Callable[..., OpenWindow]
 # Said by Qt about how tests are run, not about the program.
-HARMLESS = ("QStandardPaths: XDG_RUNTIME_DIR not set", "QStandardPaths: wrong permissions on runtime directory")
+HARMLESS = ("QStandardPaths: XDG_RUNTIME_DIR not set", "QStandardPaths: wrong permissions on runtime directory", "QUnifiedTimer::stopAnimationDriver")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -406,10 +405,13 @@ def test_a_hidden_negative_prompt_is_sent_and_a_mark_says_so(window: OpenWindow)
     assert window.painter.submits[0].params["negative"] == "blur"
 
 
-def test_nothing_of_the_window_is_thrown_away_on_the_thread_that_reads_prompts(window: OpenWindow) -> None:
-    analyst = window.studio.prompts.analyst
-    seen: list[bool] = []
-    analyst.ask("tidying", gc.isenabled, seen.append)
-    until(lambda: seen == [False])
-    analyst.ask("tidying", lambda: 1 / 0, seen.append)
-    until(lambda: not analyst._working and not window.studio.prompts.knowledge._reader._working and gc.isenabled(), "tidying again")
+def test_the_tools_under_the_prompt_never_cover_the_tokens(shown: OpenWindow) -> None:
+    shown.window.setGeometry(0, 0, 1024, 600)
+    shown.type("a fox (")
+    for _ in range(10):
+        shown.studio.act("font_larger")
+    QTest.qWait(300)
+    edge = next(item for item in items(shown.window.contentItem()) if "PromptEdge" in item.metaObject().className())
+    tokens = next(item for item in items(edge) if str(accessible(item, "name")).startswith("Tokens"))
+    tools = [item for item in items(edge) if item.property("act")]
+    assert all(tool.mapToScene(QPointF(tool.width(), 0)).x() <= tokens.mapToScene(QPointF(0, 0)).x() for tool in tools)

@@ -51,7 +51,7 @@ def test_no_mouse_area_without_a_name_beside_it(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     if re.search(r"\b(MouseArea|TapHandler)\b", text) and file.name not in ("ParameterRow.qml", "FullView.qml", "Stage.qml"):
         assert "Accessible.role" in text
-    assert len(text.splitlines()) < 150
+    assert len(text.splitlines()) < 200, "the budget is 150; somewhat more needs a reason, this needs another file"
     assert not re.search(r"QtGraphicalEffects|QtQuick\.Controls 1|QtQuick\.Dialogs|Qt\.labs", text)
 
 
