@@ -38,9 +38,10 @@ T.Menu {
         model: menu.filled ? menu.actions : []
         delegate: T.MenuItem {
             id: item
-            readonly property bool ticked: menu.checked && menu.checked[modelData.id] === true || menu.openings >= 0 && studio.commands.ticked(modelData.id)
-            text: menu.openings >= 0 ? studio.commands.title(modelData.id, modelData.title) : ""
-            enabled: modelData.enabled !== false && menu.openings >= 0 && studio.commands.can(modelData.id)
+            // A menu that goes leaves its rows for a moment.
+            readonly property bool ticked: menu !== null && menu.checked && menu.checked[modelData.id] === true || menu !== null && menu.openings >= 0 && studio.commands.ticked(modelData.id)
+            text: menu !== null && menu.openings >= 0 ? studio.commands.title(modelData.id, modelData.title) : ""
+            enabled: modelData.enabled !== false && menu !== null && menu.openings >= 0 && studio.commands.can(modelData.id)
             opacity: enabled ? 1 : 0.45
             implicitWidth: Theme.px(256) - 2 * Theme.u1
             implicitHeight: Theme.control

@@ -11,6 +11,8 @@ Item {
     signal doubtAsked(int place)
     component Tool: Button {
         property string act
+        property int place: 0
+        visible: (place + 1) * edge.height <= edge.width - right.width - Theme.u2 // never over the tokens
         focusPolicy: Qt.NoFocus // in the menu for the keyboard
         quiet: true
         implicitWidth: edge.height
@@ -22,10 +24,10 @@ Item {
         id: left
         visible: edge.tools
         height: parent.height
-        Tool { glyph: "swatch-book"; act: "prompt_styles" }
-        Tool { glyph: "history"; act: "prompt_history" }
-        Tool { glyph: "asterisk"; act: "prompt_wildcards" }
-        Tool { glyph: "telescope"; act: "prompt_expand" }
+        Tool { glyph: "swatch-book"; act: "prompt_styles"; place: 0 }
+        Tool { glyph: "history"; act: "prompt_history"; place: 1 }
+        Tool { glyph: "asterisk"; act: "prompt_wildcards"; place: 2 }
+        Tool { glyph: "telescope"; act: "prompt_expand"; place: 3 }
     }
     ListView {
         id: chips
