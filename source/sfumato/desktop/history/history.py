@@ -61,6 +61,7 @@ class History(QObject):
         self._complete = True
         self._folders: list[dict[str, Any]] = []
         self._facets: dict[str, list[tuple[str, int]]] = {}
+        self._known: dict[str, dict[str, None]] = {}  # every name the facets have told, for completion: a half-written search finds nothing
         self._pictures = PictureList(self._fetch, self)
         self._details = Details(shell, self._pictures, self.reading, self)
         self._deeds = Deeds(shell, self, self)
@@ -222,7 +223,7 @@ class History(QObject):
     @pyqtSlot(str, int, result="QVariantList")
     def complete(self, text: str, cursor: int) -> list[dict[str, Any]]:
         """What the word at the cursor may become: rows {text, note, whole, cursor}."""
-        return completions(text, cursor, {kind: [name for name, _ in rows] for kind, rows in self._facets.items()})
+        return completions(text, cursor, {kind: list(names) for kind, names in self._known.items()})
 
     def _scoped(self) -> Scope:
         return Scope(favourites=True) if self._scope == FAVOURITES else Scope("" if self._scope == ALL else self._scope)
@@ -277,6 +278,8 @@ class History(QObject):
         if found is None:
             return
         self._facets, folders, favourites = found
+        for kind, named in self._facets.items():
+            self._known.setdefault(kind, {}).update(dict.fromkeys(name for name, _ in named))
         rows = folder_rows(folders, self.roots, favourites)
         if rows != self._folders:
             self._folders = rows
