@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from PyQt5.QtCore import QObject, QPointF, Qt
+from PyQt5.QtCore import QMetaObject, QObject, QPointF, Qt
 from PyQt5.QtQuick import QQuickItem
 
 from sfumato.desktop import shortcuts, tabs
@@ -209,3 +209,9 @@ def test_nothing_is_cut_or_outside_on_scaled_screens(factor: str) -> None:
     environment = os.environ | {"QT_SCALE_FACTOR": factor, "PYTHONPATH": os.pathsep.join(("source", "."))}
     done = subprocess.run([sys.executable, "-c", WALK, factor], capture_output=True, text=True, timeout=100, env=environment, cwd=PROGRAM)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
+
+
+def test_a_switch_acts_when_a_screen_reader_presses_it(shown: OpenWindow) -> None:
+    switch = shown.item("Advanced parameters", "Toggle")
+    QMetaObject.invokeMethod(switch, "click")
+    assert shown.studio.recall("advanced", False) is True
