@@ -89,7 +89,7 @@ Item {
         Accessible.ignored: true
     }
     Label {
-        id: facts
+        id: factsLine
         anchors.left: heading.left
         anchors.right: when.left
         anchors.rightMargin: Theme.u2
