@@ -82,7 +82,7 @@ Item {
         id: when
         anchors.right: parent.right
         anchors.rightMargin: Theme.u3
-        anchors.baseline: facts.baseline
+        anchors.baseline: factsLine.baseline
         text: line.estimate
         color: Theme.soft
         font.pixelSize: Theme.small
