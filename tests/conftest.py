@@ -42,8 +42,9 @@ def _is_loopback(host: object) -> bool:
 def _folders_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The person's own settings and pictures are neither read nor written by a test or by what it starts."""
     data = tmp_path_factory.mktemp("data")
-    before = {name: os.environ.get(name) for name in ("SFUMATO_DATA", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-    os.environ.update(SFUMATO_DATA=str(data), XDG_DATA_HOME=str(data / "xdg"), XDG_CONFIG_HOME=str(data / "config"))
+    before = {name: os.environ.get(name) for name in ("SFUMATO_DATA", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LANGUAGE", "LANG")}
+    # English, too: the tests look controls up by their English names, whatever the person's computer speaks.
+    os.environ.update(SFUMATO_DATA=str(data), XDG_DATA_HOME=str(data / "xdg"), XDG_CONFIG_HOME=str(data / "config"), LANGUAGE="en", LANG="C.UTF-8")
     yield
     for name, value in before.items():
         if value is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from sfumato.protocol.requests import Request, Result
 
 
@@ -14,4 +16,4 @@ class Catalog(Request):
 class CatalogResult(Result):
     """`choices`: the lists of models, networks, upscalers and the like, as in the catalog of `Hello`."""
 
-    choices: dict[str, Any] = {}
+    choices: dict[str, Any] = Field(default_factory=dict[str, Any])
