@@ -85,6 +85,8 @@ Panel {
             delegate: Loader {
                 width: page.width - Theme.u4
                 readonly property var row: modelData
+                // The list hands the focus to its first row; a row that cannot have it leaves it with the page.
+                enabled: false
                 sourceComponent: row.kind === "heading" ? heading : row.kind === "picture" ? picture : words
             }
         }
