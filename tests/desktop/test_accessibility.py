@@ -20,6 +20,8 @@ from tests.support.window import PROGRAM, OpenWindow, accessible, items, until
 PAGES = [tab.id for tab in tabs.TABS]
 # What ends, leaves or covers the window, or belongs to the desktop, opens no dialog here.
 NOT_HERE = ("quit", "restart", "reload", "full_screen", "open_outputs", "open_models", "open_data", "open_logs")
+# What is read from a file before it opens.
+LATER = ("guide",)
 STOPS_AT_MOST = 250
 
 
@@ -85,6 +87,8 @@ def opened(window: OpenWindow) -> Iterator[str]:
             continue
         before, tab = window.window.activeFocusItem(), window.studio.property("tab")
         window.studio.act(action.id)
+        if action.id in LATER:
+            until(lambda: dialogs(window), action.id)
         if not dialogs(window):
             continue
         yield action.id
