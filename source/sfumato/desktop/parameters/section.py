@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sfumato.desktop.parameters.form import ParameterForm
 
 TOLD_WHEN_FOLDED = 3
+TELLING = frozenset({"model", "size", "sampling", "batch"})
 OTHER_TITLES = {"pinned": "Pinned", "more": "More"}
 
 
@@ -53,9 +54,9 @@ class Section(QSortFilterProxyModel):
 
     @pyqtProperty(str, notify=counted)
     def summary(self) -> str:
-        """What a folded section says: the values that were set, else the first ones."""
+        """What a folded section says: the values that were set, else the first ones where defaults tell something."""
         rows = [self.index(row, 0) for row in range(self.rowCount())]
-        told = [row for row in rows if row.data(ROLE["isSet"])] or rows
+        told = [row for row in rows if row.data(ROLE["isSet"])] or (rows if self.group in TELLING else [])
         values = [str(row.data(ROLE["text"]) or row.data(ROLE["placeholder"]) or "") for row in told]
         return " · ".join([value for value in values if value][:TOLD_WHEN_FOLDED])
 
