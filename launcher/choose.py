@@ -138,7 +138,7 @@ class Chooser(QWidget):
         self.process.errorOccurred.connect(self._not_started)
 
         self.title = QLabel("Where are pictures made?", objectName="title")
-        self.note = QLabel("This can be changed later, in Settings or with --mode.", objectName="quiet", wordWrap=True)
+        self.note = QLabel("This can be changed later: File, Change mode, or --mode.", objectName="quiet", wordWrap=True)
         self.rows = [ModeRow(mode) for mode in offered()]
         self._group = QButtonGroup(self)
         self.packages = PackageList()
