@@ -8,11 +8,13 @@ Item {
     property var box
     property bool tools: false
     property bool negativeHidden: false
+    // What the tokens leave; inside a button the word `right` would be its own edge.
+    readonly property real toolRoom: width - told.width - Theme.u2
     signal doubtAsked(int place)
     component Tool: Button {
         property string act
         property int place: 0
-        visible: (place + 1) * edge.height <= edge.width - right.width - Theme.u2 // never over the tokens
+        visible: (place + 1) * edge.height <= edge.toolRoom // never over the tokens
         focusPolicy: Qt.NoFocus // in the menu for the keyboard
         quiet: true
         implicitWidth: edge.height
@@ -34,7 +36,7 @@ Item {
         visible: edge.tools && count > 0
         anchors.left: left.right
         anchors.leftMargin: Theme.u2
-        anchors.right: right.left
+        anchors.right: told.left
         anchors.rightMargin: Theme.u2
         height: parent.height
         orientation: ListView.Horizontal
@@ -47,7 +49,7 @@ Item {
         delegate: StyleChip { height: chips.height; style: modelData }
     }
     Row {
-        id: right
+        id: told
         anchors.right: parent.right
         anchors.rightMargin: Theme.u1
         height: parent.height

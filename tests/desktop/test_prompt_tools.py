@@ -220,3 +220,11 @@ def test_networks_are_added_and_removed_in_the_panel_and_switched_off_over_a_res
     assert kept["networks_off"] == [[False, "<lora:ink-lines:1>"]]
     again = open_window(painter(), data)
     assert listed(again) == [("ink-lines", False, 1.0)]
+
+
+def test_the_tools_stand_under_the_prompt_where_there_is_room(shown: OpenWindow) -> None:
+    shown.window.setGeometry(0, 0, 1280, 720)
+    until(lambda: shown.window.width() == 1280)
+    for action in ("prompt_styles", "prompt_history", "prompt_wildcards", "prompt_expand"):
+        name = shown.studio.keys.hint(action)
+        until(lambda name=name: any(accessible(item, "name") == name and item.isVisible() for item in items(shown.window.contentItem())), name)
