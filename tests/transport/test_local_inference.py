@@ -162,7 +162,7 @@ def test_reload_starts_a_fresh_child_and_keeps_waiting_jobs(local: LocalInferenc
 
 def test_a_child_that_stops_beating_is_taken_for_dead(places: Places) -> None:
     listening = Listening()
-    local = LocalInference(places, [kinds.REGISTRAR], silence_s=3)
+    local = LocalInference(places, [kinds.REGISTRAR], silence_s=8)
     local.open(listening.hear)
     try:
         listening.wait_for(Hello)
