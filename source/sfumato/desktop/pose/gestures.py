@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from sfumato.imaging.pose import editing
@@ -21,7 +22,7 @@ Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Drag:
+class Drag(ABC):
     """Base of all: `pose`, what is `chosen`, where it began."""
 
     words = ""
@@ -29,9 +30,9 @@ class Drag:
     chosen: frozenset[Node]
     start: Joint
 
+    @abstractmethod
     def to(self, at: Joint, *, control: bool, shift: bool) -> Pose:
         """The pose while the pointer is at a point, with these keys held."""
-        raise NotImplementedError
 
 
 class Carry(Drag):
