@@ -17,8 +17,7 @@ from sfumato.protocol.errors import DiskFull, EngineUnavailable, Invalid, NotWri
 from sfumato.protocol.messages import Artifact, Event, Finished
 from sfumato.protocol.requests.generate import Generate
 from sfumato.terminal import Destination, run_generate
-from sfumato.transport.endpoint import Endpoint, ScriptedEndpoint
-from sfumato.transport.local import State
+from sfumato.transport.endpoint import Endpoint, ScriptedEndpoint, State
 from tests.test_cli import STARTER, command, environment, run
 
 

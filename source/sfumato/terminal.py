@@ -28,7 +28,8 @@ from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of, save_picture
 from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
 from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed, Finished, Hello, Progress, Submit
-from sfumato.transport.local import LocalInference, State
+from sfumato.transport.endpoint import State
+from sfumato.transport.local import LocalInference
 
 
 @dataclass(frozen=True)

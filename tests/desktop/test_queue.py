@@ -18,7 +18,7 @@ from sfumato.desktop.jobs import Job
 from sfumato.desktop.queue import health
 from sfumato.desktop.queue.keeping import Keeper
 from sfumato.protocol.errors import DiskFull
-from sfumato.transport.local import State
+from sfumato.transport.endpoint import State
 from tests.desktop.conftest import Open
 from tests.support.painting import Painter, emerging, encoded, scene
 from tests.support.window import OpenWindow, accessible, application_of_this_process, items, until

@@ -13,7 +13,7 @@ from PyQt5.QtQml import QQmlComponent, QQmlExpression
 
 from sfumato.protocol.errors import DiskFull
 from sfumato.protocol.messages import Submit
-from sfumato.transport.local import State
+from sfumato.transport.endpoint import State
 from tests.desktop.conftest import Open
 from tests.support.painting import CHOICES, Painter, emerging, encoded, scene
 from tests.support.window import OpenWindow, accessible, items, until

@@ -18,7 +18,8 @@ from sfumato.jobs.places import Places
 from sfumato.protocol.codec import FrameReader
 from sfumato.protocol.messages import Event, Failed, Finished, Hello, Progress, Submit
 from sfumato.transport import wire
-from sfumato.transport.local import LocalInference, State
+from sfumato.transport.endpoint import State
+from sfumato.transport.local import LocalInference
 from tests.support import kinds
 from tests.support.listening import Listening
 

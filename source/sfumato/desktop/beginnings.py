@@ -13,8 +13,8 @@ from sfumato.config import LANGUAGE_FILES, PROGRAM_FOLDER, Settings, find_places
 from sfumato.desktop import language, session
 from sfumato.desktop.studio import Beginnings
 from sfumato.jobs.places import Places
-from sfumato.transport.endpoint import Endpoint
-from sfumato.transport.local import LocalInference, State
+from sfumato.transport.endpoint import Endpoint, State
+from sfumato.transport.local import LocalInference
 
 log = logging.getLogger(__name__)
 

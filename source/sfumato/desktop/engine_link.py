@@ -18,8 +18,7 @@ from PyQt5.QtCore import QElapsedTimer, QObject, Qt, QTimer, pyqtProperty, pyqtS
 from sfumato.desktop.language import told
 from sfumato.protocol.errors import EngineUnavailable
 from sfumato.protocol.messages import ENDINGS, Command, Event, Failed, Finished, Hello, JobEvent, Progress, Submit
-from sfumato.transport.endpoint import Endpoint
-from sfumato.transport.local import State
+from sfumato.transport.endpoint import Endpoint, State
 
 log = logging.getLogger(__name__)
 

@@ -9,16 +9,25 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.requests import Request, Result
 from sfumato.protocol.specs import specs
 
+Lane = Literal["engine", "transfer", "journal"]
+LANES: tuple[Lane, ...] = ("engine", "transfer", "journal")
+
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind of job. `writes` says that it changes files of the machine it runs on; a kind that does not say so counts as writing."""
+    """A kind of job.
+
+    Attributes:
+        writes: it changes files of the machine it runs on, or tells what only the owner may know; a kind that does not say so counts as writing.
+        lane: who runs it: "engine" one job at a time where the models are; "transfer" several at once beside it, in the process that answers clients
+            (it moves files and never touches a model); "journal" is answered at once from what was kept of earlier jobs.
+    """
 
     name: str
     title: str
@@ -26,6 +35,7 @@ class JobKind:
     result: type[Result]
     handler: str
     writes: bool = True
+    lane: Lane = "engine"
 
 
 class Registry:

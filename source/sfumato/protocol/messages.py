@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 PROTOCOL = 1
+# The oldest and the newest version that is understood.
+PROTOCOLS = (1, 1)
 
 JobId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 JsonObject = dict[str, Any]
@@ -38,10 +40,14 @@ class Cancel(Command):
 
 
 class Feed(Command):
-    """Upload one part (at most 1 MiB) into a job that reads parts; `last` closes the upload."""
+    """Upload one part (at most 1 MiB) into a job that reads parts; `last` closes the upload.
+
+    With `offset`, the place of the part in the whole, a part that arrived before is not taken twice, and one behind a gap not at all.
+    """
 
     type: Literal["feed"] = "feed"
     job: JobId
+    offset: Annotated[int | None, Field(ge=0)] = None
     data: Annotated[bytes, Field(max_length=1 << 20)] = b""
     last: bool = False
 
@@ -59,12 +65,17 @@ class Event(BaseModel):
 
 
 class Hello(Event):
-    """First word of an endpoint that is ready: what it is and what it offers."""
+    """First word of an endpoint that is ready: what it is and what it offers.
+
+    `protocols` is the range it understands, `protocol` the one that is spoken. `monitored`: the owner of the machine sees the results of guests.
+    """
 
     type: Literal["hello"] = "hello"
     protocol: int = PROTOCOL
+    protocols: tuple[int, int] = PROTOCOLS
     role: str = "owner"
     session: str = ""
+    monitored: bool = False
     limits: JsonObject = {}
     catalog: JsonObject = {}
 

@@ -8,15 +8,39 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
+from sfumato.jobs.clients import Client
 from sfumato.jobs.dispatcher import Dispatcher
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import Registry, resolve
 from sfumato.jobs.runner import ThreadExecutor
+from sfumato.protocol.errors import SfumatoError
 from sfumato.protocol.messages import Command, Event, Hello, Submit
 
 OnEvent = Callable[[Event], None]
+
+
+StateName = Literal["starting", "ready", "silent", "restarting", "failed", "closed", "disconnected", "connecting", "reconnecting", "dropping", "refused"]
+
+
+@dataclass(frozen=True)
+class State:
+    """How the place that runs the jobs is, with a sentence for the status line.
+
+    The last five are of a line to another machine: "ready" is a line with an engine behind it that is ready. `attempt` and `retry_s` say how often a lost
+    line was looked for and when it is next; `latency_s` is the mean of the last answers.
+    """
+
+    name: StateName
+    sentence: str
+    attempt: int = 0
+    retry_s: float | None = None
+    latency_s: float | None = None
+
+
+OnState = Callable[[State], None]
 
 
 class Endpoint(Protocol):
@@ -35,6 +59,29 @@ class Endpoint(Protocol):
 
     def close(self) -> None:
         """End for good; afterwards no event comes. May be called twice."""
+        ...
+
+
+class SharedEndpoint(Endpoint, Protocol):
+    """An endpoint that several clients may use at once, each with events of its own; `open` and `send` are those of the client LOCAL.
+
+    Jobs of all clients stand in one queue. `Hello` and what else belongs to no job is heard by everybody.
+    """
+
+    def join(self, client: Client, on_event: OnEvent) -> None:
+        """Let `client` hear its events from now on (and `Hello` at once, if the engine is ready); a second call replaces the first."""
+        ...
+
+    def leave(self, client: Client) -> None:
+        """Say nothing more to `client`. Its jobs go on, and what they say is kept for `Resume`."""
+        ...
+
+    def obey(self, client: Client, command: Command) -> None:
+        """Like `send`, for any client that has joined."""
+        ...
+
+    def forget(self, client: Client, error: SfumatoError | None = None) -> None:
+        """Cancel what `client` has running or waiting (with `error`: fail it), and let go of all that was kept for it."""
         ...
 
 

@@ -15,10 +15,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from sfumato.jobs.builtin import REGISTRAR
 from sfumato.jobs.dispatcher import Dispatcher
@@ -30,7 +29,7 @@ from sfumato.protocol.errors import BadFrame, EngineUnavailable, retold
 from sfumato.protocol.messages import Command, Event, Hello, Submit
 from sfumato.transport import wire
 from sfumato.transport.child import DEVICE_LOST, NAME, READ_BYTES
-from sfumato.transport.endpoint import OnEvent, new_session
+from sfumato.transport.endpoint import OnEvent, OnState, State, StateName, new_session
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +41,6 @@ DEATHS_WITHIN_S = 300.0
 LOG_LIMIT_BYTES = 5 << 20
 SOURCE_FOLDER = Path(__file__).resolve().parents[2]
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")
-
-StateName = Literal["starting", "ready", "silent", "restarting", "failed", "closed"]
-
-
-@dataclass(frozen=True)
-class State:
-    """What the child is doing, with a sentence for the status line."""
-
-    name: StateName
-    sentence: str
-
-
-OnState = Callable[[State], None]
 
 
 class _ChildExecutor:

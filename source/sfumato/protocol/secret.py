@@ -1,0 +1,46 @@
+"""A text that must never be seen: it prints as stars, refuses to be serialised, and is taken out by one call that can be searched for."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, NoReturn
+
+SHOWN = "***"
+
+
+class Secret:
+    """A password, key or token. `reveal()` is the only way to its text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one who uses it now."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    __hash__ = None  # type: ignore[assignment]  # a key of a mapping would be a way to guess it
+
+    def __repr__(self) -> str:
+        return SHOWN
+
+    __str__ = __repr__
+
+    def __format__(self, form: str) -> str:
+        return format(SHOWN, form)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not serialised")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self

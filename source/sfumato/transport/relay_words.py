@@ -1,0 +1,62 @@
+"""The documents of a relay's connection beside commands and events: who comes, who is welcome, how the engine is.
+
+A client's first document is `Enter`; the server's first is `Welcome` or `TurnedAway`. After that commands go one way, events and `EngineIs` the other.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from sfumato.protocol.messages import PROTOCOLS
+
+SessionKey = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
+Delivery = Literal["inline", "on_demand"]
+
+
+class RelayWord(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Enter(RelayWord):
+    """`session` is the key of an earlier connection that was lost, "" for a new one; `label` is how the client wants to be listed."""
+
+    type: Literal["enter"] = "enter"
+    protocols: tuple[int, int] = PROTOCOLS
+    session: SessionKey = ""
+    artifacts: Delivery = "inline"
+    label: Annotated[str, Field(max_length=80)] = ""
+
+
+class Welcome(RelayWord):
+    """`continues`: the session was known and its jobs can be resumed. `limits` are told in seconds and bytes (`session_s`, `upload_bytes` ...)."""
+
+    type: Literal["welcome"] = "welcome"
+    protocol: int
+    protocols: tuple[int, int] = PROTOCOLS
+    session: SessionKey
+    continues: bool = False
+    role: str = "owner"
+    monitored: bool = False
+    limits: dict[str, Any] = {}
+
+
+class TurnedAway(RelayWord):
+    """An authenticated client that cannot be served, and why in one sentence; the connection closes."""
+
+    type: Literal["turned_away"] = "turned_away"
+    code: str
+    message: str
+
+
+class EngineIs(RelayWord):
+    """The engine's state behind the relay, as a `State` says it; `Hello` follows when it is ready."""
+
+    type: Literal["engine_is"] = "engine_is"
+    name: str
+    sentence: str = ""
+
+
+FROM_CLIENT: TypeAdapter[Enter] = TypeAdapter(Enter)
+FROM_SERVER: TypeAdapter[Welcome | TurnedAway | EngineIs] = TypeAdapter(Annotated[Welcome | TurnedAway | EngineIs, Field(discriminator="type")])
