@@ -24,6 +24,8 @@ flags, before the first word:
   --reinstall      install again, at the versions the requirements file names
   --skip-install   start without looking for missing packages
   --offline        use no network: packages come from the folder wheels/ alone
+  --register       have links that begin with sfumato: open in this program, for this user, and stop
+  --unregister     take that back, and stop
   --help           this text; `help` of the program itself: start_linux.sh generate --help
 """
 
@@ -43,6 +45,8 @@ class Arguments:
     reinstall: bool = False
     skip_install: bool = False
     offline: bool = False
+    register: bool = False
+    unregister: bool = False
     help: bool = False
     words: tuple[str, ...] = ()
 
@@ -61,6 +65,8 @@ SWITCHES = {
     "--reinstall": "reinstall",
     "--skip-install": "skip_install",
     "--offline": "offline",
+    "--register": "register",
+    "--unregister": "unregister",
     "--help": "help",
     "-h": "help",
 }

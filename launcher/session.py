@@ -38,6 +38,8 @@ class Session:
     def run(self) -> int:
         """Install what is missing and become the program; returns only for `--install-only` and a chooser that was closed."""
         arguments = self.arguments
+        if arguments.register or arguments.unregister:
+            return self._change_links()
         if arguments.wants_window and not arguments.install_only:
             self._need_display()
         if arguments.skip_install:
@@ -52,6 +54,17 @@ class Session:
         if arguments.install_only:
             return 0
         start.hand_over(self.folders, arguments, str(self.folders.python))
+
+    def _change_links(self) -> int:
+        from launcher import scheme
+
+        try:
+            tell(scheme.change(self.arguments.register, self.program, self.folders.data))
+        except scheme.NotSupported as error:
+            raise Failure(str(error)) from error
+        except OSError as error:
+            raise Failure(f"What opens links could not be written ({error.strerror or error}); look at the rights of your own folders.") from error
+        return 0
 
     def _remembered(self) -> str:
         mode = settings.mode(self.program, self.folders.data, tell)

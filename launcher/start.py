@@ -20,7 +20,9 @@ def command(folders: Folders, arguments: Arguments, python: str) -> list[str]:
         # pytest finds its configuration from its own folder, not from wherever the person is.
         return [python, "-m", "pytest", *(arguments.words[1:])]
     if arguments.wants_window:
-        return [_without_console(python), str(folders.program / "source" / "main.py"), *arguments.words]
+        # What follows a link came with it from elsewhere and is no flag, whatever it looks like.
+        words = ["--", *arguments.words] if arguments.words else []
+        return [_without_console(python), str(folders.program / "source" / "main.py"), *words]
     # -P: a file called like a module, in the folder where the person happens to be, must not be imported instead of it.
     return [python, "-P", "-m", "sfumato", *arguments.words]
 

@@ -76,7 +76,14 @@ class Setting:
     widget: str = ""
 
 
-SETTING_GROUPS: Mapping[str, str] = {"program": "Program", "files": "Files", "appearance": "Appearance", "prompt": "Prompt", "queue": "Queue"}
+SETTING_GROUPS: Mapping[str, str] = {
+    "program": "Program",
+    "files": "Files",
+    "appearance": "Appearance",
+    "prompt": "Prompt",
+    "queue": "Queue",
+    "remote": "Remote",
+}
 
 # Native names of languages; a file of another language is named by its code.
 NATIVE_NAMES: Mapping[str, str] = {
@@ -214,6 +221,13 @@ SETTINGS: Mapping[str, Setting] = {
         "What happens when the last job has ended.",
         "queue",
         choices={"": "Nothing", "notification": "Notification", "sound": "Sound", "command": "Command"},
+    ),
+    "links": Setting(
+        "",
+        "Links to other machines",
+        "What becomes of links that begin with sfumato: when one is opened anywhere; for you alone. A link always asks before anything is contacted.",
+        "remote",
+        choices={"": "Open in this program", "off": "Left alone by this program"},
     ),
     "queue_command": Setting("", "Command", "Program with its arguments, started when the queue is done and Command is chosen.", "queue", widget="command"),
 }

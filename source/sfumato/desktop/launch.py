@@ -55,6 +55,7 @@ class Launch(QObject):
         self._qml = program / "qml"
         self._data = data
         self._words = ""
+        self._is_program = False  # a window of a test registers nothing for the user
         self._make_endpoint = make_endpoint
         self._beginnings: Beginnings | None = None
         self.failure: BaseException | None = None
@@ -86,6 +87,7 @@ class Launch(QObject):
         self._single.called.connect(self._called)
         self._words = words
         self._signals = _Interrupts(self._application.quit)
+        self._is_program = True
         self.start()
         code = self._application.exec_()
         self._signals.restore()
@@ -193,6 +195,8 @@ class Launch(QObject):
             self._application_quit()
             return
         self.studio.engine.open()
+        if self._is_program:
+            self.studio.scheme.begin()
         if self._words:
             self.studio.open_address(self._words)
 

@@ -56,6 +56,7 @@ from sfumato.desktop.prompts import Prompts
 from sfumato.desktop.queue.desk import QueueDesk
 from sfumato.desktop.queue.health import EngineHealth
 from sfumato.desktop.queue.keeping import Keeper
+from sfumato.desktop.scheme import Scheme
 from sfumato.desktop.session import Session, chosen
 from sfumato.desktop.settings_folders import DataFolder
 from sfumato.desktop.settings_page import KEYBOARD, SettingsPage
@@ -191,6 +192,7 @@ class Studio(QObject):
         runs = GridRuns(self._shell, self._outputs, partial(save_picture, places, settings), LABEL_FONT, self)
         self._grid = Grid(self._shell, self._prompts, runs, GridCells(self._shell, self._importer.openText, self), self)
         self._health = EngineHealth(self._shell, parent=self)
+        self.scheme = Scheme(self._shell, self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
         kept = self.recall("tab", "")
