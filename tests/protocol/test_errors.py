@@ -25,6 +25,7 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
         errors.ChecksumDiffers("x"),
         errors.NameTaken("mix.safetensors", "checkpoints"),
         errors.FileBusy("mix.safetensors"),
+        errors.SecretsUnusable("relay.json", "it is damaged", "Bring back a copy of it."),
         errors.OutOfMemory("2048x2048"),
         errors.NumbersInvalid("decoding"),
         errors.MissingPackage("Depth maps", "timm"),

@@ -13,6 +13,7 @@ from sfumato.config import LANGUAGE_FILES, PROGRAM_FOLDER, Settings, find_places
 from sfumato.desktop import language, session
 from sfumato.desktop.studio import Beginnings
 from sfumato.jobs.places import Places
+from sfumato.protocol.redaction import Redaction, Redactor
 from sfumato.transport.endpoint import Endpoint, State
 from sfumato.transport.local import LocalInference
 
@@ -57,6 +58,7 @@ def log_to(places: Places) -> tuple[str, logging.Handler | None]:
     except OSError as error:
         return f"The folder {places.data} cannot be written to ({error.strerror}): settings, session and logs are not kept.", None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Redaction(Redactor()))
     logging.getLogger("sfumato").addHandler(handler)
     logging.getLogger("sfumato").setLevel(logging.INFO)
     return "", handler

@@ -16,8 +16,8 @@ SENTENCE = "Sfumato could not open its window: {reason}"
 
 def say(error: BaseException, data: str | None, with_dialog: bool = True) -> int:
     """Write and show what happened; returns the exit status."""
-    trace = "".join(traceback.format_exception(error))
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    trace = _clean("".join(traceback.format_exception(error)))
+    reason = _clean(str(error)).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     sentence = SENTENCE.format(reason=reason)
     log = _write(trace, data)
     print(f"{sentence}\nDetails: {log or trace}", file=sys.stderr)
@@ -25,6 +25,14 @@ def say(error: BaseException, data: str | None, with_dialog: bool = True) -> int
         command = [sys.executable, __file__, sentence, str(log or "")]
         subprocess.run(command, input=trace, text=True, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # ourselves
     return 1
+
+
+def _clean(text: str) -> str:
+    try:
+        from sfumato.protocol.redaction import Redactor  # late, as below
+    except Exception:  # noqa: BLE001  # where that cannot be imported, nothing was that held a secret
+        return text
+    return Redactor().clean(text)
 
 
 def _write(trace: str, data: str | None) -> Path | None:

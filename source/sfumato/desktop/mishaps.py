@@ -15,6 +15,7 @@ from PyQt5.QtCore import QObject, Qt, pyqtSignal
 from PyQt5.QtQml import QQmlEngine, QQmlError
 
 from sfumato.desktop.notices import Notices
+from sfumato.protocol.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Mishaps(QObject):
         if issubclass(kind, KeyboardInterrupt | SystemExit):
             return
         log.error("uncaught exception", exc_info=(kind, value, trace))  # type: ignore[arg-type]  # logging takes None as well
-        self._caught.emit("".join(traceback.format_exception(kind, value, trace)))
+        self._caught.emit(Redactor().clean("".join(traceback.format_exception(kind, value, trace))))
 
     def _take_warnings(self, errors: list[QQmlError]) -> None:
         detail = "\n".join(error.toString() for error in errors)

@@ -79,13 +79,19 @@ def save_new(paths: Iterable[Path], data: bytes, *, beside: Mapping[str, bytes] 
     return path
 
 
-def replace_file(path: Path, data: bytes, *, on_step: OnStep = _no_step) -> None:
+def replace_file(path: Path, data: bytes, *, private: bool = False, on_step: OnStep = _no_step) -> None:
     """Write a file, replacing an older one as a whole: a reader sees the old content or the new, never a part.
+
+    Args:
+        path: in a folder that exists.
+        data: the whole content.
+        private: nobody but this user may open it (mode 0600), at no moment.
+        on_step: is told each of `STEPS` before it is taken.
 
     Raises:
         DiskFull, NotWritable: the older file is untouched and nothing is left behind.
     """
-    with _temporary(path, data, on_step) as temporary:
+    with _temporary(path, data, on_step, private) as temporary:
         temporary.replace(path)
     _finish(path.parent, on_step)
 
@@ -124,13 +130,13 @@ def remove_stale(folder: Path, now: float | None = None) -> list[Path]:
 
 
 @contextmanager
-def _temporary(path: Path, data: bytes, on_step: OnStep) -> Iterator[Path]:
+def _temporary(path: Path, data: bytes, on_step: OnStep, private: bool = False) -> Iterator[Path]:
     """A hidden file beside `path` with `data` safely on the disk; gone afterwards, unless it was renamed."""
     temporary = path.with_name(f".{_shortened(path.name)}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
     try:
         with _as_sentences(path.parent, len(data)):
             on_step("create")
-            with temporary.open("xb", buffering=0) as file:
+            with open(temporary, "xb", buffering=0, opener=_open_private if private else None) as file:
                 on_step("write")
                 _write_all(file.fileno(), data)
                 on_step("flush")
@@ -142,6 +148,10 @@ def _temporary(path: Path, data: bytes, on_step: OnStep) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _open_private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _shortened(name: str) -> str:

@@ -14,7 +14,8 @@
     │   ├── ImageUnreadable         image_unreadable     422
     │   ├── ChecksumDiffers         checksum             409
     │   ├── NameTaken               name_taken           409   a file of that name is there, and stays
-    │   └── FileBusy                file_busy            409   a file that somebody is still writing
+    │   ├── FileBusy                file_busy            409   a file that somebody is still writing
+    │   └── SecretsUnusable         secrets_unusable     500   the file with this machine's secrets
     ├── OutOfMemory                 out_of_memory        507
     ├── NumbersInvalid              nan                  500
     ├── MissingPackage              missing_package      501
@@ -207,6 +208,14 @@ class FileBusy(FileTrouble):
 
     def __init__(self, file: str, *, path: str = "model") -> None:
         super().__init__(file, f"'{file}' is still being written. Try again when it is finished.", path=path)
+
+
+class SecretsUnusable(FileTrouble):
+    code = "secrets_unusable"
+    http_status = 500
+
+    def __init__(self, file: str, reason: str, remedy: str, *, path: str = "") -> None:
+        super().__init__(file, f"The secrets in '{file}' are not used: {reason}. {remedy}", path=path)
 
 
 class OutOfMemory(SfumatoError):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hmac
+import weakref
 from typing import Any, NoReturn
 
 SHOWN = "***"
+
+# Every secret there is, so that no log has to be told of each (`redaction.py`). It holds none of them alive.
+_LIVING: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
 
 
 class Secret:
     """A password, key or token. `reveal()` is the only way to its text."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("__weakref__", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        _LIVING[id(self)] = self
 
     def reveal(self) -> str:
         """The text itself, for the one who uses it now."""
@@ -44,3 +49,8 @@ class Secret:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
         return self
+
+
+def living() -> list[Secret]:
+    """Every secret that somebody still holds."""
+    return list(_LIVING.values())

@@ -23,6 +23,7 @@ from sfumato.jobs.registry import filled
 from sfumato.jobs.runner import ThreadExecutor, Work
 from sfumato.protocol.codec import FrameReader
 from sfumato.protocol.errors import SfumatoError
+from sfumato.protocol.redaction import Redactor, install
 from sfumato.transport import wire
 from sfumato.transport.endpoint import describe
 
@@ -125,6 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     _take_name()
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    install(Redactor())
     mouth = _Mouth(wire.WordWriter(outgoing))
     threading.Thread(target=_beat, args=(mouth,), name="beat", daemon=True).start()
     places = Places.from_json(options.places)
