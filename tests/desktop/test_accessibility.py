@@ -169,7 +169,8 @@ def test_no_word_is_cut_at_any_size_of_words_in_the_smallest_window(shown: OpenW
 
 
 WALK = """
-import sys, tempfile
+import faulthandler, sys, tempfile
+faulthandler.dump_traceback_later(90, exit=True)
 from pathlib import Path
 from tests.support.display import display_of_this_process
 display_of_this_process()

@@ -10,6 +10,7 @@ from tests.support.window import OpenWindow, accessible, items, until
 
 @pytest.mark.rule("D30")
 def test_the_guide_opens_leads_to_a_section_and_gives_the_focus_back(shown: OpenWindow) -> None:
+    until(lambda: shown.window.activeFocusItem() is not None, "the first focus")
     before = shown.window.activeFocusItem()
     shown.key(Qt.Key_H, Qt.AltModifier)
     until(lambda: any(accessible(item, "name") == "Guide" for item in items(shown.window.contentItem())), "the menu")
