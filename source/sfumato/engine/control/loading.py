@@ -127,7 +127,7 @@ class ReadsMap:
         return None
 
     def combined(self, each: Sequence[tuple[Tensor, ...]], how: str) -> tuple[Tensor, ...]:
-        raise NotImplementedError("Units that read maps act each for itself.")
+        raise TypeError("Units that read maps act each for itself.")
 
 
 def _grey(picture: Tensor, channels: int) -> Tensor:

@@ -110,7 +110,7 @@ class ImageEncoderKind:
         return vision_places(keys)
 
     def shape(self, file: ControlFile) -> Shape:
-        raise NotImplementedError("An image encoder acts on no network.")
+        raise TypeError("An image encoder acts on no network.")
 
     def family(self, file: ControlFile) -> str:
         return ""
