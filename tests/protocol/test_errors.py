@@ -34,6 +34,7 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
         errors.Forbidden("delete"),
         errors.BadFrame("it is empty"),
         errors.UnsafeName("../x", "it climbs up"),
+        errors.LinkRefused("The port of this endpoint must be a number from 1 to 65535."),
         errors.DeviceLost(),
         errors.WorkerDied("denoise", "it was ended by SIGKILL"),
         errors.EngineUnavailable("No module named 'torch'"),

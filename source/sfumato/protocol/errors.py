@@ -24,6 +24,7 @@
     ├── Forbidden                   forbidden            403
     ├── BadFrame                    bad_frame            400   bytes that are no message
     ├── UnsafeName                  unsafe_name          422   a name from outside that leaves its folder
+    ├── LinkRefused                 link_refused         422   a connection link or endpoint that is not plainly one
     ├── DeviceLost                  device_lost          503
     ├── WorkerDied                  worker_died          503
     ├── EngineUnavailable           engine_unavailable   503   the engine process cannot even start
@@ -301,6 +302,15 @@ class UnsafeName(SfumatoError):
 
     def __init__(self, name: str, reason: str, *, path: str = "") -> None:
         super().__init__(f"The name {name!r} cannot be used: {reason}. Choose a plain name inside the folder.", path=path)
+
+
+class LinkRefused(SfumatoError):
+    code = "link_refused"
+    http_status = 422
+
+    def __init__(self, sentence: str) -> None:
+        """`sentence`: one of `transport/link.py`, which never repeats the link, as it may hold a password."""
+        super().__init__(sentence, path="endpoint")
 
 
 class DeviceLost(SfumatoError):
