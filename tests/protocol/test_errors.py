@@ -38,6 +38,7 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
         errors.DeviceLost(),
         errors.WorkerDied("denoise", "it was ended by SIGKILL"),
         errors.EngineUnavailable("No module named 'torch'"),
+        errors.PortTaken("127.0.0.1", 28888),
         errors.Internal(detail="trace"),
     )
 }

@@ -28,6 +28,7 @@
     ├── DeviceLost                  device_lost          503
     ├── WorkerDied                  worker_died          503
     ├── EngineUnavailable           engine_unavailable   503   the engine process cannot even start
+    ├── PortTaken                   port_taken           503   the relay cannot listen where it should
     └── Internal                    internal             500
 
 `Stopped` is no error: a handler raises it (through its context) when its job was cancelled.
@@ -338,6 +339,14 @@ class EngineUnavailable(SfumatoError):
 
     def __init__(self, reason: str, *, detail: str = "") -> None:
         super().__init__(f"The engine could not start: {reason}. Run the installer again, then reload.", detail=detail)
+
+
+class PortTaken(SfumatoError):
+    code = "port_taken"
+    http_status = 503
+
+    def __init__(self, address: str, port: int, *, detail: str = "") -> None:
+        super().__init__(f"Other programs have the port {port} of {address}, or this machine has no such address. Choose another.", path="port", detail=detail)
 
 
 class Internal(SfumatoError):

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+import bson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from sfumato.protocol.codec import document_of
+from sfumato.protocol.errors import BadFrame
 from sfumato.protocol.messages import PROTOCOLS
 
 SessionKey = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
@@ -60,3 +63,16 @@ class EngineIs(RelayWord):
 
 FROM_CLIENT: TypeAdapter[Enter] = TypeAdapter(Enter)
 FROM_SERVER: TypeAdapter[Welcome | TurnedAway | EngineIs] = TypeAdapter(Annotated[Welcome | TurnedAway | EngineIs, Field(discriminator="type")])
+
+
+def encode_word(word: RelayWord) -> bytes:
+    """The BSON document of `word`."""
+    return bson.encode(word.model_dump(mode="python"))
+
+
+def read_enter(document: bytes, limit_bytes: int) -> Enter:
+    """A client's first document; raises `BadFrame`."""
+    try:
+        return FROM_CLIENT.validate_python(document_of(document, limit_bytes))
+    except ValidationError as error:
+        raise BadFrame("it is not the word of a client that enters") from error
