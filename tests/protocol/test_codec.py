@@ -113,3 +113,18 @@ def test_frames_cut_at_any_byte_are_put_together_again(documents: list[bytes], s
 def test_an_announced_length_over_the_limit_is_refused_before_any_memory_is_taken() -> None:
     with pytest.raises(BadFrame, match="announced"):
         list(codec.FrameReader(1000).feed(struct.pack("<I", 0xFFFFFFFF)))
+
+
+@pytest.mark.rule("N6")
+def test_a_document_of_too_many_values_is_refused_before_anything_is_built() -> None:
+    def submit(count: int) -> bytes:
+        return codec.encode(Submit(job="a", kind="generate", params={"list": [0] * count}))
+
+    within = codec.COMMAND_VALUES - 20
+    assert isinstance(codec.decode_command(submit(within)), Submit)
+    with pytest.raises(BadFrame, match="values"):
+        codec.decode_command(submit(codec.COMMAND_VALUES))
+    # A catalog may be longer than a command, and is bounded all the same.
+    assert isinstance(codec.decode_event(codec.encode(Hello(catalog={"list": [0] * codec.COMMAND_VALUES}))), Hello)
+    with pytest.raises(BadFrame, match="values"):
+        codec.decode_event(codec.encode(Hello(catalog={"list": [0] * codec.EVENT_VALUES})))

@@ -7,6 +7,8 @@ import struct
 
 import bson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sfumato.transport import channel as channels
 from sfumato.transport.channel import (
@@ -100,7 +102,7 @@ def test_a_goodbye_is_heard_and_ends_both_ends() -> None:
             end.receive(bytes(17))
 
 
-@pytest.mark.rule("N43")
+@pytest.mark.rule("N6")
 def test_pings_pass_everything_and_short_documents_pass_long_ones() -> None:
     client, server = ends()
     outbox = Outbox(server)
@@ -169,6 +171,32 @@ def test_a_document_is_made_when_its_turn_has_come() -> None:
     # What was thought short is long, and joins those.
     assert made == ["nothing", "misjudged", *(f"long {number}" for number in range(LONG_AT_ONCE - 1))]
     assert carried(outbox, client) == [Document(long)] * (LONG_AT_ONCE + 3)
+
+
+WAITING = st.tuples(st.integers(13, 4 * PART_BYTES) | st.integers(13, 200), st.sampled_from(["", "a", "b"]), st.booleans(), st.integers(0, 3))
+
+
+@given(st.lists(WAITING, max_size=30))
+@settings(deadline=None)
+def test_whatever_waits_arrives_once_and_whole_and_in_its_order(waiting: list[tuple[int, str, bool, int]]) -> None:
+    client, server = ends()
+    outbox = Outbox(server)
+    put: dict[str, list[bytes]] = {"": [], "a": [], "b": []}
+    heard: list[object] = []
+    for number, (size, order, is_made_late, sent_between) in enumerate(waiting):
+        data = struct.pack("<ii", size, number) + bytes(size - 8)
+        put[order].append(data)
+        # What is made late may have been judged wrongly.
+        outbox.put((lambda data=data: data) if is_made_late else data, size // 3 if number % 2 else size, order=order)
+        heard.extend(client.receive(message) for message in (outbox.next() for _ in range(sent_between)) if message is not None)
+    heard.extend(carried(outbox, client))
+    arrived = [one.data for one in heard if isinstance(one, Document)]
+    assert sorted(arrived) == sorted(data for group in put.values() for data in group)
+    for order in ("a", "b"):
+        assert [data for data in arrived if data in put[order]] == put[order]
+    assert outbox.is_empty
+    assert outbox.pending_bytes == 0
+    assert client.incoming == ()
 
 
 @pytest.mark.rule("N6")

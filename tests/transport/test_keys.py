@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfumato.protocol.secret import Secret
@@ -142,6 +142,7 @@ def test_the_list_of_common_passwords_is_shipped_and_each_of_it_is_refused() -> 
 
 
 @given(st.text(max_size=60))
+@settings(deadline=None)
 def test_no_text_at_all_breaks_the_judgement_or_is_repeated_by_it(text: str) -> None:
     for is_loopback in (True, False):
         sentence = refusal(Secret(text), is_loopback)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfumato.protocol.errors import LinkRefused
@@ -218,6 +218,7 @@ def test_loopback_is_known_without_asking_the_network(host: str, is_loopback: bo
 
 
 @given(st.text(min_size=1).filter(lambda text: text.isprintable() and len(quote(text)) < 1500))
+@settings(deadline=None)
 def test_every_password_survives_the_way_through_a_link(password: str) -> None:
     link = Link("wss://example.org:443/relay", Secret(password))
     assert Link.parse(link.text()) == link
@@ -233,6 +234,7 @@ def read(text: str) -> Link | str:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_whatever_is_pasted_is_read_or_refused_with_a_sentence_that_does_not_repeat_it(text: str) -> None:
     for prefix in ("", "sfumato:?endpoint=ws://a&password=", "ws://", "sfumato:?endpoint=ws://"):
         found = read(prefix + text)

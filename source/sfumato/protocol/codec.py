@@ -19,6 +19,9 @@ from sfumato.protocol.messages import COMMANDS, EVENTS, Command, Event
 COMMAND_LIMIT_BYTES = 64 << 20
 EVENT_LIMIT_BYTES = 256 << 20
 MAX_DEPTH = 64
+# A value of nothing takes two bytes on the wire and a hundred times that in memory.
+COMMAND_VALUES = 100_000
+EVENT_VALUES = 500_000
 _LENGTH = struct.Struct("<I")
 
 
@@ -29,19 +32,19 @@ def encode(message: Command | Event) -> bytes:
 
 def decode_command(document: bytes) -> Command:
     """Read a command; raises `BadFrame`."""
-    return _decode(document, COMMANDS, COMMAND_LIMIT_BYTES)
+    return _decode(document, COMMANDS, COMMAND_LIMIT_BYTES, COMMAND_VALUES)
 
 
 def decode_event(document: bytes) -> Event:
     """Read an event; raises `BadFrame`."""
-    return _decode(document, EVENTS, EVENT_LIMIT_BYTES)
+    return _decode(document, EVENTS, EVENT_LIMIT_BYTES, EVENT_VALUES)
 
 
-def document_of(data: bytes, limit_bytes: int) -> dict[str, Any]:
-    """Decode one bounded BSON document; raises `BadFrame`."""
+def document_of(data: bytes, limit_bytes: int, most_values: int = EVENT_VALUES) -> dict[str, Any]:
+    """Decode one BSON document of at most so many bytes and values; raises `BadFrame`."""
     if len(data) > limit_bytes:
         raise BadFrame(f"it has {len(data)} bytes, {limit_bytes} are allowed")
-    _check_depth(data)
+    _check_shape(data, most_values)
     try:
         found: dict[str, Any] = bson.decode(data)  # pyright: ignore[reportUnknownMemberType]  # bson's overloads name unparametrised arrays
     except (BSONError, ValueError, OverflowError, RecursionError, UnicodeError) as error:
@@ -49,8 +52,8 @@ def document_of(data: bytes, limit_bytes: int) -> dict[str, Any]:
     return found
 
 
-def _decode(data: bytes, adapter: Any, limit_bytes: int) -> Any:
-    document = document_of(data, limit_bytes)
+def _decode(data: bytes, adapter: Any, limit_bytes: int, most_values: int) -> Any:
+    document = document_of(data, limit_bytes, most_values)
     try:
         return adapter.validate_python(document)
     except ValidationError as error:
@@ -59,13 +62,13 @@ def _decode(data: bytes, adapter: Any, limit_bytes: int) -> Any:
         raise BadFrame(f"{where}: {first['msg']}") from error
 
 
-def _check_depth(data: bytes) -> None:
-    """Walk the document's element headers without building anything; nesting above MAX_DEPTH is refused.
+def _check_shape(data: bytes, most_values: int) -> None:
+    """Walk the document's element headers without building anything; nesting above MAX_DEPTH is refused, and so are too many values.
 
     The decoder of pymongo recurses in C, so depth has to be known before it is called.
     """
     ends: list[int] = []
-    at, size = 0, len(data)
+    at, size, values = 0, len(data), 0
     if size < 5:
         raise BadFrame("it is shorter than a BSON document")
     fixed = {0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0x7F: 0, 0xFF: 0}
@@ -79,6 +82,9 @@ def _check_depth(data: bytes) -> None:
                 if at != ends.pop():
                     raise BadFrame("an inner length is wrong")
                 continue
+            values += 1
+            if values > most_values:
+                raise BadFrame(f"it holds more than {most_values} values")
             at = data.index(0, at, ends[-1]) + 1  # the element's name
             if kind in (0x03, 0x04):
                 if len(ends) >= MAX_DEPTH:
