@@ -39,6 +39,15 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
         errors.WorkerDied("denoise", "it was ended by SIGKILL"),
         errors.EngineUnavailable("No module named 'torch'"),
         errors.PortTaken("127.0.0.1", 28888),
+        errors.HostNotFound("gpu.example.org:443"),
+        errors.PortRefused("gpu.example.org:443"),
+        errors.NotASfumatoServer("gpu.example.org:443"),
+        errors.SecretRefused("gpu.example.org:443"),
+        errors.VersionRefused("gpu.example.org:443", "2 to 3", "1", theirs_is_newer=True),
+        errors.CertificateRefused("gpu.example.org:443"),
+        errors.ServerChanged("gpu.example.org:443"),
+        errors.ServerUnsafe("gpu.example.org:443", "it sent a catalog of a million entries"),
+        errors.LineLost("gpu.example.org:443", "nothing was heard for 30 s"),
         errors.Internal(detail="trace"),
     )
 }

@@ -29,6 +29,16 @@
     ├── WorkerDied                  worker_died          503
     ├── EngineUnavailable           engine_unavailable   503   the engine process cannot even start
     ├── PortTaken                   port_taken           503   the relay cannot listen where it should
+    ├── LineTrouble                                            why there is no line to another machine
+    │   ├── HostNotFound            host_not_found       502   its name is not found
+    │   ├── PortRefused             port_refused         502   nothing listens there
+    │   ├── NotASfumatoServer       not_sfumato          502   something else answers there
+    │   ├── SecretRefused           secret_refused       401
+    │   ├── VersionRefused          version_refused      426   it speaks no version that is spoken here
+    │   ├── CertificateRefused      certificate_refused  502   nobody vouches for it, and the user did not
+    │   ├── ServerChanged           server_changed       502   it was set up anew, and the user did not agree to go on
+    │   ├── ServerUnsafe            server_unsafe        502   it asks or says what no server should
+    │   └── LineLost                line_lost            503   tried again by itself
     └── Internal                    internal             500
 
 `Stopped` is no error: a handler raises it (through its context) when its job was cancelled.
@@ -347,6 +357,85 @@ class PortTaken(SfumatoError):
 
     def __init__(self, address: str, port: int, *, detail: str = "") -> None:
         super().__init__(f"Other programs have the port {port} of {address}, or this machine has no such address. Choose another.", path="port", detail=detail)
+
+
+class LineTrouble(SfumatoError):
+    """There is no line to another machine; `server` is its "host:port"."""
+
+    http_status = 502
+
+    def __init__(self, server: str, sentence: str, *, detail: str = "") -> None:
+        self.server = server
+        super().__init__(sentence, path="endpoint", detail=detail)
+
+
+class HostNotFound(LineTrouble):
+    code = "host_not_found"
+
+    def __init__(self, server: str, *, detail: str = "") -> None:
+        super().__init__(server, f"The name of {server} was not found. Check its spelling and this machine's network.", detail=detail)
+
+
+class PortRefused(LineTrouble):
+    code = "port_refused"
+
+    def __init__(self, server: str, *, detail: str = "") -> None:
+        super().__init__(server, f"Nothing listens at {server}. Start Sfumato there, or check the port.", detail=detail)
+
+
+class NotASfumatoServer(LineTrouble):
+    code = "not_sfumato"
+
+    def __init__(self, server: str, *, detail: str = "") -> None:
+        super().__init__(server, f"What answers at {server} is not a Sfumato server. Check address, port and path.", detail=detail)
+
+
+class SecretRefused(LineTrouble):
+    code = "secret_refused"
+    http_status = 401
+
+    def __init__(self, server: str, *, detail: str = "") -> None:
+        super().__init__(server, f"'{server}' refused the password. Check it, or ask its owner for a new connection link.", detail=detail)
+
+
+class VersionRefused(LineTrouble):
+    code = "version_refused"
+    http_status = 426
+
+    def __init__(self, server: str, theirs: str, ours: str, *, theirs_is_newer: bool) -> None:
+        """`theirs`, `ours`: versions for a sentence, as "2" or "2 to 3"."""
+        update = "Update Sfumato on this machine" if theirs_is_newer else "Update Sfumato on that machine"
+        super().__init__(server, f"'{server}' speaks version {theirs} of the connection, this Sfumato speaks {ours}. {update}.")
+
+
+class CertificateRefused(LineTrouble):
+    code = "certificate_refused"
+
+    def __init__(self, server: str, reason: str = "nobody vouches for it and it was not confirmed here") -> None:
+        super().__init__(server, f"The certificate of {server} was not accepted: {reason}. Compare its fingerprint with the owner's, then connect again.")
+
+
+class ServerChanged(LineTrouble):
+    code = "server_changed"
+
+    def __init__(self, server: str) -> None:
+        super().__init__(server, f"'{server}' was set up anew since the last connection, so the password was not tried there. Ask its owner.")
+
+
+class ServerUnsafe(LineTrouble):
+    code = "server_unsafe"
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(server, f"The connection to {server} was ended: {reason}. Ask its owner whether it is a Sfumato of today.")
+
+
+class LineLost(LineTrouble):
+    code = "line_lost"
+    http_status = 503
+
+    def __init__(self, server: str, reason: str = "", *, detail: str = "") -> None:
+        because = f" ({reason})" if reason else ""
+        super().__init__(server, f"The connection to {server} was lost{because}. It is tried again.", detail=detail)
 
 
 class Internal(SfumatoError):

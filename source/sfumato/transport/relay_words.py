@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sfumato.protocol.codec import document_of
 from sfumato.protocol.errors import BadFrame
-from sfumato.protocol.messages import PROTOCOLS
+from sfumato.protocol.messages import PROTOCOLS, JobId
 
 SessionKey = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
 Delivery = Literal["inline", "on_demand"]
@@ -30,6 +30,18 @@ class Enter(RelayWord):
     session: SessionKey = ""
     artifacts: Delivery = "inline"
     label: Annotated[str, Field(max_length=80)] = ""
+
+
+ATTACH_BYTES = 1 << 20
+
+
+class Attach(RelayWord):
+    """The next part of an input, `name`, of a job that will be submitted over this connection (see `attached.py`)."""
+
+    type: Literal["attach"] = "attach"
+    job: JobId
+    name: Annotated[str, Field(max_length=200)]
+    data: Annotated[bytes, Field(max_length=ATTACH_BYTES)] = b""
 
 
 class Welcome(RelayWord):
