@@ -37,7 +37,9 @@ def _range(spec: ParamSpec) -> str:
 
 
 def _default(spec: ParamSpec) -> str:
-    return spec.unset.lower() if spec.default is None else json.dumps(spec.default)
+    if spec.default is None:
+        return spec.unset.lower() if spec.optional else "required"
+    return json.dumps(spec.default)
 
 
 def _row(spec: ParamSpec) -> str:

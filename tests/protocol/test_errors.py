@@ -32,6 +32,8 @@ EXAMPLES: dict[type[errors.SfumatoError], errors.SfumatoError] = {
         errors.DiskFull("outputs", 12_000_000, 40_000_000),
         errors.NotWritable("outputs", "read-only file system"),
         errors.Forbidden("delete"),
+        errors.TooManyJobs("200 jobs"),
+        errors.SessionExpired("a"),
         errors.BadFrame("it is empty"),
         errors.UnsafeName("../x", "it climbs up"),
         errors.LinkRefused("The port of this endpoint must be a number from 1 to 65535."),

@@ -7,6 +7,7 @@ from sfumato.protocol.requests.annotate import Annotate, AnnotateResult
 from sfumato.protocol.requests.catalog import Catalog, CatalogResult
 from sfumato.protocol.requests.clear_cache import ClearCache, ClearCacheResult
 from sfumato.protocol.requests.convert import Convert, ConvertResult
+from sfumato.protocol.requests.fetch import Fetch, FetchResult
 from sfumato.protocol.requests.generate import Generate, GenerateResult
 from sfumato.protocol.requests.upscale import Upscale, UpscaleResult
 
@@ -20,4 +21,5 @@ def register(registry: Registry) -> None:
     registry.add(JobKind("convert", "Convert", Convert, ConvertResult, "sfumato.engine.tasks.convert:run"))
     registry.add(JobKind("clear_cache", "Clear cache", ClearCache, ClearCacheResult, "sfumato.engine.tasks.clear_cache:run", writes=False))
     registry.add(JobKind("catalog", "Look for models", Catalog, CatalogResult, "sfumato.engine.tasks.catalog:run", writes=False))
+    registry.add(JobKind("fetch", "Fetch a result", Fetch, FetchResult, "sfumato.jobs.fetching:run", writes=False, lane="journal"))
     registry.add_catalog("sfumato.engine.catalog:describe")

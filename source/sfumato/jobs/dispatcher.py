@@ -1,58 +1,149 @@
-"""Keeps the contract between clients and an executor, whatever carries the messages.
+"""Keeps the contract between clients and those who run jobs, whatever carries the messages.
 
-Commands come in with their client's name; events go out through `emit(client, event)`. Here and nowhere else: the same Submit twice is one job, seq
-rises by one, one ending per job and nothing after it, Resume replays, Cancel is idempotent, bad requests are answered naming every bad field.
+Commands come in with their client; events go to the seat where that client hears. Here and nowhere else: the same Submit twice is one job, seq rises by one,
+one ending per job and nothing after it, Resume replays, Cancel is idempotent, bad requests are answered naming every bad field, jobs belong to the identity
+that sent them, and a role runs what it may.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from sfumato.jobs.clients import LOCAL, Client, JobCounts, may_run, priority_of
+from sfumato.jobs.context import AHEAD_LIMIT_BYTES, too_far_ahead
+from sfumato.jobs.first_looks import first_look
 from sfumato.jobs.journal import JobRecord, Journal
-from sfumato.jobs.registry import Registry
-from sfumato.jobs.runner import Executor, Work
-from sfumato.protocol.errors import Invalid, JobNotFound, Problem, SfumatoError, WorkerDied
-from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Command, Event, Failed, Feed, Finished, JobEvent, Progress, Resume, Submit
+from sfumato.jobs.lanes import TRANSFERS, TRANSFERS_PER_CLIENT, Lane
+from sfumato.jobs.registry import JobKind, Registry, resolve
+from sfumato.jobs.registry import Lane as LaneName
+from sfumato.jobs.runner import Executor
+from sfumato.jobs.seats import Seat
+from sfumato.jobs.sizes import Limits, size_of
+from sfumato.jobs.turns import Ticket
+from sfumato.protocol.errors import Forbidden, Invalid, JobNotFound, SessionExpired, SfumatoError, TooManyJobs, WorkerDied
+from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Command, Event, Failed, Feed, Finished, Hello, JobEvent, Progress, Resume, Submit
 from sfumato.protocol.specs import validate
 
-Emit = Callable[[str, Event], None]
-LOCAL = "local"
-EARLY_FEED_LIMIT_BYTES = 8 << 20
+OnEvent = Callable[[Event], None]
+Monitor = Callable[[Client, JobEvent], None]
+EARLY_FEED_LIMIT_BYTES = AHEAD_LIMIT_BYTES
 
 
 class Dispatcher:
-    """A queue in order of priority and arrival before one executor, and the journal of what was said.
+    """Fair queues before the executors of the lanes, and the journal of what was said.
 
-    It is a `Listener` of its executor. All methods may be called from any thread. Events are emitted under a lock, so `emit` hears them in order
-    and must only hand them on.
+    It is a `Listener` of its executors. All methods may be called from any thread, also from within a client's `on_event`: nobody is called with a lock held.
     """
 
-    def __init__(self, registry: Registry, emit: Emit, journal: Journal | None = None) -> None:
+    def __init__(self, registry: Registry, journal: Journal | None = None, limits: Limits | None = None) -> None:
         self._registry = registry
-        self._emit = emit
         self._journal = journal or Journal()
-        self._executor: Executor | None = None
-        self._waiting: list[tuple[int, int, Submit]] = []
-        self._early_feeds: dict[str, list[Feed]] = {}
-        self._arrivals = itertools.count()
-        self._running: str | None = None
-        self._stage = ""
+        self._limits = limits or Limits()
+        self._engine = Lane()
+        self._transfers = Lane(TRANSFERS, TRANSFERS_PER_CLIENT)
+        self._lanes: dict[LaneName, Lane] = {"engine": self._engine, "transfer": self._transfers}
+        self._tickets: dict[tuple[str, str], Ticket] = {}
+        self._seats: dict[str, Seat[Event]] = {}
+        self._hello: Hello | None = None
+        self._monitor: Monitor | None = None
+        self._monitoring: Seat[tuple[Client, JobEvent]] | None = None
         self._lock = threading.RLock()
+        self._depth = 0
 
-    def attach(self, executor: Executor | None) -> None:
-        """Give jobs to `executor` from now on; None holds them back until another comes."""
+    # -- clients ---------------------------------------------------------------------------------
+
+    def join(self, client: Client, on_event: OnEvent) -> None:
+        """Let `client` hear from now on, `Hello` at once if there was one; a second call replaces the first. Its earlier jobs are heard after `Resume`."""
+        with self._acting():
+            before = self._seats.pop(client.name, None)
+            if before is not None:
+                before.close()
+            # The only client of a process hears from the thread that has something to say.
+            seat = self._seats[client.name] = Seat(on_event, "" if client == LOCAL else f"client-{client.name[:6]}")
+            if self._hello is not None:
+                seat.put(self._hello)
+
+    def leave(self, client: Client) -> None:
+        """Say nothing more to `client`; its jobs go on, and what they say is kept."""
+        with self._acting():
+            seat = self._seats.pop(client.name, None)
+            if seat is not None:
+                seat.close()
+
+    def forget(self, client: Client, error: SfumatoError | None = None) -> None:
+        """Cancel what `client` has waiting or running (with `error`: fail it), and keep nothing of its jobs."""
+        with self._acting():
+            for record in self._journal.of(client):
+                self._abandon(record, error)
+
+    def jobs_of(self, client: Client) -> JobCounts:
+        """How many jobs of `client` wait and run."""
         with self._lock:
-            self._executor = executor
-            self._start_next()
+            mine = [ticket for ticket in self._tickets.values() if ticket.client == client.name]
+            running = sum(bool(ticket.work) for ticket in mine)
+            return JobCounts(len(mine) - running, running)
 
-    def handle(self, command: Command, client: str = LOCAL) -> None:
+    @property
+    def monitor(self) -> Monitor | None:
+        """Hears, from a thread of its own, all that is said to guests from when it is set; None: nobody."""
+        return self._monitor
+
+    @monitor.setter
+    def monitor(self, monitor: Monitor | None) -> None:
+        with self._acting():
+            if self._monitoring is not None:
+                self._monitoring.close()
+            self._monitor = monitor
+            self._monitoring = None if monitor is None else Seat(lambda said: monitor(*said), "monitor")
+
+    def announce(self, hello: Hello) -> None:
+        """Say to everybody, also to those who come later, that the engine is ready."""
+        with self._acting():
+            self._hello = hello
+            for seat in self._seats.values():
+                seat.put(hello)
+
+    def close(self) -> None:
+        """Say nothing more to anybody."""
+        self.monitor = None
+        with self._lock:
+            for seat in self._seats.values():
+                seat.close()
+            self._seats.clear()
+
+    # -- executors -------------------------------------------------------------------------------
+
+    def attach(self, executor: Executor | None, lane: LaneName = "engine") -> None:
+        """Give jobs of `lane` to `executor` from now on; None holds them back until another comes."""
+        with self._acting():
+            self._lanes[lane].executor = executor
+            self._lanes[lane].start()
+
+    def executor_lost(self, cause: str, detail: str = "") -> None:
+        """The engine died: end its running job; waiting ones stay for the next engine."""
+        with self._acting():
+            self._hello = None
+            self._engine.executor = None
+            for ticket in self._engine.running:
+                self._fail(ticket, WorkerDied(ticket.stage, cause, detail=detail))
+
+    def fail_waiting(self, error: SfumatoError) -> None:
+        """End every job that waits for the engine with `error`, when no engine will come."""
+        with self._acting():
+            for ticket in self._engine.waiting:
+                self._fail(ticket, error)
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def handle(self, command: Command, client: Client = LOCAL) -> None:
         """Obey one command."""
-        with self._lock:
+        problem = self._problem(command) if isinstance(command, Submit) else None
+        with self._acting():
             if isinstance(command, Submit):
-                self._submit(command, client)
+                self._submit(command, client, problem)
             elif isinstance(command, Resume):
                 self._resume(command, client)
             elif isinstance(command, Cancel):
@@ -60,147 +151,245 @@ class Dispatcher:
             elif isinstance(command, Feed):
                 self._feed(command, client)
 
-    def announce(self, event: Event, client: str = LOCAL) -> None:
-        """Emit an event that belongs to no job, in order with the others."""
-        with self._lock:
-            self._emit(client, event)
-
-    def executor_lost(self, cause: str, detail: str = "") -> None:
-        """The executor died: end the running job; waiting ones stay for the next executor."""
-        with self._lock:
-            self._executor = None
-            if self._running is not None:
-                self.failed(self._running, WorkerDied(self._stage, cause, detail=detail))
-
-    def fail_waiting(self, error: SfumatoError) -> None:
-        """End every waiting job with `error`, when no executor will come."""
-        with self._lock:
-            for _, _, submit in self._waiting[:]:
-                self.failed(submit.job, error)
-
-    def _submit(self, command: Submit, client: str) -> None:
-        known = self._journal.get(command.job)
-        if known is not None:
-            return  # the same Submit again, or somebody else's id: one job, and no word to a stranger
-        record = self._journal.open(command.job, client)
-        ahead = sum(1 for priority, _, _ in self._waiting if priority <= -command.priority) + (self._running is not None)
-        self._say(record, Accepted(job=command.job, seq=self._next(record), position=ahead))
+    def _problem(self, submit: Submit) -> SfumatoError | None:
+        """What is wrong with a request."""
         try:
-            validate(self._registry.kind(command.kind).request, command.params)
+            validate(self._registry.kind(submit.kind).request, submit.params)
         except SfumatoError as error:
-            self._end_failed(record, command.job, error)
-            return
-        if record.ended:  # cancelled by whoever heard Accepted
-            return
-        self._waiting.append((-command.priority, next(self._arrivals), command))
-        self._waiting.sort(key=lambda item: item[:2])
-        self._start_next()
+            return error
+        return None
 
-    def _start_next(self) -> None:
-        if self._running is not None or self._executor is None or not self._waiting:
+    def _submit(self, command: Submit, client: Client, problem: SfumatoError | None) -> None:
+        seat = self._seats.get(client.name)
+        known = self._journal.get(client.identity, command.job)
+        if known is not None:
+            if known.seat is not seat:  # sent once more over another line: nobody knows what of the answer arrived
+                self._replay(known, client, 0)
             return
-        _, _, submit = self._waiting.pop(0)
-        self._running, self._stage = submit.job, ""
-        self._executor.start(Work(submit.job, submit.kind, submit.params, submit.blobs))
-        for feed in self._early_feeds.pop(submit.job, []):
-            self._executor.feed(feed.job, feed.data, feed.last)
-
-    def _forget_waiting(self, job: str) -> None:
-        self._waiting = [item for item in self._waiting if item[2].job != job]
-        self._early_feeds.pop(job, None)
-
-    def _owned(self, job: str, client: str) -> JobRecord | None:
-        record = self._journal.get(job)
-        return record if record is not None and record.client == client else None
-
-    def _resume(self, command: Resume, client: str) -> None:
-        record = self._owned(command.job, client)
-        if record is None:
-            error = JobNotFound(command.job)
-            self._emit(client, Failed(job=command.job, seq=1, code=error.code, message=error.message))
+        kind = self._registry.kinds.get(command.kind)
+        if kind is not None and not may_run(client, kind):
+            self._refuse(seat, command.job, Forbidden(kind.name))
             return
-        for event in record.events:
-            if event.seq > command.after:
-                self._emit(client, event)
-
-    def _cancel(self, job: str, client: str) -> None:
-        record = self._owned(job, client)
-        if record is None or record.ended:
+        if kind is not None and kind.lane == "journal":
+            self._answer(kind, command, client, problem)
             return
-        if job == self._running:
-            if self._executor is not None:
-                self._executor.cancel(job)
+        size_bytes = 0 if client == LOCAL else size_of(command)
+        excess = self._excess(client, 1, size_bytes)
+        if excess is not None:
+            self._refuse(seat, command.job, excess)
             return
-        self._forget_waiting(job)
-        self._say(record, Cancelled(job=job, seq=self._next(record)))
-
-    def _feed(self, command: Feed, client: str) -> None:
-        if self._owned(command.job, client) is None:
+        record = self._journal.open(client, command.job)
+        record.seat = seat
+        if kind is None or problem is not None:
+            self._say(record, Accepted(job=record.job, seq=1))
+            self._say_failed(record, problem or Invalid([]))
             return
-        if command.job == self._running and self._executor is not None:
-            self._executor.feed(command.job, command.data, command.last)
-        elif any(item[2].job == command.job for item in self._waiting):
-            early = self._early_feeds.setdefault(command.job, [])
-            early.append(command)
-            if sum(len(feed.data) for feed in early) > EARLY_FEED_LIMIT_BYTES:
-                self.failed(command.job, Invalid([Problem("", "Too much was uploaded before the job began; wait for its first progress.")]))
+        lane = self._lanes[kind.lane]
+        ticket = Ticket(record, command, kind.lane, priority_of(client, command.priority), size_bytes)
+        self._tickets[record.key] = ticket
+        lane.waiting.add(ticket)
+        self._say(record, Accepted(job=record.job, seq=1, position=lane.position_of(ticket)))
+        lane.start()
 
-    # -- Listener: what the executor's job says --------------------------------------------------
+    def _excess(self, client: Client, jobs: int, size_bytes: int) -> TooManyJobs | None:
+        """Why `client` may not have so much more waiting. The only client of a process may: nobody else is held up."""
+        if client == LOCAL:
+            return None
+        waiting = [ticket for lane in self._lanes.values() for ticket in lane.waiting if ticket.record.client.identity == client.identity]
+        return self._limits.excess([(ticket.client == client.name, ticket.size_bytes) for ticket in waiting], jobs, size_bytes)
+
+    def _resume(self, command: Resume, client: Client) -> None:
+        record = self._journal.get(client.identity, command.job)
+        if record is not None and record.lost_seq > command.after and client != LOCAL:
+            self._abandon(record, SessionExpired(record.job), is_told=False)
+            record = None
+        if record is not None:
+            self._replay(record, client, command.after)
+        elif self._journal.is_gone(client.identity, command.job):
+            self._refuse(self._seats.get(client.name), command.job, SessionExpired(command.job), command.after)
+        else:
+            self._refuse(self._seats.get(client.name), command.job, JobNotFound(command.job), command.after)
+
+    def _replay(self, record: JobRecord, client: Client, after: int) -> None:
+        """Say what was missed; what comes from now on is said in the same place."""
+        record.client, record.seat = client, self._seats.get(client.name)
+        if record.seat is not None:
+            for event in record.events:
+                if event.seq > after:
+                    record.seat.put(event)
+
+    def _cancel(self, job: str, client: Client) -> None:
+        ticket = self._tickets.get((client.identity, job))
+        if ticket is None:
+            return
+        lane = self._lane_of(ticket)
+        if not ticket.work:
+            self._tell_ending(ticket, Cancelled(job=job, seq=ticket.record.last_seq + 1))
+            lane.end(ticket)
+        elif lane.executor is not None:
+            lane.executor.cancel(ticket.work)
+
+    def _feed(self, command: Feed, client: Client) -> None:
+        ticket = self._tickets.get((client.identity, command.job))
+        if ticket is None:
+            return
+        lane = self._lane_of(ticket)
+        if ticket.work:
+            if lane.executor is not None:
+                lane.executor.feed(ticket.work, command.data, command.last, command.offset)
+            return
+        ticket.early_feeds.append(command)
+        ticket.size_bytes += len(command.data)
+        if sum(len(feed.data) for feed in ticket.early_feeds) > EARLY_FEED_LIMIT_BYTES or len(ticket.early_feeds) > EARLY_FEED_LIMIT_BYTES >> 10:
+            self._fail(ticket, too_far_ahead())
+        else:
+            excess = self._excess(client, 0, 0)
+            if excess is not None:
+                self._fail(ticket, excess)
+
+    def _answer(self, kind: JobKind, command: Submit, client: Client, problem: SfumatoError | None) -> None:
+        """Run a job of the lane "journal", of which nothing is kept: the same Submit again is answered again."""
+        reply = _Reply(command.job, client, self._journal)
+        try:
+            if problem is not None:
+                raise problem
+            result = resolve(kind.handler)(validate(kind.request, command.params), reply)
+            reply.events.append(Finished(job=command.job, seq=len(reply.events) + 1, result=result.model_dump(mode="python")))
+        except SfumatoError as error:
+            reply.events.append(_failed(command.job, len(reply.events) + 1, error))
+        seat = self._seats.get(client.name)
+        if seat is not None:
+            for event in reply.events:
+                seat.put(event)
+
+    # -- Listener: what the executors' jobs say ------------------------------------------------------
 
     def progress(self, job: str, *, stage: str, done: int, total: int, rate: float | None, preview: tuple[bytes, ...], note: str) -> None:
-        with self._lock:
-            if job == self._running:
-                self._stage = stage
-                record = self._open_record(job)
-                self._say(record, Progress(job=job, seq=self._next(record), stage=stage, done=done, total=total, rate=rate, preview=preview, note=note))
+        with self._acting():
+            ticket = self._running(job)
+            if ticket is not None:
+                ticket.stage = stage
+                record = ticket.record
+                event = Progress(job=record.job, seq=record.last_seq + 1, stage=stage, done=done, total=total, rate=rate, preview=preview, note=note)
+                self._say(record, event)
 
     def artifact(self, job: str, *, name: str, media_type: str, data: bytes, info: Mapping[str, Any]) -> None:
         with self._lock:
-            if job == self._running:
-                record = self._open_record(job)
-                self._say(record, Artifact(job=job, seq=self._next(record), name=name, media_type=media_type, data=data, info=dict(info)))
+            ticket = self._running(job)
+        if ticket is None:
+            return
+        record = ticket.record
+        # Outside the lock: making it takes a while.
+        look = None if record.client == LOCAL else first_look(media_type, data)
+        with self._acting():
+            if look is not None and not record.ended:
+                self._say(record, Progress(job=record.job, seq=record.last_seq + 1, stage="fetch", total=len(data), preview=(look,), note=name))
+            if not record.ended:
+                self._say(record, Artifact(job=record.job, seq=record.last_seq + 1, name=name, media_type=media_type, data=data, info=dict(info)))
 
     def finished(self, job: str, result: dict[str, Any]) -> None:
-        with self._lock:
-            if job == self._running:
-                record = self._open_record(job)
-                self._say(record, Finished(job=job, seq=self._next(record), result=result))
-                self._after_ending()
+        self._ended(job, lambda name, seq: Finished(job=name, seq=seq, result=result))
 
     def failed(self, job: str, error: SfumatoError) -> None:
-        with self._lock:
-            record = self._journal.get(job)
-            if record is None or record.ended:
-                return
-            self._forget_waiting(job)
-            self._end_failed(record, job, error)
-            if job == self._running:
-                self._after_ending()
+        self._ended(job, lambda name, seq: _failed(name, seq, error))
 
     def cancelled(self, job: str) -> None:
-        with self._lock:
-            if job == self._running:
-                record = self._open_record(job)
-                self._say(record, Cancelled(job=job, seq=self._next(record)))
-                self._after_ending()
+        self._ended(job, lambda name, seq: Cancelled(job=name, seq=seq))
+
+    def _running(self, work: str) -> Ticket | None:
+        """What runs under that name and has not ended for its client."""
+        found = (lane.ticket(work) for lane in self._lanes.values())
+        return next((ticket for ticket in found if ticket is not None and not ticket.record.ended), None)
+
+    def _ended(self, work: str, ending: Callable[[str, int], JobEvent]) -> None:
+        with self._acting():
+            for lane in self._lanes.values():
+                ticket = lane.ticket(work)
+                if ticket is not None:
+                    self._tell_ending(ticket, ending(ticket.record.job, ticket.record.last_seq + 1))
+                    lane.end(ticket)
 
     # -- one event -------------------------------------------------------------------------------
 
-    def _after_ending(self) -> None:
-        self._running, self._stage = None, ""
-        self._start_next()
+    def _lane_of(self, ticket: Ticket) -> Lane:
+        return self._lanes[ticket.lane]
 
-    def _end_failed(self, record: JobRecord, job: str, error: SfumatoError) -> None:
-        self._say(record, Failed(job=job, seq=self._next(record), code=error.code, message=error.message, path=error.path, detail=error.detail))
+    def _fail(self, ticket: Ticket, error: SfumatoError) -> None:
+        self._tell_ending(ticket, _failed(ticket.record.job, ticket.record.last_seq + 1, error))
+        self._lane_of(ticket).end(ticket)
 
-    def _open_record(self, job: str) -> JobRecord:
-        record = self._journal.get(job)
-        assert record is not None, "a running job is always in the journal"
-        return record
+    def _tell_ending(self, ticket: Ticket, event: JobEvent) -> None:
+        """The one ending of a job: said, unless it was before."""
+        if self._tickets.get(ticket.record.key) is ticket:
+            del self._tickets[ticket.record.key]
+        if not ticket.record.ended:
+            self._say(ticket.record, event)
 
-    def _next(self, record: JobRecord) -> int:
-        return record.events[-1].seq + 1 if record.events else 1
+    def _abandon(self, record: JobRecord, error: SfumatoError | None, is_told: bool = True) -> None:
+        """End a job that nobody waits for any more, and let its record go."""
+        ticket = self._tickets.get(record.key)
+        if not is_told:
+            record.seat = None
+        if ticket is not None:
+            seq = record.last_seq + 1
+            self._tell_ending(ticket, Cancelled(job=record.job, seq=seq) if error is None else _failed(record.job, seq, error))
+            lane = self._lane_of(ticket)
+            if not ticket.work:
+                lane.end(ticket)
+            elif lane.executor is not None:
+                lane.executor.cancel(ticket.work)
+        self._journal.let_go(record)
+
+    def _say_failed(self, record: JobRecord, error: SfumatoError) -> None:
+        self._say(record, _failed(record.job, record.last_seq + 1, error))
 
     def _say(self, record: JobRecord, event: JobEvent) -> None:
         self._journal.add(record, event)
-        self._emit(record.client, event)
+        if record.seat is not None:
+            record.seat.put(event)
+        if self._monitoring is not None and record.client.role == "guest":
+            self._monitoring.put((record.client, event))
+
+    def _refuse(self, seat: Seat[Event] | None, job: str, error: SfumatoError, after: int = 0) -> None:
+        """Answer for a job that is not kept here."""
+        if seat is not None:
+            seat.put(_failed(job, after + 1, error))
+
+    @contextmanager
+    def _acting(self) -> Generator[None]:
+        """Hold the lock; afterwards say to the client without a thread of its own what it should hear."""
+        is_outermost = False
+        try:
+            with self._lock:
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+                    is_outermost = self._depth == 0
+        finally:
+            # Read without the lock: a seat that was just left says nothing more.
+            seat = self._seats.get(LOCAL.name)
+            if is_outermost and seat is not None:
+                seat.deliver()
+
+
+class _Reply:
+    """What a job of the lane "journal" says."""
+
+    def __init__(self, job: str, client: Client, journal: Journal) -> None:
+        self.events: list[JobEvent] = [Accepted(job=job, seq=1)]
+        self._job = job
+        self._identity = client.identity
+        self._journal = journal
+
+    def blob(self, name: str) -> bytes:
+        return self._journal.blob(self._identity, name)
+
+    def artifact(self, name: str, media_type: str, data: bytes, info: Mapping[str, Any] | None = None) -> None:
+        event = Artifact(job=self._job, seq=len(self.events) + 1, name=name, media_type=media_type, data=data, info=dict(info or {}))
+        self.events.append(event)
+
+
+def _failed(job: str, seq: int, error: SfumatoError) -> Failed:
+    return Failed(job=job, seq=seq, code=error.code, message=error.message, path=error.path, detail=error.detail)

@@ -1,7 +1,7 @@
-"""What each job has said, kept for `Resume`: every event in order, bounded in bytes.
+"""What each job has said, kept for `Resume` and `fetch`: every event in order, bounded in bytes.
 
-Old previews are the first to go (only the last progress of a job keeps its pictures), then whole ended jobs, oldest first, then the oldest words of
-running ones: of a job that says more than fits, `Resume` replays the newest part, and the rising `seq` shows what is gone.
+Old previews are the first to go (only the last progress of a job keeps its pictures), then whole ended jobs, the oldest of whoever keeps most, then the
+oldest words of running ones. Of a job that was let go its name is remembered for a while, so that its owner hears why it is gone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from sfumato.protocol.messages import ENDINGS, Artifact, JobEvent, Progress
+from sfumato.jobs.clients import Client
+from sfumato.jobs.seats import Seat
+from sfumato.protocol.errors import Invalid, Problem, SessionExpired
+from sfumato.protocol.messages import ENDINGS, Artifact, Event, JobEvent, Progress
 
 LIMIT_BYTES = 256 << 20
 LIMIT_JOBS = 10_000
@@ -17,31 +20,66 @@ LIMIT_JOBS = 10_000
 EVENT_BYTES = 1024
 
 
-@dataclass
+@dataclass(eq=False)
 class JobRecord:
-    """One job's owner and events; `ended` once its one ending was said."""
+    """One job's events, and who hears them: the client that sent it or last resumed it, where it sat then.
 
-    client: str
+    `ended` once its one ending was said; `lost_seq` is the last that was let go of anything but progress, 0 if nothing was.
+    """
+
+    client: Client
+    job: str
+    seat: Seat[Event] | None = None
     events: list[JobEvent] = field(default_factory=list[JobEvent])
     size_bytes: int = 0
     ended: bool = False
+    lost_seq: int = 0
+    last_seq: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.client.identity, self.job
 
 
 class Journal:
-    """Events by job, in the order of submission."""
+    """Events by identity and job, in the order of submission."""
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES, limit_jobs: int = LIMIT_JOBS) -> None:
-        self._records: OrderedDict[str, JobRecord] = OrderedDict()
+        self._records: OrderedDict[tuple[str, str], JobRecord] = OrderedDict()
+        self._gone: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._taken: dict[str, int] = {}
         self._limit_bytes = limit_bytes
         self._limit_jobs = limit_jobs
         self._size_bytes = 0
 
-    def open(self, job: str, client: str) -> JobRecord:
-        record = self._records[job] = JobRecord(client)
+    def open(self, client: Client, job: str) -> JobRecord:
+        record = JobRecord(client, job)
+        self._gone.pop(record.key, None)
+        self._records[record.key] = record
         return record
 
-    def get(self, job: str) -> JobRecord | None:
-        return self._records.get(job)
+    def get(self, identity: str, job: str) -> JobRecord | None:
+        return self._records.get((identity, job))
+
+    def is_gone(self, identity: str, job: str) -> bool:
+        """Whether the job was let go not so long ago."""
+        return (identity, job) in self._gone
+
+    def of(self, client: Client) -> list[JobRecord]:
+        """The records of jobs that `client` sent or last resumed."""
+        return [record for record in self._records.values() if record.client.name == client.name]
+
+    def blob(self, identity: str, name: str) -> bytes:
+        """The bytes of the artifact "<job>.<seq>"; raises `Invalid` for what is not there or another's, `SessionExpired` for what is no longer."""
+        job, _, number = name.rpartition(".")
+        record = self.get(identity, job)
+        if record is not None:
+            for event in record.events:
+                if isinstance(event, Artifact) and str(event.seq) == number:
+                    return event.data
+        if self.is_gone(identity, job) or (record is not None and number.isascii() and number.isdigit() and 0 < int(number) <= record.lost_seq):
+            raise SessionExpired(job)
+        raise Invalid([Problem("blob", f"Nothing named '{name[:160]}' is kept here for you.")])
 
     def add(self, record: JobRecord, event: JobEvent) -> None:
         """Keep `event` as the next of its job."""
@@ -52,28 +90,54 @@ class Journal:
             events[-1] = stale.model_copy(update={"preview": ()})
             self._grow(record, _size(events[-1]))
         events.append(event)
+        record.last_seq = event.seq
         self._grow(record, _size(event))
         record.ended = record.ended or isinstance(event, ENDINGS)
-        self._forget()
+        self._make_room()
+
+    def let_go(self, record: JobRecord) -> None:
+        """Keep nothing of a job but that there was one."""
+        if self._records.get(record.key) is record:
+            del self._records[record.key]
+            self._grow(record, -record.size_bytes)
+            self._gone[record.key] = None
+            while len(self._gone) > self._limit_jobs:
+                self._gone.popitem(last=False)
 
     def _grow(self, record: JobRecord, count: int) -> None:
         record.size_bytes += count
         self._size_bytes += count
+        taken = self._taken.get(record.client.identity, 0) + count
+        if taken > 0:
+            self._taken[record.client.identity] = taken
+        else:
+            self._taken.pop(record.client.identity, None)
 
-    def _forget(self) -> None:
+    def _make_room(self) -> None:
         while self._size_bytes > self._limit_bytes or len(self._records) > self._limit_jobs:
-            oldest = next((job for job, record in self._records.items() if record.ended), None)
+            oldest = self._next_to_go()
             if oldest is not None:
-                self._size_bytes -= self._records.pop(oldest).size_bytes
+                self.let_go(oldest)
             elif self._size_bytes <= self._limit_bytes or not self._shorten(max(self._records.values(), key=lambda record: record.size_bytes)):
                 return
+
+    def _next_to_go(self) -> JobRecord | None:
+        """The oldest ended job of whoever keeps most, so that nobody's flood costs another what was kept for it."""
+        if len(self._taken) > 1:
+            for identity in sorted(self._taken, key=lambda identity: -self._taken[identity]):
+                for record in self._records.values():
+                    if record.ended and record.client.identity == identity:
+                        return record
+        return next((record for record in self._records.values() if record.ended), None)
 
     def _shorten(self, record: JobRecord) -> bool:
         """Drop what a running job said before its last word: its progress, or where that was little, the older half of everything. False if nothing is left."""
         *earlier, last = record.events
         kept = [event for event in earlier if not isinstance(event, Progress)]
         if len(kept) > len(earlier) // 2:
-            kept = kept[(len(kept) + 1) // 2 :]
+            dropped = (len(kept) + 1) // 2
+            record.lost_seq = kept[dropped - 1].seq
+            kept = kept[dropped:]
         record.events[:] = [*kept, last]
         self._grow(record, sum(map(_size, record.events)) - record.size_bytes)
         return bool(earlier)

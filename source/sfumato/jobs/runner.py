@@ -1,4 +1,4 @@
-"""Runs handlers, one job at a time, on a thread of its own; turns whatever they do into words for a `Listener`.
+"""Runs handlers, one job at a time or a few, on threads of its own; turns whatever they do into words for a `Listener`.
 
 An exception of one job never ends the process: known ones become their code and sentence, unknown ones `internal` with the trace in `detail`.
 """
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sfumato.jobs.context import JobContext, Kept
 from sfumato.jobs.places import Places
-from sfumato.jobs.registry import Registry, resolve
+from sfumato.jobs.registry import Lane, Registry, resolve
 from sfumato.protocol.errors import Internal, SfumatoError, Stopped
 from sfumato.protocol.specs import validate
 
@@ -24,12 +24,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Work:
-    """A job as an executor gets it."""
+    """A job as an executor gets it; `job` is its name among all that run, whoever sent them, and `identity` says who did."""
 
     job: str
     kind: str
     params: dict[str, Any]
     blobs: Mapping[str, bytes]
+    identity: str = "local"
 
 
 class Listener(Protocol):
@@ -47,13 +48,13 @@ class Listener(Protocol):
 
 
 class Executor(Protocol):
-    """Something that runs one job at a time: a thread here, or a child process."""
+    """Something that runs jobs: threads here, or a child process. No method waits for a job."""
 
     def start(self, work: Work) -> None: ...
 
     def cancel(self, job: str) -> None: ...
 
-    def feed(self, job: str, data: bytes, last: bool) -> None: ...
+    def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None: ...
 
     def close(self) -> None: ...
 
@@ -71,23 +72,31 @@ class _JobReporter:
 
 
 class ThreadExecutor:
-    """Runs handlers in this process, in the order given."""
+    """Runs handlers of one lane in this process, in the order given, on up to `threads` threads, each made when it is first needed."""
 
-    def __init__(self, registry: Registry, places: Places, listener: Listener) -> None:
+    def __init__(self, registry: Registry, places: Places, listener: Listener, threads: int = 1, lane: Lane = "engine") -> None:
         self._registry = registry
         self._places = places
         self._listener = listener
+        self._lane = lane
+        self._limit = threads
         self._kept = Kept()
         self._waiting: SimpleQueue[tuple[Work, JobContext] | None] = SimpleQueue()
         self._contexts: dict[str, JobContext] = {}
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
-        self._thread.start()
+        self._is_closed = False
+        self._threads: list[threading.Thread] = []
 
     def start(self, work: Work) -> None:
-        context = JobContext(work.job, self._places, _JobReporter(work.job, self._listener), self._kept, work.blobs)
+        context = JobContext(work.job, self._places, _JobReporter(work.job, self._listener), self._kept, work.blobs, work.identity)
         with self._lock:
+            if self._is_closed:
+                return
             self._contexts[work.job] = context
+            if len(self._threads) < min(len(self._contexts), self._limit):
+                thread = threading.Thread(target=self._loop, name=f"{self._lane}-{len(self._threads)}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
         self._waiting.put((work, context))
 
     def cancel(self, job: str) -> None:
@@ -96,19 +105,24 @@ class ThreadExecutor:
         if context is not None:
             context.cancel()
 
-    def feed(self, job: str, data: bytes, last: bool) -> None:
+    def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None:
         with self._lock:
             context = self._contexts.get(job)
         if context is not None:
-            context.feed(data, last)
+            context.feed(data, last, offset)
 
     def close(self) -> None:
-        """Cancel what runs and end the thread."""
+        """Cancel what runs and end the threads."""
         with self._lock:
+            self._is_closed = True
+            threads = tuple(self._threads)
             for context in self._contexts.values():
                 context.cancel()
-        self._waiting.put(None)
-        self._thread.join(timeout=10)
+        for _ in threads:
+            self._waiting.put(None)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout=10)
 
     def _loop(self) -> None:
         while (item := self._waiting.get()) is not None:
@@ -120,6 +134,8 @@ class ThreadExecutor:
         failure: SfumatoError | None = None
         try:
             kind = self._registry.kind(work.kind)
+            if kind.lane != self._lane:
+                raise Internal(detail=f"'{kind.name}' belongs into the lane '{kind.lane}', not '{self._lane}'")
             request = validate(kind.request, work.params)
             context.check()
             result = resolve(kind.handler)(request, context).model_dump(mode="python")

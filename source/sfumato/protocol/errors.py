@@ -22,6 +22,8 @@
     ├── DiskFull                    disk_full            507
     ├── NotWritable                 not_writable         507
     ├── Forbidden                   forbidden            403
+    ├── TooManyJobs                 too_many_jobs        429
+    ├── SessionExpired              session_expired      410   results that waited too long, or were too many, to be kept
     ├── BadFrame                    bad_frame            400   bytes that are no message
     ├── UnsafeName                  unsafe_name          422   a name from outside that leaves its folder
     ├── LinkRefused                 link_refused         422   a connection link or endpoint that is not plainly one
@@ -297,6 +299,23 @@ class Forbidden(SfumatoError):
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"Your role may not run '{kind}' here. Ask the owner of this machine.")
+
+
+class TooManyJobs(SfumatoError):
+    code = "too_many_jobs"
+    http_status = 429
+
+    def __init__(self, limit: str) -> None:
+        """`limit`: what is allowed, in words: "200 jobs"."""
+        super().__init__(f"More than {limit} would be waiting here for you. Send the job again when some of yours have ended.")
+
+
+class SessionExpired(SfumatoError):
+    code = "session_expired"
+    http_status = 410
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"What job '{job}' made is no longer kept: it was away for too long, or more than this machine keeps. Run it again.")
 
 
 class BadFrame(SfumatoError):

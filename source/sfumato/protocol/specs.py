@@ -106,7 +106,7 @@ def _spec(name: str, field: FieldInfo) -> ParamSpec:
         title=field.title,
         description=field.description,
         kind=kind,
-        default=field.default,
+        default=None if field.is_required() else field.default,
         optional=optional,
         minimum=minimum,
         maximum=maximum,

@@ -103,11 +103,11 @@ def _obey(incoming: int, executor: ThreadExecutor) -> None:
         for document in reader.feed(data):
             word = wire.read_word(document, wire.TO_CHILD)
             if isinstance(word, wire.Start):
-                executor.start(Work(word.job, word.kind, word.params, word.blobs))
+                executor.start(Work(word.job, word.kind, word.params, word.blobs, word.identity))
             elif isinstance(word, wire.CancelWork):
                 executor.cancel(word.job)
             elif isinstance(word, wire.FeedWork):
-                executor.feed(word.job, word.data, word.last)
+                executor.feed(word.job, word.data, word.last, word.offset)
             elif isinstance(word, wire.Stop):
                 return
 

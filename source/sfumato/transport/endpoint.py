@@ -1,6 +1,6 @@
 """The seam between those who ask and those who run: `open`, `send`, `close`.
 
-`InProcess` runs jobs on a thread here; `LocalInference` (local.py) in a child process; `ScriptedEndpoint` says what a test wrote down for it.
+`InProcess` runs jobs on threads here; `LocalInference` (local.py) in a child process; `ScriptedEndpoint` says what a test wrote down for it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sfumato.jobs.clients import Client
-from sfumato.jobs.dispatcher import Dispatcher
+from sfumato.jobs.clients import LOCAL, Client, JobCounts
+from sfumato.jobs.dispatcher import Dispatcher, Monitor, OnEvent
+from sfumato.jobs.lanes import TRANSFERS
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import Registry, resolve
 from sfumato.jobs.runner import ThreadExecutor
 from sfumato.protocol.errors import SfumatoError
 from sfumato.protocol.messages import Command, Event, Hello, Submit
-
-OnEvent = Callable[[Event], None]
-
 
 StateName = Literal["starting", "ready", "silent", "restarting", "failed", "closed", "disconnected", "connecting", "reconnecting", "dropping", "refused"]
 
@@ -65,11 +63,20 @@ class Endpoint(Protocol):
 class SharedEndpoint(Endpoint, Protocol):
     """An endpoint that several clients may use at once, each with events of its own; `open` and `send` are those of the client LOCAL.
 
-    Jobs of all clients stand in one queue. `Hello` and what else belongs to no job is heard by everybody.
+    Jobs of all clients stand in one queue, in which clients take turns. `Hello` is heard by everybody. Each client but LOCAL hears from a thread of its own,
+    so that none waits for another; no lock is held meanwhile, and it may act from there.
+
+    Attributes:
+        monitor: hears all that is said to guests, from a thread of its own; may be set at any time.
     """
 
+    monitor: Monitor | None
+
     def join(self, client: Client, on_event: OnEvent) -> None:
-        """Let `client` hear its events from now on (and `Hello` at once, if the engine is ready); a second call replaces the first."""
+        """Let `client` hear its events from now on (and `Hello` at once, if the engine is ready); a second call replaces the first.
+
+        What jobs of an earlier call say is heard again after `Resume`, or after the same `Submit`.
+        """
         ...
 
     def leave(self, client: Client) -> None:
@@ -82,6 +89,10 @@ class SharedEndpoint(Endpoint, Protocol):
 
     def forget(self, client: Client, error: SfumatoError | None = None) -> None:
         """Cancel what `client` has running or waiting (with `error`: fail it), and let go of all that was kept for it."""
+        ...
+
+    def jobs_of(self, client: Client) -> JobCounts:
+        """How many jobs of `client` wait and run."""
         ...
 
 
@@ -101,36 +112,77 @@ def new_session() -> str:
     return uuid.uuid4().hex
 
 
-class InProcess:
-    """Runs jobs on a thread of this process; for tests and for servers that are one process on purpose."""
+class Sharing:
+    """What an endpoint for several clients does the same, whoever runs its jobs: a dispatcher, and the lane of transfers on threads of this process.
+
+    That lane lives from `open` to `close`, whatever becomes of the engine meanwhile.
+    """
 
     def __init__(self, registry: Registry, places: Places) -> None:
         self._registry = registry
         self._places = places
-        self._on_event: OnEvent | None = None
-        self._dispatcher = Dispatcher(registry, self._emit)
+        self._dispatcher = Dispatcher(registry)
+        self._transfers: ThreadExecutor | None = None
+
+    def join(self, client: Client, on_event: OnEvent) -> None:
+        self._dispatcher.join(client, on_event)
+
+    def leave(self, client: Client) -> None:
+        self._dispatcher.leave(client)
+
+    def obey(self, client: Client, command: Command) -> None:
+        self._dispatcher.handle(command, client)
+
+    def send(self, command: Command) -> None:
+        self.obey(LOCAL, command)
+
+    def forget(self, client: Client, error: SfumatoError | None = None) -> None:
+        self._dispatcher.forget(client, error)
+
+    def jobs_of(self, client: Client) -> JobCounts:
+        return self._dispatcher.jobs_of(client)
+
+    @property
+    def monitor(self) -> Monitor | None:
+        return self._dispatcher.monitor
+
+    @monitor.setter
+    def monitor(self, monitor: Monitor | None) -> None:
+        self._dispatcher.monitor = monitor
+
+    def _begin_transfers(self) -> None:
+        self._transfers = ThreadExecutor(self._registry, self._places, self._dispatcher, threads=TRANSFERS, lane="transfer")
+        self._dispatcher.attach(self._transfers, "transfer")
+
+    def _end_transfers(self) -> None:
+        """Cancel what is under way; the files of unfinished uploads stay for another time."""
+        transfers, self._transfers = self._transfers, None
+        if transfers is not None:
+            self._dispatcher.attach(None, "transfer")
+            transfers.close()
+
+
+class InProcess(Sharing):
+    """Runs jobs on threads of this process; for tests and for servers that are one process on purpose."""
+
+    def __init__(self, registry: Registry, places: Places) -> None:
+        super().__init__(registry, places)
         self._executor: ThreadExecutor | None = None
 
     def open(self, on_event: OnEvent) -> None:
-        self._on_event = on_event
-        on_event(Hello(session=new_session(), catalog=describe(self._registry, self._places)))
+        self.join(LOCAL, on_event)
+        self._begin_transfers()
+        self._dispatcher.announce(Hello(session=new_session(), catalog=describe(self._registry, self._places)))
         self._executor = ThreadExecutor(self._registry, self._places, self._dispatcher)
         self._dispatcher.attach(self._executor)
 
-    def send(self, command: Command) -> None:
-        self._dispatcher.handle(command)
-
     def close(self) -> None:
-        self._on_event = None
+        self._dispatcher.close()
         self._dispatcher.attach(None)
+        self._end_transfers()
         if self._executor is not None:
             self._executor.close()
             self._executor = None
-
-    def _emit(self, client: str, event: Event) -> None:
-        del client  # there is only one
-        if self._on_event is not None:
-            self._on_event(event)
 
 
 Script = Callable[[Submit], Iterable[Event]]

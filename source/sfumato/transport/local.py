@@ -20,16 +20,17 @@ from pathlib import Path
 from typing import IO
 
 from sfumato.jobs.builtin import REGISTRAR
-from sfumato.jobs.dispatcher import Dispatcher
+from sfumato.jobs.clients import LOCAL, Client
+from sfumato.jobs.dispatcher import OnEvent
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import filled
 from sfumato.jobs.runner import Work
 from sfumato.protocol.codec import FrameReader
 from sfumato.protocol.errors import BadFrame, EngineUnavailable, retold
-from sfumato.protocol.messages import Command, Event, Hello, Submit
+from sfumato.protocol.messages import Command, Hello, Submit
 from sfumato.transport import wire
 from sfumato.transport.child import DEVICE_LOST, NAME, READ_BYTES
-from sfumato.transport.endpoint import OnEvent, OnState, State, StateName, new_session
+from sfumato.transport.endpoint import OnState, Sharing, State, StateName, new_session
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +55,13 @@ class _ChildExecutor:
             self._writer.write(word)
 
     def start(self, work: Work) -> None:
-        self._write(wire.Start(job=work.job, kind=work.kind, params=work.params, blobs=dict(work.blobs)))
+        self._write(wire.Start(job=work.job, kind=work.kind, params=work.params, blobs=dict(work.blobs), identity=work.identity))
 
     def cancel(self, job: str) -> None:
         self._write(wire.CancelWork(job=job))
 
-    def feed(self, job: str, data: bytes, last: bool) -> None:
-        self._write(wire.FeedWork(job=job, data=data, last=last))
+    def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None:
+        self._write(wire.FeedWork(job=job, data=data, last=last, offset=offset))
 
     def close(self) -> None:
         self._write(wire.Stop())
@@ -70,8 +71,8 @@ class _ChildExecutor:
         self._writer.close()
 
 
-class LocalInference:
-    """Runs jobs in the child process LocalInference.
+class LocalInference(Sharing):
+    """Runs jobs in the child process LocalInference, and transfers on threads of this one.
 
     Args:
         places: folders of this installation.
@@ -89,14 +90,12 @@ class LocalInference:
         silence_s: float = SILENCE_S,
         unanswered_s: float = UNANSWERED_S,
     ) -> None:
-        self._places = places
+        super().__init__(filled(registrars), places)
         self._registrars = tuple(registrars)
         self._on_state = on_state
         self._silence_s = silence_s
         self._unanswered_s = unanswered_s
         self._is_ready = False
-        self._on_event: OnEvent | None = None
-        self._dispatcher = Dispatcher(filled(registrars), self._emit)
         self._process: subprocess.Popen[bytes] | None = None
         self._executor: _ChildExecutor | None = None
         self._heard = 0.0
@@ -116,13 +115,14 @@ class LocalInference:
         return process.pid if process is not None and process.poll() is None else None
 
     def open(self, on_event: OnEvent) -> None:
-        self._on_event = on_event
+        self.join(LOCAL, on_event)
+        self._begin_transfers()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._thread.start()
         threading.Thread(target=self._watch_silence, name="watchdog", daemon=True).start()
 
-    def send(self, command: Command) -> None:
-        self._dispatcher.handle(command)
+    def obey(self, client: Client, command: Command) -> None:
+        super().obey(client, command)
         if isinstance(command, Submit) and self._unready is not None:
             self._dispatcher.fail_waiting(self._unready)
 
@@ -135,23 +135,14 @@ class LocalInference:
 
     def close(self) -> None:
         self._closing = True
-        self._on_event = None
+        self._dispatcher.close()
         self._quiet.set()
         self._wake.set()
+        self._end_transfers()
         self._end_child("it was closed")
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=POLITE_S + 2)
         self._tell("closed", "Closed")
-
-    def _emit(self, client: str, event: Event) -> None:
-        del client  # there is only one
-        on_event = self._on_event
-        if on_event is None:
-            return
-        try:
-            on_event(event)
-        except Exception:  # a client's mistake must not end the thread that keeps the child
-            log.exception("the client failed at %s", type(event).__name__)
 
     def _tell(self, name: StateName, sentence: str) -> None:
         log.info("%s: %s", name, sentence)

@@ -31,6 +31,7 @@ class Start(Word):
     kind: str
     params: dict[str, Any]
     blobs: dict[str, bytes] = {}
+    identity: str = "local"
 
 
 class CancelWork(Word):
@@ -43,6 +44,7 @@ class FeedWork(Word):
     job: str
     data: bytes = b""
     last: bool = False
+    offset: int | None = None
 
 
 class Stop(Word):

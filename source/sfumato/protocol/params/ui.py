@@ -31,6 +31,7 @@ GROUPS: Mapping[str, str] = {
     "alternative": "Inverted noise",
     "speed": "Speed",
     "operation": "Operation",
+    "transfer": "Transfer",
 }
 
 
