@@ -28,6 +28,12 @@ def _canvas() -> list[Row]:
     return canvas.rows()
 
 
+def _channel() -> list[Row]:
+    import channel
+
+    return channel.rows()
+
+
 def _child() -> list[Row]:
     import child_process
     import engine_loop
@@ -140,6 +146,7 @@ def _window() -> list[Row]:
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "engine": _engine,
     "canvas": _canvas,
+    "channel": _channel,
     "child": _child,
     "first-picture": _first_picture,
     "history": _history,

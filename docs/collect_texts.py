@@ -28,6 +28,8 @@ SPEAKERS = (
     "config.py",
     "protocol/errors.py",
     "protocol/specs.py",
+    "transport/keys.py",
+    "transport/link.py",
     "transport/local.py",
     "desktop/beginnings.py",
     "desktop/session.py",

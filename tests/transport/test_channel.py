@@ -222,6 +222,21 @@ def test_a_goodbye_lets_go_of_what_waits() -> None:
     assert outbox.pending_bytes == 0
 
 
+@given(st.lists(st.integers(0, 200) | st.integers(channels.LITTLE_BYTES - 5, channels.LITTLE_BYTES + 5) | st.just(PART_BYTES), max_size=12))
+@settings(deadline=None)
+def test_a_document_arrives_whole_however_it_was_cut(sizes: list[int]) -> None:
+    client, server = ends()
+    data = struct.pack("<i", sum(sizes) + 5) + secrets.token_bytes(sum(sizes) + 1)
+    assert client.receive(server.part(7, data[:5], False)) is None
+    at = 5
+    for size in sizes:
+        assert client.receive(server.part(7, data[at : at + size], False)) is None
+        at += size
+        assert client.incoming == (Incoming(7, at, len(data)),)
+    assert client.receive(server.part(7, b"", True)) == Document(data)
+    assert client.incoming == ()
+
+
 def test_what_has_arrived_of_a_long_document_can_be_asked() -> None:
     client, server = ends()
     outbox = Outbox(server)

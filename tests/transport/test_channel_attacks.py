@@ -251,13 +251,11 @@ def test_a_recorded_session_says_nothing_to_the_same_server_again() -> None:
 def test_messages_are_heard_in_the_order_they_were_sealed_or_not_at_all(heard: list[int]) -> None:
     client, server = connected()
     messages = [client.ping(struct.pack(">Q", number)) for number in range(4)]
-    right = 0
-    for number in heard:
+    for right, number in enumerate(heard):
         if number != right:
             refused(server, messages[number])
             return
         assert server.receive(messages[number]) == Ping(struct.pack(">Q", number))
-        right += 1
     pytest.fail("one of them was out of order")
 
 

@@ -21,6 +21,7 @@ PASSING_BYTES = 16 << 20
 REKEY_MESSAGES = 2**16
 TOKEN_BYTES = 8
 PLAIN_BYTES = MESSAGE_BYTES - TAG_BYTES
+LITTLE_BYTES = 4096
 _PART_HEAD = struct.Struct(">BI")
 PART_BYTES = PLAIN_BYTES - _PART_HEAD.size  # of a document, in one message
 _ANNOUNCED = struct.Struct("<i")  # the first four bytes of a BSON document are its length
@@ -96,8 +97,23 @@ class Incoming:
 
 @dataclass
 class _Stream:
+    """A document that arrives.
+
+    Its parts are kept as they came and are copied once, at the end; little ones are put together, as each would cost more than it holds.
+    """
+
     total: int
-    held: bytearray = field(default_factory=bytearray)
+    received: int = 0
+    parts: list[memoryview | bytearray] = field(default_factory=list[memoryview | bytearray])
+
+    def take(self, data: memoryview) -> None:
+        self.received += len(data)
+        if len(data) >= LITTLE_BYTES:
+            self.parts.append(data)
+        elif self.parts and isinstance(last := self.parts[-1], bytearray):
+            last += data
+        else:
+            self.parts.append(bytearray(data))
 
 
 class Channel:
@@ -128,7 +144,7 @@ class Channel:
     @property
     def incoming(self) -> tuple[Incoming, ...]:
         """The documents that have begun to arrive, oldest first."""
-        return tuple(Incoming(number, len(stream.held), stream.total) for number, stream in self._streams.items())
+        return tuple(Incoming(number, stream.received, stream.total) for number, stream in self._streams.items())
 
     def receive(self, message: bytes | str) -> Heard:
         """What the next message of the other side says; None for a part of something longer, and for padding.
@@ -224,17 +240,14 @@ class Channel:
             stream = _Stream(total)
             if not is_last:
                 self._open_stream(number, stream)
-        size = len(stream.held) + len(data)
+        size = stream.received + len(data)
         if size > stream.total or (is_last and size < stream.total):
             raise ChannelError(f"a document of {size} bytes that announced {stream.total}")
-        if is_last and not stream.held:
-            self._streams.pop(number, None)
-            return Document(bytes(data))  # the usual case: whole in one message
-        stream.held += data
+        stream.take(data)
         if not is_last:
             return None
-        del self._streams[number]
-        return Document(bytes(stream.held))
+        self._streams.pop(number, None)  # it is not there if it came whole in one message
+        return Document(b"".join(stream.parts))
 
     def _open_stream(self, number: int, stream: _Stream) -> None:
         if len(self._streams) >= OPEN_STREAMS:
