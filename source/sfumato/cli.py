@@ -24,6 +24,7 @@ from sfumato.protocol.requests.annotate import Annotate
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.requests.upscale import Upscale
 from sfumato.protocol.specs import ParamSpec, specs, validate
+from sfumato.remote_options import add_connect, add_serve, link_of, serving_of
 
 if TYPE_CHECKING:
     from sfumato.imaging.picture import Reading
@@ -91,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     told = "; ".join(f"{row.name}: {', '.join(f'{name} {value}' for name, value in row.fields.items())}" for row in PRESETS.values())
     generate.add_argument("--preset", choices=tuple(PRESETS), help=f"settings of a distilled model, for all that no other flag gives ({told})")
     generate.add_argument("--replace", action="store_true", help="write over an existing FILE")
+    add_connect(generate)
     generate.set_defaults(run=_generate)
 
     annotate = commands.add_parser(
@@ -105,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
             _add_flag(annotate, spec)
     annotate.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write the map (.png); default: named in the outputs folder")
     annotate.add_argument("--replace", action="store_true", help="write over an existing FILE")
+    add_connect(annotate)
     annotate.set_defaults(run=_annotate)
 
     upscale = commands.add_parser(
@@ -124,12 +127,23 @@ def build_parser() -> argparse.ArgumentParser:
         help="where to write the picture, its ending is its format; or a folder, in which the results keep their names; default: named in the outputs folder",
     )
     upscale.add_argument("--replace", action="store_true", help="write over existing files")
+    add_connect(upscale)
     upscale.set_defaults(run=_upscale)
 
     models = commands.add_parser("models", help="list the models that were found", description="List the models that were found.")
     models.add_argument("--kind", choices=tuple(_KINDS), default="checkpoints", help="what to list (default checkpoints)")
     models.add_argument("--json", action="store_true", help="print JSON")
+    add_connect(models)
     models.set_defaults(run=_models)
+
+    serve = commands.add_parser(
+        "serve",
+        help="let other machines use this one's engine",
+        description="Let other machines use this one's engine: prints a connection link for Sfumato's window or --connect elsewhere, and serves until Ctrl+C. "
+        "docs/remote.md tells what the link allows and what is safe.",
+    )
+    add_serve(serve)
+    serve.set_defaults(run=_serve)
 
     convert = commands.add_parser(
         "convert", help="write a pickled model anew as safetensors", description="Write a pickled model (.ckpt, .pt, .pth, .bin) anew as .safetensors."
@@ -211,32 +225,35 @@ def _generate(options: argparse.Namespace, places: Places) -> int:
     from sfumato.asked import jobs_of  # Pillow, rich and the child are not needed for --help
     from sfumato.terminal import run_generate
 
-    return DONE if run_generate(jobs_of(options), places, options.replace) else STOPPED
+    return DONE if run_generate(jobs_of(options), places, options.replace, link_of(options)) else STOPPED
 
 
 def _annotate(options: argparse.Namespace, places: Places) -> int:
     from sfumato.asked import map_of  # as above
     from sfumato.terminal import run_generate
 
-    return DONE if run_generate([map_of(options)], places, options.replace) else STOPPED
+    return DONE if run_generate([map_of(options)], places, options.replace, link_of(options)) else STOPPED
 
 
 def _upscale(options: argparse.Namespace, places: Places) -> int:
     from sfumato.asked import larger_of  # as above
     from sfumato.terminal import run_generate
 
-    return DONE if run_generate(larger_of(options), places, options.replace) else STOPPED
+    return DONE if run_generate(larger_of(options), places, options.replace, link_of(options)) else STOPPED
 
 
 def _models(options: argparse.Namespace, places: Places) -> int:
     from sfumato.terminal import fetch_catalog  # as above
 
     choice, folder = _KINDS[options.kind]
-    found = fetch_catalog(places)["choices"].get(choice, [])
+    link = link_of(options)
+    found = fetch_catalog(places, link).get("choices", {}).get(choice, [])
     if options.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return DONE
-    if not found:
+    if not found and link is not None:
+        print(f"No {choice} found on {link.host}.", file=sys.stderr)
+    elif not found:
         folders = " or ".join(str(path) for path in places.models)
         files = ".safetensors files or diffusers folders" if choice == "models" else ".safetensors files"
         print(f"No {choice} found. Put {files} into {folder}/ in {folders}.", file=sys.stderr)
@@ -250,6 +267,13 @@ def _models(options: argparse.Namespace, places: Places) -> int:
             known += f"  (--preset {model['preset']['name']})"
         state = model["reason"] or known
         print(f"{_plain(model['value']):<{width}}  {_plain(state)}")
+    return DONE
+
+
+def _serve(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.serve import serve  # as above
+
+    serve(serving_of(options), places)
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""One job, watched from a terminal: sends it to LocalInference, draws its progress, writes its pictures."""
+"""One job, watched from a terminal: sends it to LocalInference or to another machine, draws its progress, writes its pictures here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import signal
+import socket
 import stat
 import sys
 import tempfile
@@ -28,7 +29,8 @@ from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of, save_picture
 from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
 from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed, Finished, Hello, Progress, Submit
-from sfumato.transport.endpoint import State
+from sfumato.transport.endpoint import Endpoint, State
+from sfumato.transport.link import Link
 from sfumato.transport.local import LocalInference
 
 
@@ -105,9 +107,17 @@ class _Listener:
 
 
 @contextmanager
-def _local_inference(places: Places) -> Iterator[tuple[LocalInference, _Listener]]:
+def _inference(places: Places, link: Link | None) -> Iterator[tuple[Endpoint, _Listener]]:
+    """The engine of this machine, or of the one that the link leads to."""
     listener = _Listener()
-    endpoint = LocalInference(places, on_state=listener.heard.put)
+    endpoint: Endpoint
+    if link is None:
+        endpoint = LocalInference(places, on_state=listener.heard.put)
+    else:
+        from sfumato.remote_known import Asking  # late: most commands run here
+        from sfumato.transport.remote import RemoteInference
+
+        endpoint = RemoteInference(link, listener.heard.put, label=_label(), known=Asking(places.data))
     endpoint.open(listener.heard.put)
     try:
         yield endpoint, listener
@@ -115,34 +125,56 @@ def _local_inference(places: Places) -> Iterator[tuple[LocalInference, _Listener
         endpoint.close()
 
 
-def fetch_catalog(places: Places) -> dict[str, Any]:
-    """What the engine of this machine offers; raises `EngineUnavailable`."""
-    with _local_inference(places) as (_, listener):
+def _label() -> str:
+    """How this command is listed at the other machine."""
+    return f"{socket.gethostname()}, command line"[:80]
+
+
+def fetch_catalog(places: Places, link: Link | None = None) -> dict[str, Any]:
+    """What the engine of this machine, or of the link's, offers; raises `EngineUnavailable`, or why the other machine is out of reach."""
+    with _inference(places, link) as (_, listener):
+        line = _Line()
         for heard in listener:
             if isinstance(heard, Hello):
                 return heard.catalog
-            if isinstance(heard, State) and heard.name == "failed":
-                raise _unavailable(heard)
+            if isinstance(heard, State):
+                line.judge(heard)
     raise AssertionError("the listener never ends by itself")
 
 
-def _unavailable(state: State) -> SfumatoError:
-    return retold(EngineUnavailable.code, state.sentence)
+class _Line:
+    """Which states of an endpoint end the command, and which are only told."""
+
+    def __init__(self, say: Callable[[str], None] = lambda sentence: None) -> None:
+        self._say = say
+        self._was_there = False
+
+    def judge(self, state: State) -> None:
+        """Raise what ends the command: an engine that stays down, a machine that refuses us or was never reached."""
+        if state.name == "failed":
+            raise retold(EngineUnavailable.code, state.sentence)  # a job would wait for a reload that nobody here can ask for
+        if state.name == "refused" or (state.name == "reconnecting" and not self._was_there):
+            raise retold("unreachable", state.sentence)
+        if state.name == "reconnecting" and state.attempt == 1:
+            self._say(f"{state.sentence} Trying again")
+        self._was_there = self._was_there or state.name in ("starting", "ready")
 
 
-def run_generate(jobs: Iterable[Asked], places: Places, replace: bool) -> bool:
+def run_generate(jobs: Iterable[Asked], places: Places, replace: bool, link: Link | None = None) -> bool:
     """Make the pictures of all jobs, one job after the other; False if Ctrl+C ended it early, raises what a job failed with.
 
     Ctrl+C cancels the running job and keeps the pictures that were finished; a second one ends at once. `replace` allows to write over files.
+    With a `link` the jobs run on the machine it leads to; pictures are read and written here all the same.
     """
     waiting = iter(jobs)
     job = next(waiting, None)
     if job is None:
         return True
     _check(job, replace, places)
-    with _local_inference(places) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
+    with _inference(places, link) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
+        line = _Line(bars.say)
         while job is not None:
-            if not _run(job, Destination(job.file, replace, job.kind), endpoint, listener, places, bars):
+            if not _run(job, Destination(job.file, replace, job.kind), endpoint, listener, places, bars, line):
                 return False
             job = next(waiting, None)
             if job is not None:
@@ -154,7 +186,7 @@ def _check(job: Asked, replace: bool, places: Places) -> None:
     Destination(job.file, replace, job.kind).check(job.count, job.form, places)
 
 
-def _run(job: Asked, destination: Destination, endpoint: LocalInference, listener: _Listener, places: Places, bars: _Bars) -> bool:
+def _run(job: Asked, destination: Destination, endpoint: Endpoint, listener: _Listener, places: Places, bars: _Bars, line: _Line) -> bool:
     submit = Submit(job=uuid.uuid4().hex, kind=job.kind, params=job.request.model_dump(), blobs=dict(job.blobs))
     endpoint.send(submit)
 
@@ -163,7 +195,7 @@ def _run(job: Asked, destination: Destination, endpoint: LocalInference, listene
         bars.say("Stopping after the current step")
 
     try:
-        _Watch(destination, places, bars).until_ended(listener, stop)
+        _Watch(destination, places, bars, line).until_ended(listener, stop)
     except Stopped:
         return False
     return True
@@ -191,10 +223,11 @@ def _interrupts(listener: _Listener) -> Iterator[None]:
 class _Watch:
     """What the job has said so far; ends by returning, or by raising how it failed."""
 
-    def __init__(self, destination: Destination, places: Places, bars: _Bars) -> None:
+    def __init__(self, destination: Destination, places: Places, bars: _Bars, line: _Line) -> None:
         self._destination = destination
         self._places = places
         self._bars = bars
+        self._line = line
         self._count = 0
         self._trouble: SfumatoError | None = None
 
@@ -213,8 +246,8 @@ class _Watch:
                 raise retold(heard.code, heard.message, heard.path, heard.detail)
             elif isinstance(heard, Cancelled):
                 raise Stopped
-            elif isinstance(heard, State) and heard.name == "failed":
-                raise _unavailable(heard)  # the job would wait for a reload that nobody here can ask for
+            elif isinstance(heard, State):
+                self._line.judge(heard)
 
     def _keep(self, artifact: Artifact) -> None:
         try:

@@ -43,12 +43,14 @@ class Entry:
         role: what it may do here.
         psk: the derived key, `PSK_BYTES` long. Whoever has it can connect; it does not tell the password.
         name: whose jobs they are; stays when the secret is changed.
+        is_for_others: the secret was found good enough to be used from other machines.
     """
 
     label: str
     role: Role
     psk: bytes = field(repr=False)
     name: str
+    is_for_others: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Identities:
         """The entry of a label."""
         return next((entry for entry in self.entries if entry.label == label), None)
 
-    def having(self, label: str, role: Role, psk: bytes) -> Identities:
+    def having(self, label: str, role: Role, psk: bytes, is_for_others: bool = False) -> Identities:
         """With `label` let in by `psk`; an entry of that label keeps its name. Raises `Invalid` if there is no room or the label cannot be."""
         if problem := label_refusal(label):
             raise Invalid([Problem("label", problem)])
@@ -73,11 +75,11 @@ class Identities:
             raise ValueError(f"a key has {PSK_BYTES} bytes")
         before = self.find(label)
         if before is not None:
-            renewed = Entry(label, role, psk, before.name)
+            renewed = Entry(label, role, psk, before.name, is_for_others)
             return replace(self, entries=tuple(renewed if entry is before else entry for entry in self.entries))
         if len(self.entries) >= MOST:
             raise Invalid([Problem("label", f"There are {MOST} identities already; remove one before '{label}' is added.")])
-        return replace(self, entries=(*self.entries, Entry(label, role, psk, secrets.token_hex(8))))
+        return replace(self, entries=(*self.entries, Entry(label, role, psk, secrets.token_hex(8), is_for_others)))
 
     def without(self, label: str) -> Identities:
         """With nobody of this label."""
@@ -162,7 +164,14 @@ def _to_json(identities: Identities) -> dict[str, Any]:
         "salt": identities.salt.hex(),
         "scrypt": {"n": identities.n, "r": identities.r, "p": identities.p},
         "identities": [
-            {"label": entry.label, "role": entry.role, "psk": base64.b64encode(entry.psk).decode(), "name": entry.name} for entry in identities.entries
+            {
+                "label": entry.label,
+                "role": entry.role,
+                "psk": base64.b64encode(entry.psk).decode(),
+                "name": entry.name,
+                "is_for_others": entry.is_for_others,
+            }
+            for entry in identities.entries
         ],
     }
 
@@ -183,7 +192,7 @@ def _from_json(values: Mapping[str, Any]) -> Identities:
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    entry = Entry(row["label"], row["role"], base64.b64decode(row["psk"], validate=True), row["name"])
+    entry = Entry(row["label"], row["role"], base64.b64decode(row["psk"], validate=True), row["name"], row["is_for_others"] is True)
     if label_refusal(entry.label) or entry.role not in ROLES or len(entry.psk) != PSK_BYTES:
         raise ValueError("no identity")
     if not (isinstance(entry.name, str) and entry.name.isalnum() and len(entry.name) <= 32):
