@@ -1,4 +1,7 @@
-"""Writes colab.ipynb and kaggle.ipynb, which differ in little: `.venv/bin/python deploy/notebooks/make_notebooks.py`. A test fails when they are out of date."""
+"""Writes colab.ipynb and kaggle.ipynb, which differ in little: `.venv/bin/python deploy/notebooks/make_notebooks.py`.
+
+A test fails when they are out of date.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +61,27 @@ KAGGLE = Host(
 )
 HOSTS = (COLAB, KAGGLE)
 
-SETTINGS = '''\
+HEAD = """\
+# {title}
+
+Starts Sfumato's engine on a GPU here and shows one connection link. Paste it into Sfumato's window on your computer, and the window works as if the GPU were
+yours. Pictures and prompts travel encrypted from end to end, also through the tunnel.
+
+**Before you run anything.** {terms}
+
+{prepare}
+
+**About the link.** Whoever has it can use this session as you do: bring models, make pictures. Every run of the last cell makes it anew; it is stored nowhere
+and worthless when that cell has ended. It is taken off the page when the first client has connected.
+"""
+
+SETTINGS = """\
 # The program: a folder (on a mounted drive, or one that you uploaded), the address of a git repository, or of a release (.zip, .tar.gz).
 SFUMATO_SOURCE = ""
 # What to install: nvidia for the GPUs here, cpu without one.
 MODE = "nvidia"
-# Models to fetch, each with the folder it belongs into: "auto" looks into the file. An address is https://..., hf:owner/repository/file or civitai:model@version.
+# Models to fetch, each with the folder it belongs into ("auto" looks into the file).
+# An address is https://..., hf:owner/repository/file or civitai:model@version.
 MODELS = [
     # ("hf:owner/repository/file.safetensors", "checkpoints"),
 ]
@@ -74,7 +92,7 @@ CLOUDFLARED_SHA256 = ""
 # After so many minutes without a client the last cell ends by itself, so that no GPU is held for nobody.
 IDLE_MINUTES = 30
 DATA = "@DATA@"
-'''
+"""
 
 INSTALL = '''\
 import subprocess
@@ -112,13 +130,13 @@ subprocess.run([*START, "--mode", MODE, "--install-only"], check=True)
 print("Sfumato is installed.")
 '''
 
-FETCH = '''\
+FETCH = """\
 for address, folder in MODELS:
     subprocess.run([*START, "--skip-install", "download", address, "--folder", folder], check=True)
 print(f"{len(MODELS)} models fetched; the small one that ships with the program is always there.")
-'''
+"""
 
-TUNNEL_PROGRAM = '''\
+TUNNEL_PROGRAM = """\
 import hashlib
 import os
 import shutil
@@ -136,10 +154,10 @@ if TUNNEL == "cloudflared" and shutil.which("cloudflared") is None:
     (tools / "cloudflared").chmod(0o755)
     os.environ["PATH"] += os.pathsep + str(tools)
 print(f"The tunnel is opened by: {TUNNEL}")
-'''
+"""
 
-SERVE = '''\
-from IPython.display import display
+SERVE = """\
+import IPython.display as page
 
 
 def text(sentence: str) -> dict[str, str]:
@@ -149,7 +167,7 @@ def text(sentence: str) -> dict[str, str]:
 words = [*START, "--skip-install", "serve", "--relay", "--tunnel", TUNNEL, "--idle-minutes", str(IDLE_MINUTES)]
 relay = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 # The one place where the link is shown; it is written over as soon as a client has used it, and in any case when this cell ends.
-place = display(text("Starting"), raw=True, display_id="link")
+place = page.display(text("Starting"), raw=True, display_id="link")
 try:
     for line in relay.stdout:
         line = line.strip()
@@ -165,16 +183,12 @@ finally:
     place.update(text("The relay has ended, and with it its link. Run this cell again for a new one."), raw=True)
     relay.terminate()
     relay.wait()
-'''
+"""
 
 
 def cells(host: Host) -> list[dict[str, Any]]:
     """The notebook's cells: text, settings, and the steps."""
-    head = f"# {host.title}\n\nStarts Sfumato's engine on a GPU here and prints one connection link. Paste it into Sfumato's window on your computer, and the window works\n"
-    head += "as if the GPU were yours; pictures travel over a connection that is encrypted from end to end, also past the tunnel.\n\n"
-    head += f"**Before you run anything.** {host.terms}\n\n{host.prepare}\n\n"
-    head += "**About the link.** Whoever has it can use this session as you do: fetch and delete models, make pictures. It is made anew by every run of the last cell,\n"
-    head += "stored nowhere, and worthless when that cell has ended. It is taken off the page when the first client has connected."
+    head = HEAD.format(title=host.title, terms=host.terms, prepare=host.prepare)
     return [
         _text("head", head),
         _code("settings", SETTINGS.replace("@DATA@", host.data), ["parameters"]),

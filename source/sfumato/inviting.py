@@ -90,4 +90,3 @@ def invite(wanted: Sequence[Wanted], folder: Path, *, address: str, tunnel: str 
 def _name_of(psk: bytes) -> str:
     """Whose jobs they are, of somebody who is not kept: the same for the same secret, so that jobs outlive a restart with the same password."""
     return hashlib.sha256(b"sfumato identity" + psk).hexdigest()[:16]
-

@@ -44,13 +44,21 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     default = HOST_DEFAULTS
     parser.add_argument("--address", default=default.address, help="address to listen on; 0.0.0.0 is every one (default: %(default)s, this machine alone)")
     parser.add_argument("--port", type=int, default=default.port, help="port to listen on; 0 takes a free one (default: %(default)s)")
-    parser.add_argument("--role", choices=("owner", "guest"), default="owner", help="what the shown link allows: everything, or to write nothing here (%(default)s)")
+    parser.add_argument(
+        "--role", choices=("owner", "guest"), default="owner", help="what the shown link allows: everything, or to write nothing here (%(default)s)"
+    )
     parser.add_argument("--guest", action="append", default=[], metavar="NAME", help="show another link, for a guest of this name; may be given several times")
     parser.add_argument("--password-file", metavar="FILE", default=None, help="a password instead of a generated key: FILE holds it, - reads standard input")
     parser.add_argument("--keep", action="store_true", help="keep who may connect for the next run; without it every run has fresh keys")
-    parser.add_argument("--tunnel", default=default.tunnel, metavar="COMMAND", help="cloudflared, or a command in which {port} stands for the port; its https address is shown")
-    parser.add_argument("--public", default="", metavar="ENDPOINT", help="the address of a proxy before this relay, such as wss://example.org/relay; it is shown")
-    parser.add_argument("--trusted-proxy", action="append", default=[], metavar="ADDRESS", help="a proxy whose X-Forwarded-For is believed; may be given several times")
+    parser.add_argument(
+        "--tunnel", default=default.tunnel, metavar="COMMAND", help="cloudflared, or a command in which {port} stands for the port; its https address is shown"
+    )
+    parser.add_argument(
+        "--public", default="", metavar="ENDPOINT", help="the address of a proxy before this relay, such as wss://example.org/relay; it is shown"
+    )
+    parser.add_argument(
+        "--trusted-proxy", action="append", default=[], metavar="ADDRESS", help="a proxy whose X-Forwarded-For is believed; may be given several times"
+    )
     parser.add_argument("--monitor", action="store_true", default=default.is_monitored, help="keep the pictures of guests in outputs/monitor; they are told")
     parser.add_argument("--idle-minutes", type=float, default=0.0, metavar="N", help="end after N minutes without a client (default: never)")
     parser.add_argument("--relay", action="store_true", help="serve the relay for Sfumato's window (the default)")

@@ -257,4 +257,3 @@ def _log_to(places: Places, redactor: Redactor) -> None:
     install(redactor)
     if trouble:
         log.warning(trouble)
-

@@ -65,12 +65,15 @@ class SharedEndpoint(Endpoint, Protocol):
 
     Jobs of all clients stand in one queue, in which clients take turns. `Hello` is heard by everybody. Each client but LOCAL hears from a thread of its own,
     so that none waits for another; no lock is held meanwhile, and it may act from there.
-
-    Attributes:
-        monitor: hears all that is said to guests, from a thread of its own; may be set at any time.
     """
 
-    monitor: Monitor | None
+    @property
+    def monitor(self) -> Monitor | None:
+        """Hears all that is said to guests, from a thread of its own; may be set at any time."""
+        ...
+
+    @monitor.setter
+    def monitor(self, monitor: Monitor | None) -> None: ...
 
     def join(self, client: Client, on_event: OnEvent) -> None:
         """Let `client` hear its events from now on (and `Hello` at once, if the engine is ready); a second call replaces the first.
