@@ -100,16 +100,17 @@ class RawClient:
     Args:
         stranger: do not shake hands; the test says what it likes.
         source: the loopback address to come from.
+        host: the name under which the server is asked for.
     """
 
-    def __init__(self, port: int, psk: bytes = OWNER.psk, *, stranger: bool = False, source: str = "127.0.0.1", path: str = "/relay", **options: Any) -> None:
+    def __init__(self, port: int, psk: bytes = OWNER.psk, *, stranger: bool = False, source: str = "127.0.0.1", path: str = "/relay", host: str = "127.0.0.1", **options: Any) -> None:
         options.setdefault("compression", None)
         options.setdefault("max_size", 1 << 17)
         raw = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S, source_address=(source, 0))
         self._stack = ExitStack()
         options |= {"sock": raw, "ping_interval": None, "open_timeout": PATIENCE_S, "close_timeout": 1, "proxy": None}
         try:
-            self.line: ClientConnection = self._stack.enter_context(connect(f"ws://127.0.0.1:{port}{path}", **options))
+            self.line: ClientConnection = self._stack.enter_context(connect(f"ws://{host}:{port}{path}", **options))
         except BaseException:
             raw.close()
             raise

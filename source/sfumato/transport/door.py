@@ -30,7 +30,7 @@ UNREAD_BYTES = 1 << 20
 FRAGMENTS = 64
 # From here on `send` waits for the line.
 WRITE_BYTES = 128 << 10
-CLOSE_S = 2.0
+CLOSE_S = 1.0
 # What may lie unsent in the system: little, so that a ping waits for little. Linux and macOS know the option, Python not everywhere its name.
 _NOT_SENT_LOW_WATER = getattr(sockets, "TCP_NOTSENT_LOWAT", 25)
 NOT_SENT_BYTES = 256 << 10
@@ -88,7 +88,7 @@ class Door(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._is_refused:
             return
-        if self.place is not None and self.request is None:
+        if self.place is not None:
             self._gate.leave(self.place)
         super().connection_lost(exc)
 
@@ -142,7 +142,9 @@ class Door(ServerConnection):
         origin = self._rules.origin(asked)
         if self._rules.is_trusted(self._address) and origin != origin_of(self._address):
             self._address = origin
-        self.has_place = self._gate.move(self.place, origin, shared=self._rules.is_shared(origin, asked.hosts))
+        shared = self._rules.is_shared(origin, asked.hosts)
+        # People at this machine are not the ones who come through its tunnel.
+        self.has_place = self._gate.move(self.place, f"{origin} and others" if shared else origin, shared=shared)
         return None
 
     def _evict(self) -> None:

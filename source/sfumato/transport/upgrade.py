@@ -71,7 +71,7 @@ class Rules:
         return None if path == PATH else Refusal(404, _NOT_HERE)
 
     def origin(self, asked: Asked) -> str:
-        """Where the request comes from, for the gate: the peer, or who a declared proxy says stands behind it."""
+        """Where the request comes from: the peer, or who a declared proxy says stands behind it."""
         if not self.is_trusted(asked.peer):
             return origin_of(asked.peer)
         told = [part.strip() for line in asked.forwarded_for for part in line.split(",")]
