@@ -12,12 +12,12 @@ import bson
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from sfumato.jobs.clients import Client, Role
+from sfumato.jobs.clients import Client, JobCounts, Role
 from sfumato.protocol.codec import encode
 from sfumato.protocol.errors import SfumatoError
 from sfumato.protocol.messages import EVENTS, Command, Event, Hello, JobEvent, Submit
 from sfumato.transport.channel import Channel, ChannelError, Closed, Document, Ping
-from sfumato.transport.endpoint import OnEvent, SharedEndpoint
+from sfumato.transport.endpoint import Monitor, OnEvent, SharedEndpoint
 from sfumato.transport.greeting import Knock
 from sfumato.transport.keys import Identity
 from sfumato.transport.outbox import Outbox
@@ -42,6 +42,8 @@ class ScriptedShared:
         self.joined: dict[Client, OnEvent] = {}
         self.left: list[Client] = []
         self.forgotten: list[tuple[Client, SfumatoError | None]] = []
+        self.counts: dict[Client, JobCounts] = {}
+        self.monitor: Monitor | None = None
         self._answer = answer
         self._changed = threading.Condition()
 
@@ -78,6 +80,9 @@ class ScriptedShared:
             self.forgotten.append((client, error))
             self._changed.notify_all()
 
+    def jobs_of(self, client: Client) -> JobCounts:
+        return self.counts.get(client, JobCounts())
+
     def say(self, client: Client, event: Event) -> None:
         """Let `client` hear `event` now."""
         on_event = self.joined.get(client)
@@ -103,7 +108,17 @@ class RawClient:
         host: the name under which the server is asked for.
     """
 
-    def __init__(self, port: int, psk: bytes = OWNER.psk, *, stranger: bool = False, source: str = "127.0.0.1", path: str = "/relay", host: str = "127.0.0.1", **options: Any) -> None:
+    def __init__(
+        self,
+        port: int,
+        psk: bytes = OWNER.psk,
+        *,
+        stranger: bool = False,
+        source: str = "127.0.0.1",
+        path: str = "/relay",
+        host: str = "127.0.0.1",
+        **options: Any,
+    ) -> None:
         options.setdefault("compression", None)
         options.setdefault("max_size", 1 << 17)
         raw = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S, source_address=(source, 0))

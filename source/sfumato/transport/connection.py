@@ -19,11 +19,12 @@ from sfumato.protocol.codec import decode_command
 from sfumato.protocol.errors import BadFrame
 from sfumato.protocol.messages import ENDINGS, Accepted, Command, Event, JobEvent, Submit
 from sfumato.transport.admission import Admitted
+from sfumato.transport.attached import Attached
 from sfumato.transport.channel import ChannelError, Closed, Document, DocumentTooLong, Heard, Ping, Pong, Reason
 from sfumato.transport.limits import RelayLimits
 from sfumato.transport.outbox import Outbox
 from sfumato.transport.outgoing import Outgoing, TooSlow
-from sfumato.transport.relay_words import Enter, RelayWord, TurnedAway, encode_word, read_enter
+from sfumato.transport.relay_words import Enter, RelayWord, TurnedAway, encode_word, read_attach, read_enter
 from sfumato.transport.sessions import Session
 from sfumato.transport.sockets import NORMAL, Socket, SocketEnded
 
@@ -36,9 +37,9 @@ GOODBYE_S = 1.0
 # Commands that were read and not yet obeyed.
 COMMANDS_WAITING = 256
 COMMAND_BYTES_WAITING = 12 << 20
-# Submits whose kind is remembered, and jobs that are counted for the owner, of one client.
+# Submits of one client whose kind is remembered.
 KINDS_KEPT = 1024
-JOBS_COUNTED = 10_000
+SECOND = 2
 # The number of a stream that nothing else uses: the last word of the server is said past everything that waits.
 _LAST_STREAM = 2**32 - 1
 
@@ -122,6 +123,7 @@ class Connection:
         self._answered = self._loop.time()
         self._is_full = False
         self._kinds: OrderedDict[str, str] = OrderedDict()
+        self._attached = Attached()
         self.outgoing = Outgoing(self._outbox, "inline", self._wake_up, backlog_bytes=limits.backlog_bytes)
 
     @property
@@ -188,8 +190,13 @@ class Connection:
 
     async def _take(self, document: bytes) -> None:
         """Line a command up; waits while too many are."""
+        part = read_attach(document)
+        if part is not None:
+            self._attached.take(part)
+            return
         command = decode_command(document)
         if isinstance(command, Submit):
+            command = self._attached.whole(command)
             self._kinds[command.job] = command.kind
             if len(self._kinds) > KINDS_KEPT:
                 self._kinds.popitem(last=False)
@@ -220,9 +227,10 @@ class Connection:
 
     def hear(self, event: Event) -> None:
         """An event of the endpoint; from any thread."""
-        if isinstance(event, JobEvent):
-            self._count(event)
         self.outgoing.put(event)
+        # The second word of a job says that it does not wait any more.
+        if isinstance(event, (Accepted, *ENDINGS)) or (isinstance(event, JobEvent) and event.seq == SECOND):
+            self._soon(self._house.changed)
 
     def say(self, word: RelayWord) -> None:
         """A word of the relay; from any thread."""
@@ -265,25 +273,6 @@ class Connection:
 
     def _is_part(self, job: str) -> bool:
         return self._kinds.get(job) == "fetch"
-
-    def _count(self, event: JobEvent) -> None:
-        """Keep the numbers that the owner is shown: what waits and what runs."""
-        session = self.session
-        if session is None:
-            return
-        if isinstance(event, ENDINGS):
-            self._soon(lambda: self._counted(session, event.job, None))
-        elif isinstance(event, Accepted):
-            self._soon(lambda: self._counted(session, event.job, False))
-        elif not session.jobs.get(event.job, True):
-            self._soon(lambda: self._counted(session, event.job, True))
-
-    def _counted(self, session: Session, job: str, is_running: bool | None) -> None:
-        if is_running is None:
-            session.jobs.pop(job, None)
-        elif job in session.jobs or (not is_running and len(session.jobs) < JOBS_COUNTED):
-            session.jobs[job] = is_running
-        self._house.changed()
 
     # -- heartbeat -------------------------------------------------------------------------------
 

@@ -73,10 +73,9 @@ class Door(ServerConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         self._address = _host_of(peer)
-        origin = origin_of(self._address)
         # Behind a proxy or tunnel it is not known yet whose connection this is.
         shared = self._rules.is_trusted(self._address) or (self._rules.has_tunnel and is_loopback(self._address))
-        self.place = self._gate.enter(origin, self._evict, shared=shared)
+        self.place = self._gate.enter(_counted_as(origin_of(self._address), shared), self._evict, shared=shared)
         if self.place is None:
             self._is_refused = True
             self.transport = transport
@@ -143,8 +142,7 @@ class Door(ServerConnection):
         if self._rules.is_trusted(self._address) and origin != origin_of(self._address):
             self._address = origin
         shared = self._rules.is_shared(origin, asked.hosts)
-        # People at this machine are not the ones who come through its tunnel.
-        self.has_place = self._gate.move(self.place, f"{origin} and others" if shared else origin, shared=shared)
+        self.has_place = self._gate.move(self.place, _counted_as(origin, shared), shared=shared)
         return None
 
     def _evict(self) -> None:
@@ -240,6 +238,11 @@ def listen(
         logger=quiet,
         ssl=tls,
     )
+
+
+def _counted_as(origin: str, shared: bool) -> str:
+    """People at this machine are not the ones who come through its tunnel, though their address is the same."""
+    return f"{origin} and others" if shared else origin
 
 
 def _host_of(name: Any) -> str:

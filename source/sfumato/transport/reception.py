@@ -246,7 +246,23 @@ class Reception:
 
     def clients(self) -> list[ClientStatus]:
         """Who is connected now, in order of arrival. From any thread."""
-        return [_status(connection) for connection in list(self._present) if connection.session is not None]
+        return [self._status(connection, connection.session) for connection in list(self._present) if connection.session is not None]
+
+    def _status(self, connection: Connection, session: Session) -> ClientStatus:
+        jobs = self._endpoint.jobs_of(session.client)
+        return ClientStatus(
+            session=session.id,
+            label=connection.label,
+            address=connection.socket.address,
+            role=connection.identity.role,
+            identity=connection.identity.label,
+            connected_at=connection.connected_at,
+            latency_s=connection.latency_s,
+            waiting=jobs.waiting,
+            running=jobs.running,
+            bytes_in=connection.bytes_in,
+            bytes_out=connection.bytes_out,
+        )
 
     def changed(self) -> None:
         """Part of `House`: tell the owner soon; many changes are told at once."""
@@ -371,25 +387,6 @@ def protocol_sentence(theirs: tuple[int, int]) -> str:
     if theirs[1] < PROTOCOLS[0]:
         return f"This window speaks protocol version {theirs[1]}, the server needs {PROTOCOLS[0]} or newer. Update Sfumato on this computer."
     return f"This window needs protocol version {theirs[0]} or newer, the server speaks {PROTOCOLS[1]}. Update Sfumato on the server."
-
-
-def _status(connection: Connection) -> ClientStatus:
-    session = connection.session
-    assert session is not None, "only clients with a session are shown"
-    states = list(session.jobs.values())
-    return ClientStatus(
-        session=session.id,
-        label=connection.label,
-        address=connection.socket.address,
-        role=connection.identity.role,
-        identity=connection.identity.label,
-        connected_at=connection.connected_at,
-        latency_s=connection.latency_s,
-        waiting=states.count(False),
-        running=states.count(True),
-        bytes_in=connection.bytes_in,
-        bytes_out=connection.bytes_out,
-    )
 
 
 def _logged(call: Callable[[], None]) -> None:

@@ -88,3 +88,17 @@ def read_enter(document: bytes, limit_bytes: int) -> Enter:
         return FROM_CLIENT.validate_python(document_of(document, limit_bytes))
     except ValidationError as error:
         raise BadFrame("it is not the word of a client that enters") from error
+
+
+# How the document of an `Attach` begins: its type stands first.
+_ATTACH = b"\x02type\x00\x07\x00\x00\x00attach\x00"
+
+
+def read_attach(document: bytes) -> Attach | None:
+    """A part of an input, or None if the document is something else; raises `BadFrame`."""
+    if document[4 : 4 + len(_ATTACH)] != _ATTACH:
+        return None
+    try:
+        return Attach.model_validate(document_of(document, 2 * ATTACH_BYTES))
+    except ValidationError as error:
+        raise BadFrame("it is not a part of an input") from error

@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -40,7 +40,6 @@ class Session:
     Attributes:
         id: its name for the server: a hash of the key, which may be shown.
         last_seen: when its last connection ended, in seconds of the clock.
-        jobs: what it has waiting (False) or running (True), by id, as far as this server heard of it.
     """
 
     id: str
@@ -48,7 +47,6 @@ class Session:
     role: Role
     last_seen: float
     is_connected: bool = False
-    jobs: dict[str, bool] = field(default_factory=dict[str, bool])
 
     @property
     def client(self) -> Client:
