@@ -668,6 +668,15 @@ def test_all_identities_are_tried_whether_or_not_one_fits(who: int | None) -> No
     assert watched.seen == [f"{number}" for number in range(16)]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_secret_for_two_roles_gives_the_smaller_one(order: int) -> None:
+    known = [OWNER, Identity("careless", "guest", OWNER.psk, "careless")][::order]
+    greeting = greeted()
+    found = answer(Knock(OWNER.psk, greeting).message, greeting, known)
+    assert found is not None
+    assert found.identity.role == "guest"
+
+
 @pytest.mark.rule("N11")
 def test_a_relay_knows_at_most_sixteen_identities() -> None:
     greeting = greeted()

@@ -117,11 +117,19 @@ def test_a_salt_of_another_length_is_refused(salt: bytes) -> None:
         ("zzzzzzzzzzzzzzzzzzzzzzz", keys.TOO_COMMON),
         ("twelve chars", ""),
         ("a quiet harbour at noon", ""),
+        ("ein stiller Hafen, mittags: 🚢", ""),
     ],
 )
 def test_weak_passwords_are_refused_where_others_can_connect(password: str, sentence: str) -> None:
     assert refusal(Secret(password), is_loopback=False) == sentence
     assert refusal(Secret(password), is_loopback=True) == ""
+
+
+@pytest.mark.parametrize("password", ["a quiet\tharbour at noon", "a quiet harbour\n", "a quiet harbour at \u202enoon", "a quiet harbour at \ud800"])
+def test_a_password_that_no_link_could_carry_is_refused_at_once(password: str) -> None:
+    assert refusal(Secret(password), is_loopback=False) == refusal(Secret(password), is_loopback=True) == keys.NOT_PRINTABLE
+    # A client that is given one all the same is only wrong.
+    assert len(psk_of(Secret(password), SALT, LIGHT)) == 32
 
 
 @pytest.mark.rule("N12")
@@ -146,7 +154,7 @@ def test_the_list_of_common_passwords_is_shipped_and_each_of_it_is_refused() -> 
 def test_no_text_at_all_breaks_the_judgement_or_is_repeated_by_it(text: str) -> None:
     for is_loopback in (True, False):
         sentence = refusal(Secret(text), is_loopback)
-        assert sentence in ("", keys.NO_SECRET, keys.TOO_SHORT, keys.TOO_COMMON)
+        assert sentence in ("", keys.NO_SECRET, keys.NOT_PRINTABLE, keys.TOO_SHORT, keys.TOO_COMMON)
 
 
 @pytest.mark.rule("N62")
@@ -156,3 +164,11 @@ def test_an_identity_does_not_print_what_opens_it() -> None:
     assert "Ada's laptop" in shown
     assert repr(psk)[2:-1] not in shown
     assert psk.hex() not in shown
+
+
+@pytest.mark.rule("X32")
+def test_secrets_are_compared_by_digests_of_one_length() -> None:
+    assert Secret("a word") == Secret("a word")
+    assert Secret("a word") != Secret("a word and more")
+    assert Secret("\ud800") != Secret("")
+    assert Secret("a word") != "a word"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sfumato.protocol.errors import LinkRefused
 from sfumato.protocol.secret import Secret
 from sfumato.transport import link as links
-from sfumato.transport.keys import make_secret
+from sfumato.transport.keys import make_secret, refusal
 from sfumato.transport.link import LINK_BYTES, Link
 
 
@@ -217,9 +217,9 @@ def test_loopback_is_known_without_asking_the_network(host: str, is_loopback: bo
     assert Link.of(f"ws://{host}").is_loopback is is_loopback
 
 
-@given(st.text(min_size=1).filter(lambda text: text.isprintable() and len(quote(text)) < 1500))
+@given(st.text(min_size=1, max_size=100).filter(lambda text: not refusal(Secret(text), is_loopback=True)))
 @settings(deadline=None)
-def test_every_password_survives_the_way_through_a_link(password: str) -> None:
+def test_every_password_that_is_taken_survives_the_way_through_a_link(password: str) -> None:
     link = Link("wss://example.org:443/relay", Secret(password))
     assert Link.parse(link.text()) == link
     assert link.text().isascii()

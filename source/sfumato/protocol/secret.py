@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import weakref
 from typing import Any, NoReturn
@@ -29,7 +30,7 @@ class Secret:
         return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(_digest(self._text), _digest(other._text))
 
     __hash__ = None  # type: ignore[assignment]  # a key of a mapping would be a way to guess it
 
@@ -54,3 +55,8 @@ class Secret:
 def living() -> list[Secret]:
     """Every secret that somebody still holds."""
     return list(_LIVING.values())
+
+
+def _digest(text: str) -> bytes:
+    """Of one length for every text, so that comparing takes the same time for all."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()

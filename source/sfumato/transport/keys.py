@@ -24,6 +24,7 @@ _PREFIX = "sfk1."
 _KEY = re.compile(r"sfk1\.[A-Za-z0-9_-]{43}")
 
 NO_SECRET = "A password is needed: nobody may use this machine without one. Let the program make one."
+NOT_PRINTABLE = "This password holds characters that no connection link can carry. Choose another, or let the program make one."
 TOO_SHORT = f"This password is too short for other machines: it needs at least {PASSWORD_CHARACTERS} characters. Let the program make one."
 TOO_COMMON = "This password is among those that are tried first. Choose another, or let the program make one."
 
@@ -82,7 +83,7 @@ def psk_of(secret: Secret, salt: bytes, parameters: ScryptParameters) -> bytes:
         return key
     if len(salt) != SALT_BYTES or not parameters.is_acceptable:
         raise ValueError("no password is tried with such a salt or such parameters")
-    return Scrypt(salt, KEY_BYTES, parameters.n, parameters.r, parameters.p).derive(_normal(secret).encode())
+    return Scrypt(salt, KEY_BYTES, parameters.n, parameters.r, parameters.p).derive(_normal(secret).encode(errors="surrogatepass"))
 
 
 def refusal(secret: Secret, is_loopback: bool) -> str:
@@ -93,9 +94,11 @@ def refusal(secret: Secret, is_loopback: bool) -> str:
     """
     if not secret:
         return NO_SECRET
+    password = _normal(secret)
+    if not password.isprintable():
+        return NOT_PRINTABLE
     if is_loopback or is_key(secret):
         return ""
-    password = _normal(secret)
     if len(password) < PASSWORD_CHARACTERS:
         return TOO_SHORT
     if len(set(password)) < DIFFERENT_CHARACTERS or password.casefold() in common_passwords():
