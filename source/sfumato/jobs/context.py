@@ -71,6 +71,7 @@ class JobContext:
         self.identity = identity
         self._reporter = reporter
         self._kept = kept
+        self.is_abandoned = False
         self._cancelled = threading.Event()
         self._upload = _Upload()
 
@@ -110,8 +111,10 @@ class JobContext:
                 return
             yield part
 
-    def cancel(self) -> None:
-        """Ask the job to stop; any thread."""
+    def cancel(self, *, is_abandoned: bool = False) -> None:
+        """Ask the job to stop; any thread. `is_abandoned`: nobody asked for that, so what it has half done may be kept."""
+        if not self._cancelled.is_set():
+            self.is_abandoned = is_abandoned
         self._cancelled.set()
         self._upload.wake()
 
