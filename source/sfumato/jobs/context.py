@@ -61,7 +61,7 @@ class Kept:
 class JobContext:
     """Handed to `run(request, context)`; only the thread that runs the handler calls its methods, except `cancel` and `feed`.
 
-    `job` names the job among all that run, whoever sent them; `identity` says whose it is.
+    `job` names the job among all that run, whoever sent them; `identity` says whose it is; `is_abandoned`, once it is stopped, that nobody asked for that.
     """
 
     def __init__(self, job: str, places: Places, reporter: Reporter, kept: Kept, blobs: Mapping[str, bytes], identity: str = "local") -> None:
