@@ -37,7 +37,7 @@ def find_places(data: str | Path | None = None, program: Path = PROGRAM_FOLDER) 
     outputs = folder / Path(settings["outputs"] or "outputs").expanduser()
     own_models = folder / Path(settings["models"] or "models").expanduser()
     models = dict.fromkeys((own_models, *split(settings["models_more"]), program / "models"))
-    return Places(folder, outputs, tuple(models), settings["output_name"], settings["sidecars"])
+    return Places(folder, outputs, tuple(models), settings["output_name"], settings["sidecars"], settings["download_hosts"])
 
 
 def data_folder(data: str | Path | None, program: Path = PROGRAM_FOLDER) -> Path:
@@ -161,6 +161,13 @@ SETTINGS: Mapping[str, Setting] = {
         "Checksums while idle",
         "Compute the checksums of models while nothing is painted, so that pictures name the very file and find it again.",
         "files",
+    ),
+    "download_hosts": Setting(
+        "",
+        "Hosts for downloads",
+        "Computers of the own network that models may be downloaded from, such as nas.local or 192.168.1.5:8080, with commas between.",
+        "files",
+        effect="restart",
     ),
     "show_installer": Setting(False, "Show the installer", "The next start shows the install screen, once.", "program", effect="restart"),
     "enforce_versions": Setting(

@@ -43,7 +43,7 @@ class Recorder:
     def start(self, work: Work) -> None:
         self.works.append(work)
 
-    def cancel(self, job: str) -> None:
+    def cancel(self, job: str, *, is_abandoned: bool = False) -> None:
         self.cancelled.append(job.split("/")[0])
 
     def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None:

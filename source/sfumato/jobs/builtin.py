@@ -8,7 +8,10 @@ from sfumato.protocol.requests.catalog import Catalog, CatalogResult
 from sfumato.protocol.requests.clear_cache import ClearCache, ClearCacheResult
 from sfumato.protocol.requests.convert import Convert, ConvertResult
 from sfumato.protocol.requests.fetch import Fetch, FetchResult
+from sfumato.protocol.requests.download import Download
+from sfumato.protocol.requests.fetch_model import FetchedModel, FetchModel
 from sfumato.protocol.requests.generate import Generate, GenerateResult
+from sfumato.protocol.requests.upload import Stored, Upload
 from sfumato.protocol.requests.upscale import Upscale, UpscaleResult
 
 REGISTRAR = "sfumato.jobs.builtin:register"
@@ -22,4 +25,7 @@ def register(registry: Registry) -> None:
     registry.add(JobKind("clear_cache", "Clear cache", ClearCache, ClearCacheResult, "sfumato.engine.tasks.clear_cache:run", writes=False))
     registry.add(JobKind("catalog", "Look for models", Catalog, CatalogResult, "sfumato.engine.tasks.catalog:run", writes=False))
     registry.add(JobKind("fetch", "Fetch a result", Fetch, FetchResult, "sfumato.jobs.fetching:run", writes=False, lane="journal"))
+    registry.add(JobKind("upload", "Upload", Upload, Stored, "sfumato.library.transfers.upload:run", lane="transfer"))
+    registry.add(JobKind("download", "Download", Download, Stored, "sfumato.library.transfers.download:run", lane="transfer"))
+    registry.add(JobKind("fetch_model", "Fetch model", FetchModel, FetchedModel, "sfumato.library.transfers.fetch_model:run", lane="transfer"))
     registry.add_catalog("sfumato.engine.catalog:describe")

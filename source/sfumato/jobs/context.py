@@ -61,7 +61,7 @@ class Kept:
 class JobContext:
     """Handed to `run(request, context)`; only the thread that runs the handler calls its methods, except `cancel` and `feed`.
 
-    `job` names the job among all that run, whoever sent them; `identity` says whose it is.
+    `job` names the job among all that run, whoever sent them; `identity` says whose it is; `is_abandoned`, once it is stopped, that nobody asked for that.
     """
 
     def __init__(self, job: str, places: Places, reporter: Reporter, kept: Kept, blobs: Mapping[str, bytes], identity: str = "local") -> None:
@@ -71,6 +71,7 @@ class JobContext:
         self.identity = identity
         self._reporter = reporter
         self._kept = kept
+        self.is_abandoned = False
         self._cancelled = threading.Event()
         self._upload = _Upload()
 
@@ -110,8 +111,10 @@ class JobContext:
                 return
             yield part
 
-    def cancel(self) -> None:
-        """Ask the job to stop; any thread."""
+    def cancel(self, *, is_abandoned: bool = False) -> None:
+        """Ask the job to stop; any thread. `is_abandoned`: nobody asked for that, so what it has half done may be kept."""
+        if not self._cancelled.is_set():
+            self.is_abandoned = is_abandoned
         self._cancelled.set()
         self._upload.wake()
 

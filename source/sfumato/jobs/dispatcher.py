@@ -337,7 +337,7 @@ class Dispatcher:
             if not ticket.work:
                 lane.end(ticket)
             elif lane.executor is not None:
-                lane.executor.cancel(ticket.work)
+                lane.executor.cancel(ticket.work, is_abandoned=True)
         self._journal.let_go(record)
 
     def _say_failed(self, record: JobRecord, error: SfumatoError) -> None:

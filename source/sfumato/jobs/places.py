@@ -9,13 +9,17 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Places:
-    """`data` holds what the program keeps; `outputs` the pictures, named by the pattern `naming`, with `sidecars` beside; `models` are searched in order."""
+    """`data` holds what the program keeps; `outputs` the pictures, named by the pattern `naming`, with `sidecars` beside; `models` are searched in order.
+
+    `download_hosts`: hosts of this machine's own network that models may be fetched from, with commas between.
+    """
 
     data: Path
     outputs: Path
     models: tuple[Path, ...]
     naming: str = ""
     sidecars: str = ""
+    download_hosts: str = ""
 
     @property
     def logs(self) -> Path:

@@ -52,7 +52,7 @@ class Executor(Protocol):
 
     def start(self, work: Work) -> None: ...
 
-    def cancel(self, job: str) -> None: ...
+    def cancel(self, job: str, *, is_abandoned: bool = False) -> None: ...
 
     def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None: ...
 
@@ -99,11 +99,11 @@ class ThreadExecutor:
                 thread.start()
         self._waiting.put((work, context))
 
-    def cancel(self, job: str) -> None:
+    def cancel(self, job: str, *, is_abandoned: bool = False) -> None:
         with self._lock:
             context = self._contexts.get(job)
         if context is not None:
-            context.cancel()
+            context.cancel(is_abandoned=is_abandoned)
 
     def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None:
         with self._lock:
@@ -117,7 +117,7 @@ class ThreadExecutor:
             self._is_closed = True
             threads = tuple(self._threads)
             for context in self._contexts.values():
-                context.cancel()
+                context.cancel(is_abandoned=True)
         for _ in threads:
             self._waiting.put(None)
         for thread in threads:

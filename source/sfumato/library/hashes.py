@@ -73,6 +73,11 @@ class Hashes:
             raise CorruptFile(path.name, "it has no weight files")
         return _combined(path, files, [self._remembered(file, behind_header) or self._read(file, check, behind_header) for file in files])
 
+    def learn(self, path: Path, digest: str) -> None:
+        """Remember the SHA-256 of a file that was just written from bytes whose checksum was computed on the way."""
+        with suppress(OSError):
+            self._remember(_key(path, False), _stamp(path.stat()), digest)
+
     def moved(self, old: Path, new: Path) -> None:
         """A file has another path now and is the same; what is known of it stays known, and is written with the next checksum."""
         with self._lock:

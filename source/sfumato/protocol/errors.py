@@ -14,8 +14,13 @@
     │   ├── ImageUnreadable         image_unreadable     422
     │   ├── ChecksumDiffers         checksum             409
     │   ├── NameTaken               name_taken           409   a file of that name is there, and stays
+    │   ├── TransferDamaged         transfer_damaged     409   a file that arrived other than it was announced; it is gone again
+    │   ├── TransferIncomplete      transfer_incomplete  409   a file of which a part arrived, which is kept
     │   ├── FileBusy                file_busy            409   a file that somebody is still writing
     │   └── SecretsUnusable         secrets_unusable     500   the file with this machine's secrets
+    ├── AddressRefused              address_refused      422   an address from outside that is not fetched
+    ├── DownloadFailed              download_failed      502   a server elsewhere that does not give a file
+    ├── QuotaExceeded               quota                429   more unfinished transfers than one may have
     ├── OutOfMemory                 out_of_memory        507
     ├── NumbersInvalid              nan                  500
     ├── MissingPackage              missing_package      501
@@ -216,6 +221,22 @@ class NameTaken(FileTrouble):
         super().__init__(file, f"There is a '{file}' in '{folder}' already. Choose another name or folder.", path=path)
 
 
+class TransferDamaged(FileTrouble):
+    code = "transfer_damaged"
+    http_status = 409
+
+    def __init__(self, file: str, reason: str, *, path: str = "", detail: str = "") -> None:
+        super().__init__(file, f"'{file}' did not arrive as it was announced: {reason}. It was not kept; transfer it again.", path=path, detail=detail)
+
+
+class TransferIncomplete(FileTrouble):
+    code = "transfer_incomplete"
+    http_status = 409
+
+    def __init__(self, file: str, done: int, total: int) -> None:
+        super().__init__(file, f"'{file}' stopped at {done} of {total} bytes. What arrived is kept for a day; transfer it again to go on.", path="")
+
+
 class FileBusy(FileTrouble):
     code = "file_busy"
     http_status = 409
@@ -230,6 +251,33 @@ class SecretsUnusable(FileTrouble):
 
     def __init__(self, file: str, reason: str, remedy: str, *, path: str = "") -> None:
         super().__init__(file, f"The secrets in '{file}' are not used: {reason}. {remedy}", path=path)
+
+
+class AddressRefused(SfumatoError):
+    code = "address_refused"
+    http_status = 422
+
+    def __init__(self, host: str, reason: str, *, remedy: str = "Check the address.", path: str = "address", detail: str = "") -> None:
+        super().__init__(f"The address at '{host}' is not fetched: {reason}. {remedy}", path=path, detail=detail)
+
+
+class DownloadFailed(SfumatoError):
+    code = "download_failed"
+    http_status = 502
+
+    def __init__(
+        self, host: str, reason: str, *, remedy: str = "Try again later; what has arrived is kept for a day.", path: str = "", detail: str = ""
+    ) -> None:
+        super().__init__(f"The download from '{host}' failed: {reason}. {remedy}", path=path, detail=detail)
+
+
+class QuotaExceeded(SfumatoError):
+    code = "quota"
+    http_status = 429
+
+    def __init__(self, limit: str) -> None:
+        """`limit`: what may be open, for a sentence: "8 files"."""
+        super().__init__(f"At most {limit} of unfinished transfers are kept for one user here. Finish or cancel one of them.")
 
 
 class OutOfMemory(SfumatoError):

@@ -57,7 +57,8 @@ class _ChildExecutor:
     def start(self, work: Work) -> None:
         self._write(wire.Start(job=work.job, kind=work.kind, params=work.params, blobs=dict(work.blobs), identity=work.identity))
 
-    def cancel(self, job: str) -> None:
+    def cancel(self, job: str, *, is_abandoned: bool = False) -> None:
+        del is_abandoned  # what paints keeps nothing half done
         self._write(wire.CancelWork(job=job))
 
     def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None:

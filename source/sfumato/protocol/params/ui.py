@@ -47,7 +47,8 @@ class Ui:
         advanced: shown only among the advanced parameters.
         unit: shown behind the number.
         label: key in the picture's infotext, "" if it has none.
-        widget: a hint where the type does not tell ("prompt", "seed", "image": a picture sent beside the request, named by the value).
+        widget: a hint where the type does not tell ("prompt", "seed", "image": a picture sent beside the request, named by the value; "secret": used once,
+            never kept, shown or written anywhere).
         unset: what an unset value (None, or an empty choice) is called in the control.
         follows: another parameter whose value this one takes while it has its default.
         needs: the parameter acts only while one of these holds: "name" differs from its default, or "name=value". Empty = always.

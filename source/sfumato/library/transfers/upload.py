@@ -1,0 +1,57 @@
+"""The job that takes a model file from its client. Rules: N51, N52."""
+
+from __future__ import annotations
+
+from sfumato.library.transfers.arrival import Telling, already, keep, own_folder, refuse_beginning, refuse_name, refuse_second
+from sfumato.library.transfers.quarantine import Part, Quarantine
+from sfumato.library.transfers.surroundings import Surroundings
+from sfumato.protocol.errors import Stopped, TransferDamaged, TransferIncomplete
+from sfumato.protocol.requests.upload import STAGE, Stored, Upload
+
+
+def run(request: Upload, context: Surroundings) -> Stored:
+    """Receive one file, check it and give it its name.
+
+    What has arrived is kept when the line or the program breaks off, or the client ends the upload early; a cancel removes it.
+
+    Raises:
+        UnsafeName, NameTaken: of a name that cannot be; the second of two uploads to one name ends so.
+        QuotaExceeded, DiskFull, NotWritable: there is no room.
+        TransferIncomplete, TransferDamaged: fewer bytes than announced, or others.
+        PickleRefused, CorruptFile, ModelUnsupported: of what it is.
+    """
+    refuse_name(context, request.folder, request.name)
+    if (found := already(context, request.size, request.sha256)) is not None:
+        return found
+    refuse_second(context, request.folder, request.name)
+    quarantine = Quarantine(own_folder(context), context.identity)
+    with quarantine.part(request.sha256, request.size, request.name, context.check) as part:
+        try:
+            _receive(part, request, context)
+        except Stopped:
+            if not context.is_abandoned:
+                part.remove()
+            raise
+        return keep(part, context, request.folder, request.name, sha256=request.sha256)
+
+
+def _receive(part: Part, request: Upload, context: Surroundings) -> None:
+    telling = Telling(context, STAGE, request.size)
+    refuse_beginning(part, request.name, request.size)
+    telling.tell(part.done)
+    if part.done == request.size:
+        return
+    is_known = part.done > 0
+    for data in context.receive(part.done):
+        if part.done + len(data) > request.size:
+            part.remove()
+            raise TransferDamaged(request.name, f"more than the {request.size} bytes that were announced came")
+        part.write(data)
+        if not is_known:
+            refuse_beginning(part, request.name, request.size)
+            is_known = part.done >= 16
+        telling.tell(part.done)
+        if part.done == request.size:
+            telling.tell(part.done, now=True)
+            return
+    raise TransferIncomplete(request.name, part.done, request.size)
