@@ -45,9 +45,9 @@ MAKERS: dict[str, Callable[[Places], Endpoint]] = {
     "in-process": lambda places: InProcess(filled([kinds.REGISTRAR]), places),
     "pipe": lambda places: LocalInference(places, [kinds.REGISTRAR]),
     "websocket": _websocket,
-    "websocket on demand": lambda places: _websocket(places, artifacts="on_demand"),
-    "bad proxy": _through_a_bad_line,
-    "nginx with TLS": _through_nginx,
+    "on-demand": lambda places: _websocket(places, artifacts="on_demand"),
+    "bad-proxy": _through_a_bad_line,
+    "nginx": _through_nginx,
 }
 
 

@@ -78,8 +78,11 @@ def test_resume_replays_what_was_missed_in_order(endpoint: Endpoint, client: Lis
         endpoint.send(Resume(job="a", after=after))
         endpoint.send(submit(f"mark-{after}", pictures=0))
         client.ending(f"mark-{after}")
+        missed = [e for e in first if e.seq > after]
+        if missed:  # events of different jobs may pass each other
+            client.wait(lambda event, last=missed[-1]: event == last, heard)
         replayed = [e for e in client.events[heard:] if getattr(e, "job", "") == "a"]
-        assert replayed == [e for e in first if e.seq > after]
+        assert replayed == missed
 
 
 def test_resume_of_an_unknown_job_says_so(endpoint: Endpoint, client: Listening) -> None:
@@ -192,6 +195,7 @@ def test_a_client_may_act_from_within_its_own_callback(endpoint: Endpoint) -> No
         listening.hear(event)  # type: ignore[arg-type]  # only events come here
 
     endpoint.open(hear)
-    endpoint.send(submit("a"))
+    endpoint.send(submit("a", steps=100_000, pause_s=0.001))
     assert isinstance(listening.ending("b"), Finished)
-    assert [type(e) for e in listening.of("a")] == [Accepted, Cancelled] or [type(e) for e in listening.of("a")] == [Cancelled, Accepted]
+    said = [type(e) for e in listening.of("a") if not isinstance(e, Progress)]
+    assert said in ([Accepted, Cancelled], [Cancelled, Accepted])

@@ -50,8 +50,8 @@ def size_of(event: Event) -> int:
 
 
 def deferred(event: Artifact) -> Artifact:
-    """The same artifact with a name in place of its bytes: `info` says how many they are and what they must hash to."""
-    described = {**event.info, "size": len(event.data), "sha256": hashlib.sha256(event.data).hexdigest()}
+    """The same artifact with a name in place of its bytes: `blob` of `info` says how many they are and what they must hash to."""
+    described = {**event.info, "blob": {"size": len(event.data), "sha256": hashlib.sha256(event.data).hexdigest()}}
     return event.model_copy(update={"data": b"", "blob": f"{event.job}.{event.seq}", "info": described})
 
 
