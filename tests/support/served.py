@@ -81,7 +81,7 @@ class Served:
         self.close()
 
     def _new_engine(self) -> InProcess:
-        engine = InProcess(filled([kinds.REGISTRAR]), self._places)
+        engine = InProcess(filled([kinds.REGISTRAR, "tests.support.transfer_kinds:register_fetch"]), self._places)
         engine.open(lambda event: None)
         return engine
 

@@ -19,7 +19,6 @@ from tests.support.listening import Listening
 from tests.support.served import Served, Trusting, Whole, remote
 
 
-
 def _websocket(places: Places, **options: Any) -> Endpoint:
     served = Served(places)
     return Whole(remote(served, **options), served)

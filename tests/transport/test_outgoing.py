@@ -80,7 +80,7 @@ def test_on_demand_a_large_artifact_travels_as_a_name() -> None:
     heard = {(event.job, event.seq): event for event in line.heard() if isinstance(event, Artifact)}
     deferred = heard["a", 7]
     assert (deferred.data, deferred.blob) == (b"", "a.7")
-    assert deferred.info == {"index": 0, "size": 200_000, "sha256": hashlib.sha256(large.data).hexdigest()}
+    assert deferred.info == {"index": 0, "blob": {"size": 200_000, "sha256": hashlib.sha256(large.data).hexdigest()}}
     assert heard["a", 8] == small
     assert heard["fetching", 1] == part
 
