@@ -16,7 +16,7 @@ from sfumato.jobs.clients import Client, JobCounts, Role
 from sfumato.protocol.codec import encode
 from sfumato.protocol.errors import SfumatoError
 from sfumato.protocol.messages import EVENTS, Command, Event, Hello, JobEvent, Submit
-from sfumato.transport.channel import Channel, ChannelError, Closed, Document, Ping
+from sfumato.transport.channel import Channel, ChannelError, Closed, Document, Ping, Pong
 from sfumato.transport.endpoint import Monitor, OnEvent, SharedEndpoint
 from sfumato.transport.greeting import Knock
 from sfumato.transport.keys import Identity
@@ -133,6 +133,7 @@ class RawClient:
         self.words: list[Heard] = []
         self.ending: int | None = None
         self.pings = 0
+        self.pongs: list[bytes] = []
         self.answers_pings = True
         self.channel: Channel | None = None
         if not stranger:
@@ -190,6 +191,8 @@ class RawClient:
             self.pings += 1
             if self.answers_pings:
                 self.line.send(self.channel.pong(heard.token))
+        elif isinstance(heard, Pong):
+            self.pongs.append(heard.token)
         elif isinstance(heard, Closed):
             self.ending = heard.reason
         return None
