@@ -11,46 +11,17 @@ from sfumato.jobs.clients import LOCAL, Client, JobCounts, may_run
 from sfumato.jobs.dispatcher import EARLY_FEED_LIMIT_BYTES, Dispatcher
 from sfumato.jobs.journal import Journal
 from sfumato.jobs.registry import JobKind, Registry, filled, resolve
-from sfumato.jobs.runner import Work
 from sfumato.jobs.sizes import Limits
 from sfumato.protocol.errors import Invalid, SessionExpired
 from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Event, Failed, Feed, Finished, JobEvent, Progress, Resume, Submit
 from sfumato.protocol.requests.generate import Generate
 from tests.support import kinds
+from tests.support.by_hand import Recorder
 from tests.support.listening import Listening
 
 OWNER = Client("owner-1", "owner")
 SECOND = Client("owner-2", "owner")
 STRANGER = Client("guest-1", "guest", "guest")
-
-
-class Recorder:
-    """An executor that remembers; a test says by hand what the job does."""
-
-    def __init__(self) -> None:
-        self.works: list[Work] = []
-        self.cancelled: list[str] = []
-        self.fed: list[bytes] = []
-
-    @property
-    def started(self) -> list[str]:
-        return [work.job.split("/")[0] for work in self.works]
-
-    def named(self, job: str) -> str:
-        """The latest work of that job."""
-        return next(work.job for work in reversed(self.works) if work.job.split("/")[0] == job)
-
-    def start(self, work: Work) -> None:
-        self.works.append(work)
-
-    def cancel(self, job: str, *, is_abandoned: bool = False) -> None:
-        self.cancelled.append(job.split("/")[0])
-
-    def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None:
-        self.fed.append(data)
-
-    def close(self) -> None:
-        self.works.clear()
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import hashlib
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -25,8 +28,8 @@ from tests.support.listening import Listening
 
 REGISTRARS = [kinds.REGISTRAR, transfer_kinds.REGISTRAR, "tests.support.transfer_kinds:register_fetch"]
 MAKERS: dict[str, Callable[[Places], SharedEndpoint]] = {
-    "in-process": lambda places: InProcess(filled(REGISTRARS), places),
-    "pipe": lambda places: LocalInference(places, REGISTRARS),
+    "in-process": lambda places: InProcess(filled(REGISTRARS), places, kept_jobs=places.data / "remote" / "jobs.sqlite"),
+    "pipe": lambda places: LocalInference(places, REGISTRARS, kept_jobs=places.data / "remote" / "jobs.sqlite"),
 }
 ANNA = Client("anna-1", "anna")
 BERT = Client("bert-1", "bert")
@@ -207,6 +210,81 @@ def test_a_forgotten_client_holds_the_engine_no_longer(endpoint: SharedEndpoint,
         assert ending.code == "session_expired"
 
 
+# -- another life of the server ----------------------------------------------------------------
+
+
+@pytest.mark.rule("N42")
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_what_waited_runs_after_a_restart(make: Callable[[Places], SharedEndpoint], places: Places) -> None:
+    first = make(places)
+    before = Listening()
+    first.open(Listening().hear)
+    first.join(ANNA, before.hear)
+    first.obey(ANNA, long_job("running"))
+    first.obey(ANNA, count("waiting"))
+    seq = before.wait_for(Progress, "running").seq
+    first.close()
+    assert not any(isinstance(event, ENDINGS) for event in before.events)
+    second = make(places)
+    second.open(Listening().hear)
+    try:
+        check_the_next_life(second, seq)
+    finally:
+        second.close()
+
+
+def check_the_next_life(endpoint: SharedEndpoint, seq: int) -> None:
+    listening = Listening()
+    endpoint.join(ANNA, listening.hear)
+    endpoint.obey(ANNA, Resume(job="waiting", after=1))
+    endpoint.obey(ANNA, Resume(job="running", after=seq))
+    assert isinstance(listening.ending("waiting"), Finished)
+    assert [event.seq for event in listening.of("waiting")] == list(range(2, len(listening.of("waiting")) + 2))
+    died = listening.ending("running")
+    assert isinstance(died, Failed)
+    assert (died.code, died.seq) == ("worker_died", seq + 1)
+
+
+SERVER = """
+import sys, threading
+from pathlib import Path
+from sfumato.jobs.clients import Client
+from sfumato.jobs.places import Places
+from sfumato.protocol.messages import Progress, Submit
+from sfumato.transport.local import LocalInference
+from tests.support import kinds
+root, running = Path(sys.argv[1]), threading.Event()
+local = LocalInference(Places(root, root, ()), [kinds.REGISTRAR], kept_jobs=root / "remote" / "jobs.sqlite")
+local.open(lambda event: None)
+anna = Client("anna-1", "anna")
+local.join(anna, lambda event: running.set() if isinstance(event, Progress) else None)
+local.obey(anna, Submit(job="running", kind="count", params={"steps": 100000, "pause_s": 0.001}))
+local.obey(anna, Submit(job="waiting", kind="count"))
+running.wait(60)
+print("running", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.rule("N42")
+def test_what_waited_runs_after_the_server_was_killed(places: Places) -> None:
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"PYTHONPATH": f"{root / 'source'}{os.pathsep}{root}"}
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(places.data)], stdout=subprocess.PIPE, text=True, env=environment)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "running\n"
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    second = MAKERS["pipe"](places)
+    second.open(Listening().hear)
+    try:
+        check_the_next_life(second, 2)
+    finally:
+        second.close()
+
+
 # -- transfers ---------------------------------------------------------------------------------
 
 
@@ -301,6 +379,34 @@ def test_transfers_go_on_whatever_becomes_of_the_engine(places: Places) -> None:
         listening.wait_for(Progress, "open")
     finally:
         local.close()  # ends what is under way
+
+
+@pytest.mark.rule("N32")
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be stopped there")
+def test_an_engine_that_reads_nothing_holds_up_only_its_own_jobs(places: Places) -> None:
+    local, listening, other = LocalInference(places, REGISTRARS), Listening(), Listening()
+    local.open(Listening().hear)
+    local.join(ANNA, listening.hear)
+    local.join(BERT, other.hear)
+    try:
+        listening.wait_for(Hello)
+        assert local.pid is not None
+        os.kill(local.pid, signal.SIGSTOP)
+        # More than a pipe holds
+        local.obey(ANNA, Submit(job="a", kind="count", blobs={"picture": bytes(4 << 20)}))
+        for number in range(12):
+            local.obey(ANNA, Feed(job="a", offset=number << 20, data=bytes(1 << 20)))
+        local.obey(BERT, receive("up"))
+        local.obey(BERT, Feed(job="up", data=b"x", last=True))
+        assert isinstance(other.ending("up"), Finished)
+        ending = listening.ending("a")
+        assert isinstance(ending, Failed)
+        assert "8 MiB" in ending.message
+        os.kill(local.pid, signal.SIGCONT)
+        local.obey(ANNA, count("b"))
+        assert isinstance(listening.ending("b"), Finished)
+    finally:
+        local.close()
 
 
 def test_transfers_run_where_the_engine_cannot_start(places: Places) -> None:

@@ -7,8 +7,8 @@ from sfumato.protocol.requests.annotate import Annotate, AnnotateResult
 from sfumato.protocol.requests.catalog import Catalog, CatalogResult
 from sfumato.protocol.requests.clear_cache import ClearCache, ClearCacheResult
 from sfumato.protocol.requests.convert import Convert, ConvertResult
-from sfumato.protocol.requests.fetch import Fetch, FetchResult
 from sfumato.protocol.requests.download import Download
+from sfumato.protocol.requests.fetch import Fetch, FetchResult
 from sfumato.protocol.requests.fetch_model import FetchedModel, FetchModel
 from sfumato.protocol.requests.generate import Generate, GenerateResult
 from sfumato.protocol.requests.upload import Stored, Upload

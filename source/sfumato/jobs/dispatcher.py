@@ -14,17 +14,19 @@ from typing import Any
 
 from sfumato.jobs.clients import LOCAL, Client, JobCounts, may_run, priority_of
 from sfumato.jobs.context import AHEAD_LIMIT_BYTES, too_far_ahead
+from sfumato.jobs.fetching import answer
 from sfumato.jobs.first_looks import first_look
-from sfumato.jobs.journal import JobRecord, Journal
+from sfumato.jobs.journal import JobRecord, Journal, failure
+from sfumato.jobs.kept_jobs import KeptJobs
 from sfumato.jobs.lanes import TRANSFERS, TRANSFERS_PER_CLIENT, Lane
-from sfumato.jobs.registry import JobKind, Registry, resolve
+from sfumato.jobs.registry import JobKind, Registry
 from sfumato.jobs.registry import Lane as LaneName
 from sfumato.jobs.runner import Executor
 from sfumato.jobs.seats import Seat
 from sfumato.jobs.sizes import Limits, size_of
 from sfumato.jobs.turns import Ticket
-from sfumato.protocol.errors import Forbidden, Invalid, JobNotFound, SessionExpired, SfumatoError, TooManyJobs, WorkerDied
-from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Command, Event, Failed, Feed, Finished, Hello, JobEvent, Progress, Resume, Submit
+from sfumato.protocol.errors import Forbidden, Invalid, SessionExpired, SfumatoError, TooManyJobs, WorkerDied
+from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Command, Event, Feed, Finished, Hello, JobEvent, Progress, Resume, Submit
 from sfumato.protocol.specs import validate
 
 OnEvent = Callable[[Event], None]
@@ -35,16 +37,18 @@ EARLY_FEED_LIMIT_BYTES = AHEAD_LIMIT_BYTES
 class Dispatcher:
     """Fair queues before the executors of the lanes, and the journal of what was said.
 
+    With `kept`, what remote clients have waiting outlives the process: see `restore`.
+
     It is a `Listener` of its executors. All methods may be called from any thread, also from within a client's `on_event`: nobody is called with a lock held.
     """
 
-    def __init__(self, registry: Registry, journal: Journal | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, registry: Registry, journal: Journal | None = None, limits: Limits | None = None, kept: KeptJobs | None = None) -> None:
         self._registry = registry
         self._journal = journal or Journal()
         self._limits = limits or Limits()
-        self._engine = Lane()
-        self._transfers = Lane(TRANSFERS, TRANSFERS_PER_CLIENT)
-        self._lanes: dict[LaneName, Lane] = {"engine": self._engine, "transfer": self._transfers}
+        self._kept = kept
+        self._engine = Lane(1, 1, self._note_begin)
+        self._lanes: dict[LaneName, Lane] = {"engine": self._engine, "transfer": Lane(TRANSFERS, TRANSFERS_PER_CLIENT, self._note_begin)}
         self._tickets: dict[tuple[str, str], Ticket] = {}
         self._seats: dict[str, Seat[Event]] = {}
         self._hello: Hello | None = None
@@ -107,12 +111,24 @@ class Dispatcher:
                 seat.put(hello)
 
     def close(self) -> None:
-        """Say nothing more to anybody."""
+        """Say nothing more to anybody, and keep what waits now as it is."""
         self.monitor = None
         with self._lock:
+            if self._kept is not None:
+                self._kept.close()
             for seat in self._seats.values():
                 seat.close()
             self._seats.clear()
+
+    def restore(self) -> None:
+        """Take up what an earlier life of the process left: its waiting jobs wait again, its running ones are known to have died with it."""
+        with self._acting():
+            for job in [] if self._kept is None else self._kept.load():
+                if job.submit is not None and self._registry.kinds.get(job.submit.kind) is not None:
+                    self._accept(job.submit, job.client, self._registry.kinds[job.submit.kind], self._problem(job.submit), size_of(job.submit))
+                else:
+                    why = SessionExpired(job.job) if job.has_ended else WorkerDied(cause="the server was started anew")
+                    self._journal.note_gone((job.client.identity, job.job), why)
 
     # -- executors -------------------------------------------------------------------------------
 
@@ -171,19 +187,26 @@ class Dispatcher:
             self._refuse(seat, command.job, Forbidden(kind.name))
             return
         if kind is not None and kind.lane == "journal":
-            self._answer(kind, command, client, problem)
+            if seat is not None:
+                for event in answer(kind, command, client.identity, self._journal):
+                    seat.put(event)
             return
         size_bytes = 0 if client == LOCAL else size_of(command)
         excess = self._excess(client, 1, size_bytes)
         if excess is not None:
             self._refuse(seat, command.job, excess)
             return
+        self._accept(command, client, kind, problem, size_bytes)
+
+    def _accept(self, command: Submit, client: Client, kind: JobKind | None, problem: SfumatoError | None, size_bytes: int) -> None:
         record = self._journal.open(client, command.job)
-        record.seat = seat
+        record.seat = self._seats.get(client.name)
         if kind is None or problem is not None:
             self._say(record, Accepted(job=record.job, seq=1))
-            self._say_failed(record, problem or Invalid([]))
+            self._say(record, failure(record.job, 2, problem or Invalid([])))
             return
+        if self._kept is not None and client != LOCAL:
+            self._kept.add(client, command.job, command if kind.lane == "engine" else None)
         lane = self._lanes[kind.lane]
         ticket = Ticket(record, command, kind.lane, priority_of(client, command.priority), size_bytes)
         self._tickets[record.key] = ticket
@@ -205,10 +228,8 @@ class Dispatcher:
             record = None
         if record is not None:
             self._replay(record, client, command.after)
-        elif self._journal.is_gone(client.identity, command.job):
-            self._refuse(self._seats.get(client.name), command.job, SessionExpired(command.job), command.after)
         else:
-            self._refuse(self._seats.get(client.name), command.job, JobNotFound(command.job), command.after)
+            self._refuse(self._seats.get(client.name), command.job, self._journal.why_gone(client.identity, command.job), command.after)
 
     def _replay(self, record: JobRecord, client: Client, after: int) -> None:
         """Say what was missed; what comes from now on is said in the same place."""
@@ -247,21 +268,6 @@ class Dispatcher:
             if excess is not None:
                 self._fail(ticket, excess)
 
-    def _answer(self, kind: JobKind, command: Submit, client: Client, problem: SfumatoError | None) -> None:
-        """Run a job of the lane "journal", of which nothing is kept: the same Submit again is answered again."""
-        reply = _Reply(command.job, client, self._journal)
-        try:
-            if problem is not None:
-                raise problem
-            result = resolve(kind.handler)(validate(kind.request, command.params), reply)
-            reply.events.append(Finished(job=command.job, seq=len(reply.events) + 1, result=result.model_dump(mode="python")))
-        except SfumatoError as error:
-            reply.events.append(_failed(command.job, len(reply.events) + 1, error))
-        seat = self._seats.get(client.name)
-        if seat is not None:
-            for event in reply.events:
-                seat.put(event)
-
     # -- Listener: what the executors' jobs say ------------------------------------------------------
 
     def progress(self, job: str, *, stage: str, done: int, total: int, rate: float | None, preview: tuple[bytes, ...], note: str) -> None:
@@ -291,7 +297,7 @@ class Dispatcher:
         self._ended(job, lambda name, seq: Finished(job=name, seq=seq, result=result))
 
     def failed(self, job: str, error: SfumatoError) -> None:
-        self._ended(job, lambda name, seq: _failed(name, seq, error))
+        self._ended(job, lambda name, seq: failure(name, seq, error))
 
     def cancelled(self, job: str) -> None:
         self._ended(job, lambda name, seq: Cancelled(job=name, seq=seq))
@@ -311,17 +317,23 @@ class Dispatcher:
 
     # -- one event -------------------------------------------------------------------------------
 
+    def _note_begin(self, ticket: Ticket) -> None:
+        if self._kept is not None and ticket.record.client != LOCAL:
+            self._kept.begin(ticket.record.client, ticket.record.job)
+
     def _lane_of(self, ticket: Ticket) -> Lane:
         return self._lanes[ticket.lane]
 
     def _fail(self, ticket: Ticket, error: SfumatoError) -> None:
-        self._tell_ending(ticket, _failed(ticket.record.job, ticket.record.last_seq + 1, error))
+        self._tell_ending(ticket, failure(ticket.record.job, ticket.record.last_seq + 1, error))
         self._lane_of(ticket).end(ticket)
 
     def _tell_ending(self, ticket: Ticket, event: JobEvent) -> None:
         """The one ending of a job: said, unless it was before."""
         if self._tickets.get(ticket.record.key) is ticket:
             del self._tickets[ticket.record.key]
+            if self._kept is not None and ticket.record.client != LOCAL:
+                self._kept.end(ticket.record.client, ticket.record.job)
         if not ticket.record.ended:
             self._say(ticket.record, event)
 
@@ -332,16 +344,13 @@ class Dispatcher:
             record.seat = None
         if ticket is not None:
             seq = record.last_seq + 1
-            self._tell_ending(ticket, Cancelled(job=record.job, seq=seq) if error is None else _failed(record.job, seq, error))
+            self._tell_ending(ticket, Cancelled(job=record.job, seq=seq) if error is None else failure(record.job, seq, error))
             lane = self._lane_of(ticket)
             if not ticket.work:
                 lane.end(ticket)
             elif lane.executor is not None:
                 lane.executor.cancel(ticket.work, is_abandoned=True)
         self._journal.let_go(record)
-
-    def _say_failed(self, record: JobRecord, error: SfumatoError) -> None:
-        self._say(record, _failed(record.job, record.last_seq + 1, error))
 
     def _say(self, record: JobRecord, event: JobEvent) -> None:
         self._journal.add(record, event)
@@ -353,7 +362,7 @@ class Dispatcher:
     def _refuse(self, seat: Seat[Event] | None, job: str, error: SfumatoError, after: int = 0) -> None:
         """Answer for a job that is not kept here."""
         if seat is not None:
-            seat.put(_failed(job, after + 1, error))
+            seat.put(failure(job, after + 1, error))
 
     @contextmanager
     def _acting(self) -> Generator[None]:
@@ -372,24 +381,3 @@ class Dispatcher:
             seat = self._seats.get(LOCAL.name)
             if is_outermost and seat is not None:
                 seat.deliver()
-
-
-class _Reply:
-    """What a job of the lane "journal" says."""
-
-    def __init__(self, job: str, client: Client, journal: Journal) -> None:
-        self.events: list[JobEvent] = [Accepted(job=job, seq=1)]
-        self._job = job
-        self._identity = client.identity
-        self._journal = journal
-
-    def blob(self, name: str) -> bytes:
-        return self._journal.blob(self._identity, name)
-
-    def artifact(self, name: str, media_type: str, data: bytes, info: Mapping[str, Any] | None = None) -> None:
-        event = Artifact(job=self._job, seq=len(self.events) + 1, name=name, media_type=media_type, data=data, info=dict(info or {}))
-        self.events.append(event)
-
-
-def _failed(job: str, seq: int, error: SfumatoError) -> Failed:
-    return Failed(job=job, seq=seq, code=error.code, message=error.message, path=error.path, detail=error.detail)

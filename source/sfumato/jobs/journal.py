@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 
 from sfumato.jobs.clients import Client
 from sfumato.jobs.seats import Seat
-from sfumato.protocol.errors import Invalid, Problem, SessionExpired
-from sfumato.protocol.messages import ENDINGS, Artifact, Event, JobEvent, Progress
+from sfumato.protocol.errors import Invalid, JobNotFound, Problem, SessionExpired, SfumatoError
+from sfumato.protocol.messages import ENDINGS, Artifact, Event, Failed, JobEvent, Progress
 
 LIMIT_BYTES = 256 << 20
 LIMIT_JOBS = 10_000
 # What an event takes besides its pictures.
 EVENT_BYTES = 1024
+
+
+def failure(job: str, seq: int, error: SfumatoError) -> Failed:
+    """What is said of `error`."""
+    return Failed(job=job, seq=seq, code=error.code, message=error.message, path=error.path, detail=error.detail)
 
 
 @dataclass(eq=False)
@@ -46,7 +51,7 @@ class Journal:
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES, limit_jobs: int = LIMIT_JOBS) -> None:
         self._records: OrderedDict[tuple[str, str], JobRecord] = OrderedDict()
-        self._gone: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._gone: OrderedDict[tuple[str, str], SfumatoError] = OrderedDict()
         self._taken: dict[str, int] = {}
         self._limit_bytes = limit_bytes
         self._limit_jobs = limit_jobs
@@ -61,9 +66,9 @@ class Journal:
     def get(self, identity: str, job: str) -> JobRecord | None:
         return self._records.get((identity, job))
 
-    def is_gone(self, identity: str, job: str) -> bool:
-        """Whether the job was let go not so long ago."""
-        return (identity, job) in self._gone
+    def why_gone(self, identity: str, job: str) -> SfumatoError:
+        """Why nothing is kept of a job: it was let go not so long ago, or (of another's as of none) there is no such job."""
+        return self._gone.get((identity, job)) or JobNotFound(job)
 
     def of(self, client: Client) -> list[JobRecord]:
         """The records of jobs that `client` sent or last resumed."""
@@ -77,7 +82,10 @@ class Journal:
             for event in record.events:
                 if isinstance(event, Artifact) and str(event.seq) == number:
                     return event.data
-        if self.is_gone(identity, job) or (record is not None and number.isascii() and number.isdigit() and 0 < int(number) <= record.lost_seq):
+        gone = self._gone.get((identity, job))
+        if gone is not None:
+            raise gone
+        if record is not None and number.isascii() and number.isdigit() and 0 < int(number) <= record.lost_seq:
             raise SessionExpired(job)
         raise Invalid([Problem("blob", f"Nothing named '{name[:160]}' is kept here for you.")])
 
@@ -100,9 +108,13 @@ class Journal:
         if self._records.get(record.key) is record:
             del self._records[record.key]
             self._grow(record, -record.size_bytes)
-            self._gone[record.key] = None
-            while len(self._gone) > self._limit_jobs:
-                self._gone.popitem(last=False)
+            self.note_gone(record.key, SessionExpired(record.job))
+
+    def note_gone(self, key: tuple[str, str], why: SfumatoError) -> None:
+        """Remember why there is nothing of a job."""
+        self._gone[key] = why
+        while len(self._gone) > self._limit_jobs:
+            self._gone.popitem(last=False)
 
     def _grow(self, record: JobRecord, count: int) -> None:
         record.size_bytes += count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sfumato.jobs.runner import Executor, Work
 from sfumato.jobs.turns import Ticket, Turns
@@ -20,13 +20,15 @@ class Lane:
     Args:
         slots: so many run at once.
         slots_per_client: and so many of one client.
+        began: told of each job before it runs.
     """
 
-    def __init__(self, slots: int = 1, slots_per_client: int = 1) -> None:
+    def __init__(self, slots: int, slots_per_client: int, began: Callable[[Ticket], None]) -> None:
         self.waiting = Turns()
         self.executor: Executor | None = None
         self._slots = slots
         self._slots_per_client = slots_per_client
+        self._began = began
         # Also those whose record was let go: they hold their slot until the executor says that they ended.
         self._running: dict[str, Ticket] = {}
         self._numbers = itertools.count(1)
@@ -49,6 +51,7 @@ class Lane:
             # The number keeps apart what two identities, or two lives of a job, call by one name.
             ticket.work = f"{ticket.submit.job}/{next(self._numbers)}"
             self._running[ticket.work] = ticket
+            self._began(ticket)
             submit = ticket.submit
             self.executor.start(Work(ticket.work, submit.kind, submit.params, submit.blobs, ticket.record.client.identity))
             for feed in ticket.early_feeds:

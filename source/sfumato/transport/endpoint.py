@@ -9,10 +9,12 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from sfumato.jobs.clients import LOCAL, Client, JobCounts
 from sfumato.jobs.dispatcher import Dispatcher, Monitor, OnEvent
+from sfumato.jobs.kept_jobs import KeptJobs
 from sfumato.jobs.lanes import TRANSFERS
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import Registry, resolve
@@ -121,10 +123,11 @@ class Sharing:
     That lane lives from `open` to `close`, whatever becomes of the engine meanwhile.
     """
 
-    def __init__(self, registry: Registry, places: Places) -> None:
+    def __init__(self, registry: Registry, places: Places, kept_jobs: Path | None = None) -> None:
+        """`kept_jobs`: a file in which the waiting jobs of clients other than LOCAL outlive this process."""
         self._registry = registry
         self._places = places
-        self._dispatcher = Dispatcher(registry)
+        self._dispatcher = Dispatcher(registry, kept=None if kept_jobs is None else KeptJobs(kept_jobs))
         self._transfers: ThreadExecutor | None = None
 
     def join(self, client: Client, on_event: OnEvent) -> None:
@@ -153,7 +156,9 @@ class Sharing:
     def monitor(self, monitor: Monitor | None) -> None:
         self._dispatcher.monitor = monitor
 
-    def _begin_transfers(self) -> None:
+    def _begin(self) -> None:
+        """Take up what was kept, and begin with transfers."""
+        self._dispatcher.restore()
         self._transfers = ThreadExecutor(self._registry, self._places, self._dispatcher, threads=TRANSFERS, lane="transfer")
         self._dispatcher.attach(self._transfers, "transfer")
 
@@ -168,13 +173,13 @@ class Sharing:
 class InProcess(Sharing):
     """Runs jobs on threads of this process; for tests and for servers that are one process on purpose."""
 
-    def __init__(self, registry: Registry, places: Places) -> None:
-        super().__init__(registry, places)
+    def __init__(self, registry: Registry, places: Places, kept_jobs: Path | None = None) -> None:
+        super().__init__(registry, places, kept_jobs)
         self._executor: ThreadExecutor | None = None
 
     def open(self, on_event: OnEvent) -> None:
         self.join(LOCAL, on_event)
-        self._begin_transfers()
+        self._begin()
         self._dispatcher.announce(Hello(session=new_session(), catalog=describe(self._registry, self._places)))
         self._executor = ThreadExecutor(self._registry, self._places, self._dispatcher)
         self._dispatcher.attach(self._executor)

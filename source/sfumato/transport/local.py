@@ -17,14 +17,16 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO
 
 from sfumato.jobs.builtin import REGISTRAR
 from sfumato.jobs.clients import LOCAL, Client
+from sfumato.jobs.context import AHEAD_LIMIT_BYTES, too_far_ahead
 from sfumato.jobs.dispatcher import OnEvent
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import filled
-from sfumato.jobs.runner import Work
+from sfumato.jobs.runner import Listener, Work
 from sfumato.protocol.codec import FrameReader
 from sfumato.protocol.errors import BadFrame, EngineUnavailable, retold
 from sfumato.protocol.messages import Command, Hello, Submit
@@ -45,14 +47,29 @@ _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")
 
 
 class _ChildExecutor:
-    """Words to one child process. A child that is gone is noticed by the supervisor, not here."""
+    """Words to one child process, written by a thread of its own: a child that reads nothing holds up nobody but itself.
 
-    def __init__(self, writer: wire.WordWriter) -> None:
+    A child that is gone is noticed by the supervisor, not here.
+    """
+
+    def __init__(self, writer: wire.WordWriter, listener: Listener) -> None:
         self._writer = writer
+        self._listener = listener
+        self._words: SimpleQueue[wire.Word | None] = SimpleQueue()
+        self._unwritten_bytes = 0
+        self._lock = threading.Lock()
+        threading.Thread(target=self._write_all, name="words", daemon=True).start()
 
     def _write(self, word: wire.Word) -> None:
-        with contextlib.suppress(OSError):
-            self._writer.write(word)
+        self._words.put(word)
+
+    def _write_all(self) -> None:
+        while (word := self._words.get()) is not None:
+            with contextlib.suppress(OSError):
+                self._writer.write(word)
+            if isinstance(word, wire.FeedWork):
+                with self._lock:
+                    self._unwritten_bytes -= len(word.data)
 
     def start(self, work: Work) -> None:
         self._write(wire.Start(job=work.job, kind=work.kind, params=work.params, blobs=dict(work.blobs), identity=work.identity))
@@ -62,7 +79,16 @@ class _ChildExecutor:
         self._write(wire.CancelWork(job=job))
 
     def feed(self, job: str, data: bytes, last: bool, offset: int | None = None) -> None:
-        self._write(wire.FeedWork(job=job, data=data, last=last, offset=offset))
+        with self._lock:
+            self._unwritten_bytes += len(data)
+            is_too_much = self._unwritten_bytes > AHEAD_LIMIT_BYTES
+            if is_too_much:
+                self._unwritten_bytes -= len(data)
+        if is_too_much:
+            self._listener.failed(job, too_far_ahead())
+            self.cancel(job)
+        else:
+            self._write(wire.FeedWork(job=job, data=data, last=last, offset=offset))
 
     def close(self) -> None:
         self._write(wire.Stop())
@@ -70,6 +96,7 @@ class _ChildExecutor:
     def hang_up(self) -> None:
         """The child is gone, its pipe is about to be closed."""
         self._writer.close()
+        self._words.put(None)
 
 
 class LocalInference(Sharing):
@@ -81,6 +108,7 @@ class LocalInference(Sharing):
         on_state: told about the child's life, from a thread of ours.
         silence_s: a child not heard of for so long is taken for dead.
         unanswered_s: of one not heard of for so long that is said.
+        kept_jobs: a file in which the waiting jobs of clients other than LOCAL outlive this process.
     """
 
     def __init__(
@@ -90,8 +118,9 @@ class LocalInference(Sharing):
         on_state: OnState | None = None,
         silence_s: float = SILENCE_S,
         unanswered_s: float = UNANSWERED_S,
+        kept_jobs: Path | None = None,
     ) -> None:
-        super().__init__(filled(registrars), places)
+        super().__init__(filled(registrars), places, kept_jobs)
         self._registrars = tuple(registrars)
         self._on_state = on_state
         self._silence_s = silence_s
@@ -117,7 +146,7 @@ class LocalInference(Sharing):
 
     def open(self, on_event: OnEvent) -> None:
         self.join(LOCAL, on_event)
-        self._begin_transfers()
+        self._begin()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._thread.start()
         threading.Thread(target=self._watch_silence, name="watchdog", daemon=True).start()
@@ -196,7 +225,7 @@ class LocalInference(Sharing):
         assert process.stdin is not None
         assert process.stdout is not None
         self._heard = time.monotonic()
-        executor = _ChildExecutor(wire.WordWriter(process.stdin.fileno()))
+        executor = _ChildExecutor(wire.WordWriter(process.stdin.fileno()), self._dispatcher)
         with self._lock:
             self._process, self._executor = process, executor
         if self._closing:  # close() may have come between the birth and its registration
