@@ -19,6 +19,7 @@ from sfumato.config import Settings, find_places
 from sfumato.jobs.places import Places
 from sfumato.library.presets import PRESETS
 from sfumato.protocol.errors import Invalid, Problem, SfumatoError
+from sfumato.protocol.redaction import Redactor
 from sfumato.protocol.requests import Request
 from sfumato.protocol.requests.annotate import Annotate
 from sfumato.protocol.requests.generate import Generate
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"sfumato: {complaint}", file=sys.stderr)
         status: int = options.run(options, places)
     except SfumatoError as error:
-        print(f"sfumato: {_plain(error.message)}", file=sys.stderr)
+        print(f"sfumato: {_plain(Redactor().clean(error.message))}", file=sys.stderr)
         return WRONG if error.code == Invalid.code else FAILED
     except KeyboardInterrupt:
         return STOPPED

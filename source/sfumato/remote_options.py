@@ -65,8 +65,9 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
 
 
 def serving_of(options: argparse.Namespace) -> Serving:
-    """What `serve`'s flags ask for; raises `Invalid`."""
+    """What `serve`'s flags ask for; raises `Invalid` or `LinkRefused`."""
     from sfumato.serve import Serving  # late, as above
+    from sfumato.transport.link import Link
 
     problems = []
     if not 0 <= options.port <= 65535:
@@ -77,6 +78,7 @@ def serving_of(options: argparse.Namespace) -> Serving:
         problems.append(Problem("public", "Give either --tunnel or --public: a link has one address."))
     if problems:
         raise Invalid(problems)
+    public = Link.of(options.public).endpoint if options.public else ""
     password = None if options.password_file is None else Secret(_text_of(options.password_file, "password_file"))
     return Serving(
         address=options.address,
@@ -86,7 +88,7 @@ def serving_of(options: argparse.Namespace) -> Serving:
         password=password,
         keep=options.keep,
         tunnel=options.tunnel,
-        public=options.public,
+        public=public,
         trusted_proxies=tuple(options.trusted_proxy),
         monitor=options.monitor,
         idle_s=options.idle_minutes * 60,
@@ -113,7 +115,11 @@ def link_of(options: argparse.Namespace, environ: Mapping[str, str] = os.environ
 
 def _text_of(name: str, field: str) -> str:
     """What a file or standard input holds, without the line's end; no sentence repeats any of it."""
-    shown = "standard input" if name == STANDARD_INPUT else f"'{Path(name).name}'"
+    flag = "--" + field.replace("_", "-")
+    # Its name is not repeated: somebody may have given the secret itself instead.
+    shown = "Standard input" if name == STANDARD_INPUT else f"The file of {flag}"
+    if name.lower().startswith(("sfumato:", "sfk1.")):
+        raise Invalid([Problem(field, f"A secret is no argument, which every user of a machine can read: write it into a file and name that with {flag}.")])
     try:
         if name == STANDARD_INPUT:
             data = sys.stdin.buffer.readline(TEXT_LIMIT_BYTES + 1)

@@ -78,7 +78,6 @@ def serve(asked: Serving, places: Places, registrars: Sequence[str] = (REGISTRAR
     """
     redactor = Redactor()
     _log_to(places, redactor)
-    public = Link.of(asked.public) if asked.public else None
     wanted = [Wanted(asked.role, asked.role, asked.password), *(Wanted(label, "guest") for label in asked.guests)]
     salt, invited = invite(wanted, places.data, address=asked.address, tunnel=asked.tunnel, public=asked.public, keep=asked.keep)
     for one in invited:
@@ -89,7 +88,7 @@ def serve(asked: Serving, places: Places, registrars: Sequence[str] = (REGISTRAR
         house = _House(asked, places, salt, invited, registrars)
         stopping = stack.enter_context(_signals())
         stack.callback(house.close)
-        house.open(public)
+        house.open()
         house.wait(stopping)
 
 
@@ -119,7 +118,7 @@ class _House:
             on_change=self._look_round,
         )
 
-    def open(self, public: Link | None) -> None:
+    def open(self) -> None:
         """Listen first, so that clients find the door open however long the engine takes; raises `PortTaken` or `Invalid`."""
         self._relay.open()
         self._endpoint.open(_nothing_to_say)
@@ -127,8 +126,8 @@ class _House:
         self._voice.say(f"Ready: {here}")
         if not is_loopback_host(self._asked.address):
             self._voice.say("The connection is encrypted by Sfumato itself; ws:// without TLS is as safe as wss://.")
-        if public is not None:
-            self._show(public.endpoint)
+        if self._asked.public:
+            self._show(self._asked.public)
         elif self._asked.tunnel:
             self._voice.say("Waiting for the tunnel's public address")
             self._tunnel = Tunnel(command_of(self._asked.tunnel, self._asked.address, self._relay.port), self._show_tunnel, self._tunnel_ended)
