@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sfumato.jobs.places import Places
 from sfumato.protocol.errors import Stopped
+
+T = TypeVar("T")
 
 
 class Around:
@@ -49,6 +51,13 @@ class Around:
     def check(self) -> None:
         if self.stopped.is_set():
             raise Stopped
+
+    def cancel(self, *, is_abandoned: bool = False) -> None:
+        self.is_abandoned = is_abandoned
+        self.stopped.set()
+
+    def shared(self, factory: Callable[[], T]) -> T:
+        return factory()
 
     def receive(self, start: int = 0) -> Iterator[bytes]:
         self.started_at = start

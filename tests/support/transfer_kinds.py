@@ -13,7 +13,10 @@ from sfumato.jobs.context import JobContext
 from sfumato.jobs.registry import JobKind, Registry
 from sfumato.protocol.params import Ui
 from sfumato.protocol.requests import Request, Result
+from sfumato.protocol.requests.download import Download
 from sfumato.protocol.requests.fetch import Fetch, FetchResult
+from sfumato.protocol.requests.fetch_model import FetchedModel, FetchModel
+from sfumato.protocol.requests.upload import Stored, Upload
 
 REGISTRAR = "tests.support.transfer_kinds:register"
 
@@ -68,3 +71,10 @@ def show(request: Receive, context: JobContext) -> Received:
     Image.frombytes("RGB", (400, 300), random.Random(1).randbytes(400 * 300 * 3)).save(file, "PNG")
     context.artifact("image-0", "image/png", file.getvalue(), {"index": 0})
     return Received(size=len(file.getvalue()), pid=os.getpid(), identity=context.identity)
+
+
+def register_files(registry: Registry) -> None:
+    """The program's own transfers of model files, without its kinds that need the engine's packages."""
+    registry.add(JobKind("upload", "Upload", Upload, Stored, "sfumato.library.transfers.upload:run", lane="transfer"))
+    registry.add(JobKind("download", "Download", Download, Stored, "sfumato.library.transfers.download:run", lane="transfer"))
+    registry.add(JobKind("fetch_model", "Fetch model", FetchModel, FetchedModel, "sfumato.library.transfers.fetch_model:run", lane="transfer"))

@@ -128,6 +128,7 @@ class FileFetch(Transfer):
             file.seek(done)
             file.write(data)
             done, in_vain = done + len(data), 0
+            self._tell_done("moving", done)
         self._tell_done("checking", done)
         return done
 

@@ -1,12 +1,13 @@
 """The client's side of an upload: a model file from this disk through any endpoint, at the pace of the other side. Rules: N51, N52, D162.
 
-The job's id follows from the file and where it goes, so that a client that was started anew finds the job its predecessor left, and goes on with it.
+What has arrived there is found again by the file's checksum, whatever ended in between: the line, this program or that one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -71,11 +72,10 @@ class FileUpload(Transfer):
             before = _stamp(file)
             self._tell(total=before[0])
             digest = self._digest(file)
-            in_vain, attempt, reached = 0, 0, -1
+            in_vain, reached = 0, -1
             while True:
                 self._wait_while_paused()
-                attempt += 1
-                ending = self._attempt(file, before[0], digest, attempt)
+                ending = self._attempt(file, before[0], digest)
                 if _stamp(file) != before:
                     raise TransferDamaged(self.name, "it was changed while it was sent")
                 if isinstance(ending, Finished):
@@ -103,14 +103,12 @@ class FileUpload(Transfer):
             self._tell_done("reading", done)
         return digest.hexdigest()
 
-    def _attempt(self, file: BinaryIO, size: int, digest: str, attempt: int) -> JobEvent:
+    def _attempt(self, file: BinaryIO, size: int, digest: str) -> JobEvent:
         """One job, from its Submit to its ending."""
-        place = hashlib.sha256(f"{digest} {self.folder} {self.name}".encode("utf-8", "surrogatepass")).hexdigest()
         with self._lock:
-            self._job, self._heard, self._arrived, self._ending, self._is_lost = f"upload-{place[:32]}-{attempt}", 0, -1, None, False
+            self._job, self._heard, self._arrived, self._ending, self._is_lost = f"upload-{uuid.uuid4().hex}", 0, -1, None, False
         self._tell(state="waiting", rate=None)
         self._send(Submit(job=self._job, kind=KIND, params={"folder": self.folder, "name": self.name, "size": size, "sha256": digest}))
-        self._send(Resume(job=self._job))
         sent, is_cancel_sent, is_pause_sent = -1, False, False
         while True:
             with self._lock:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Folders(Protocol):
@@ -37,5 +39,9 @@ class Surroundings(Protocol):
     def artifact(self, name: str, media_type: str, data: bytes, info: Mapping[str, Any] | None = None) -> None: ...
 
     def check(self) -> None: ...
+
+    def cancel(self, *, is_abandoned: bool = False) -> None: ...
+
+    def shared(self, factory: Callable[[], T]) -> T: ...
 
     def receive(self, start: int = 0) -> Iterator[bytes]: ...

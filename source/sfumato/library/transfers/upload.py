@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
 from sfumato.library.transfers.arrival import Telling, already, keep, own_folder, refuse_beginning, refuse_name, refuse_second
 from sfumato.library.transfers.quarantine import Part, Quarantine
 from sfumato.library.transfers.surroundings import Surroundings
-from sfumato.protocol.errors import Stopped, TransferDamaged, TransferIncomplete
+from sfumato.protocol.errors import FileBusy, Stopped, TransferDamaged, TransferIncomplete
 from sfumato.protocol.requests.upload import STAGE, Stored, Upload
+
+LEAVING_S = 20.0
+
+
+class Writers:
+    """The uploads that run, by whose they are and what they bring: of two that bring the same, the later goes on with what the earlier has.
+
+    That is how a client comes back that was started anew: nobody speaks for its earlier job any more, which would wait for its session to end.
+    """
+
+    def __init__(self) -> None:
+        self._leave: dict[tuple[str, str], Callable[[], None]] = {}
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def only(self, identity: str, sha256: str, name: str, leave: Callable[[], None]) -> Iterator[None]:
+        """Be the only one to bring these bytes; who did so before is asked to leave. Raises `FileBusy` if it does not."""
+        key = (identity, sha256)
+        with self._changed:
+            before = self._leave.get(key)
+            if before is not None:
+                before()
+            if not self._changed.wait_for(lambda: key not in self._leave, LEAVING_S):
+                raise FileBusy(name, path="name")
+            self._leave[key] = leave
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._leave[key]
+                self._changed.notify_all()
 
 
 def run(request: Upload, context: Surroundings) -> Stored:
@@ -25,7 +60,11 @@ def run(request: Upload, context: Surroundings) -> Stored:
         return found
     refuse_second(context, request.folder, request.name)
     quarantine = Quarantine(own_folder(context), context.identity)
-    with quarantine.part(request.sha256, request.size, request.name, context.check) as part:
+    writers = context.shared(Writers)
+    with (
+        writers.only(context.identity, request.sha256, request.name, lambda: context.cancel(is_abandoned=True)),
+        quarantine.part(request.sha256, request.size, request.name, context.check) as part,
+    ):
         try:
             _receive(part, request, context)
         except Stopped:
