@@ -189,14 +189,13 @@ class BadProxy:
         self._open.add(pair)
         down = asyncio.create_task(self._pass(up_reader, down_writer, manners, manners.cut_down_bytes, manners.cut_down_messages))
         up = asyncio.create_task(self._pass(down_reader, up_writer, manners, manners.cut_up_bytes, None))
-        try:
+        with contextlib.suppress(asyncio.CancelledError):  # asyncio's streams would tell of a cancelled task
             await asyncio.wait((down, up), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            _break(pair, manners.is_reset)
-            self._open.discard(pair)
-            for half in (down, up):
-                half.cancel()
-            await asyncio.gather(down, up, return_exceptions=True)
+        _break(pair, manners.is_reset)
+        self._open.discard(pair)
+        for half in (down, up):
+            half.cancel()
+        await asyncio.gather(down, up, return_exceptions=True)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, manners: Manners, budget: int | None, messages: int | None) -> None:
         """Hand on one direction until it ends or has to be cut."""
@@ -248,17 +247,17 @@ def _break(pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter], reset: bool)
             writer.close()
 
 
-def at_random(seed: int, most_bytes: int, share: float = 1.0) -> MannersOf:
-    """Manners that break `share` of the connections somewhere in their first `most_bytes`, in either direction."""
+def at_random(seed: int, most_bytes: int, share: float = 1.0, times: int | None = None) -> MannersOf:
+    """Manners that break `share` of the connections somewhere in their first `most_bytes`, in either direction; after `times` connections none."""
 
     def of(number: int) -> Manners:
         chance = random.Random(f"{seed}-{number}")
-        if chance.random() >= share:
+        if chance.random() >= share or (times is not None and number >= times):
             return GOOD
         where = chance.randrange(most_bytes)
         is_reset = chance.random() < 0.5
         if chance.random() < 0.7:
             return Manners(cut_down_bytes=where, is_reset=is_reset)
-        return Manners(cut_up_bytes=where // 4, is_reset=is_reset)
+        return Manners(cut_up_bytes=where // 50, is_reset=is_reset)
 
     return of
