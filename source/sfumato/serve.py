@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 LOG_FILE = "serve.log"
 LOG_BYTES, LOGS_KEPT = 5 << 20, 3
 SESSIONS_FILE = "relay-sessions.json"
+JOBS_FILE = "relay-jobs.sqlite"
 # How often the clock is looked at; also how soon a signal is noticed where it cannot interrupt a wait.
 TICK_S = 0.5
 
@@ -102,7 +103,7 @@ class _House:
         self._count = 0
         self._last_seen = time.monotonic()
         self._tunnel: Tunnel | None = None
-        self._endpoint = LocalInference(places, registrars, on_state=self._tell)
+        self._endpoint = LocalInference(places, registrars, on_state=self._tell, kept_jobs=places.data / JOBS_FILE)
         if asked.monitor:
             self._endpoint.monitor = Monitor(places.outputs, places.naming, places.sidecars)
         self._relay = Relay(

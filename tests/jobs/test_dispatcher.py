@@ -149,6 +149,13 @@ def test_a_cancelled_waiting_job_never_starts(dispatcher: Dispatcher, executor: 
     assert [type(event) for event in heard if getattr(event, "job", "") == "b"] == [Accepted, Cancelled]
 
 
+@pytest.mark.rule("N33")
+@pytest.mark.parametrize("client", [Client("local", "other"), Client("other", "local"), Client("local", "local", "guest")])
+def test_nobody_passes_for_the_client_of_the_process(dispatcher: Dispatcher, client: Client) -> None:
+    with pytest.raises(ValueError, match="own client"):
+        dispatcher.join(client, lambda event: None)
+
+
 # -- roles -------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sfumato.jobs import kept_jobs
 from sfumato.jobs.clients import LOCAL, Client, JobCounts
 from sfumato.jobs.dispatcher import Dispatcher
 from sfumato.jobs.kept_jobs import KEPT_S, KeptJobs
@@ -69,6 +70,8 @@ def test_waiting_jobs_run_after_a_restart_and_running_ones_died_with_the_server(
     if is_clean:
         first.dispatcher.close()
         first.dispatcher.executor_lost("it was closed")
+    else:
+        first.kept.close()  # as the system does when a process is killed
     second = Server(path)
     owner, guest = second.sit(OWNER), second.sit(GUEST)
     assert (second.dispatcher.jobs_of(OWNER), second.dispatcher.jobs_of(GUEST)) == (JobCounts(waiting=1), JobCounts(waiting=1))
@@ -99,8 +102,7 @@ def test_waiting_jobs_run_after_a_restart_and_running_ones_died_with_the_server(
         second.dispatcher.handle(Resume(job=job), GUEST)
         assert guest.wait_for(Failed, job).code == "job_not_found"
     assert not any(work.job.startswith(("windows", "cancelled", "ended", "running")) for work in second.engine.works)
-    second.kept.close()
-    first.kept.close()
+    second.dispatcher.close()
 
 
 @pytest.mark.rule("N42")
@@ -157,6 +159,22 @@ def test_a_damaged_file_is_set_aside_and_stops_nothing(path: Path, caplog: pytes
     again = Server(path)
     assert again.dispatcher.jobs_of(OWNER) == JobCounts(waiting=1)
     again.dispatcher.close()
+
+
+@pytest.mark.rule("N42")
+def test_a_second_server_on_the_same_file_leaves_it_alone(path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_jobs, "LOCK_WAIT_S", 0.05)
+    first = Server(path)
+    first.dispatcher.handle(count("a"), OWNER)
+    second = Server(path)
+    assert second.dispatcher.jobs_of(OWNER) == JobCounts()
+    assert "will not outlive" in caplog.text
+    second.dispatcher.handle(count("b"), OWNER)
+    second.dispatcher.close()
+    first.dispatcher.close()
+    third = Server(path)
+    assert third.dispatcher.jobs_of(OWNER) == JobCounts(waiting=1)
+    third.dispatcher.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no such modes there")

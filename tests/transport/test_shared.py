@@ -150,22 +150,31 @@ def test_clients_take_turns_and_are_told_their_places(endpoint: SharedEndpoint, 
     assert [ran[number] for number in sorted(ran)] == first
 
 
-@pytest.mark.rule("N32")
-def test_a_client_that_is_slow_to_hear_holds_up_nobody(endpoint: SharedEndpoint, host: Listening, sit: Callable[[Client], Listening]) -> None:
+@pytest.mark.rule("N32", "N50")
+def test_a_client_that_is_slow_to_hear_holds_up_neither_others_nor_its_own_next_job(
+    endpoint: SharedEndpoint, host: Listening, sit: Callable[[Client], Listening]
+) -> None:
+    # Given a client over whose line a picture travels for ever
     stuck, let_go = threading.Event(), threading.Event()
 
     def hear(event: Event) -> None:
-        if isinstance(event, Accepted):
+        if isinstance(event, Artifact):
             stuck.set()
             let_go.wait(60)
 
     endpoint.join(BERT, hear)
-    endpoint.obey(BERT, count("slow", steps=100))
+    for job in ("slow", "next"):
+        endpoint.obey(BERT, count(job, steps=100))
     try:
         assert stuck.wait(60)
+        # Then its next job runs meanwhile, and another's after it
         other = sit(ANNA)
-        endpoint.obey(ANNA, count("a"))
-        assert isinstance(other.ending("a"), Finished)
+        for job in ("a", "b"):
+            endpoint.obey(ANNA, count(job))
+        ending = other.ending("b")
+        assert isinstance(ending, Finished)
+        assert ending.result["kept"] == 4
+        assert endpoint.jobs_of(BERT) == JobCounts()
         assert not let_go.is_set()
     finally:
         let_go.set()

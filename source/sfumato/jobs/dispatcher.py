@@ -60,7 +60,12 @@ class Dispatcher:
     # -- clients ---------------------------------------------------------------------------------
 
     def join(self, client: Client, on_event: OnEvent) -> None:
-        """Let `client` hear from now on, `Hello` at once if there was one; a second call replaces the first. Its earlier jobs are heard after `Resume`."""
+        """Let `client` hear from now on, `Hello` at once if there was one; a second call replaces the first. Its earlier jobs are heard after `Resume`.
+
+        Raises `ValueError` for one that calls itself as the only client of a process does, whose jobs are nobody else's.
+        """
+        if client != LOCAL and (client.name == LOCAL.name or client.identity == LOCAL.identity):
+            raise ValueError(f"'{LOCAL.name}' names this process's own client")
         with self._acting():
             before = self._seats.pop(client.name, None)
             if before is not None:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 KEPT_S = 24 * 3600.0
 ENDED_KEPT = 10_000
+# A server that is just ending gets so long.
+LOCK_WAIT_S = 2.0
 # After so many endings the oldest are looked through.
 _SWEEP_EVERY = 500
 _TABLES = """
@@ -64,12 +66,13 @@ class KeptJobs:
         """Open the file and tell what an earlier life left, in the order of arrival, nothing older than a day. A damaged file is set aside."""
         try:
             return self._read()
+        except (sqlite3.OperationalError, OSError, DiskFull, NotWritable) as error:  # another server's, or out of reach: not damaged
+            log.error("jobs will not outlive this server: %s cannot be opened: %s", self._path.name, error)
+            self.close()
+            return []
         except (sqlite3.DatabaseError, BadFrame) as error:
             log.error("the kept jobs in %s cannot be read and were set aside: %s", self._path.name, error)
-        except (OSError, DiskFull, NotWritable) as error:
-            log.error("jobs will not outlive this server: %s cannot be opened: %s", self._path.name, error)
-            return []
-        self.close()
+            self.close()
         for suffix in ("", "-wal", "-shm"):
             file = self._path.with_name(self._path.name + suffix)
             with suppress(FileNotFoundError):
@@ -112,8 +115,10 @@ class KeptJobs:
         make_folder(self._path.parent)
         # Before SQLite makes it: requests hold prompts, which are nobody else's on this machine. Its side files take over the mode.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
         self._connection = connection
+        # One server alone: a second one on the same folder would run the same jobs once more.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
         # What was committed outlives the process; a loss of power may cost the last of it, which is cheaper than a wait for the disk per job.
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from sfumato.protocol.errors import Internal, SfumatoError, Stopped
 from sfumato.protocol.specs import validate
 
 log = logging.getLogger(__name__)
+
+# Handlers that are cancelled get so long to clear up, all together.
+CLOSE_WAIT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,10 @@ class ThreadExecutor:
                 context.cancel(is_abandoned=True)
         for _ in threads:
             self._waiting.put(None)
+        deadline = time.monotonic() + CLOSE_WAIT_S
         for thread in threads:
             if thread is not threading.current_thread():
-                thread.join(timeout=10)
+                thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _loop(self) -> None:
         while (item := self._waiting.get()) is not None:

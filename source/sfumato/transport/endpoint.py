@@ -128,6 +128,8 @@ class Sharing:
         self._registry = registry
         self._places = places
         self._dispatcher = Dispatcher(registry, kept=None if kept_jobs is None else KeptJobs(kept_jobs))
+        # At once: clients may come back before the engine is asked to begin.
+        self._dispatcher.restore()
         self._transfers: ThreadExecutor | None = None
 
     def join(self, client: Client, on_event: OnEvent) -> None:
@@ -156,9 +158,7 @@ class Sharing:
     def monitor(self, monitor: Monitor | None) -> None:
         self._dispatcher.monitor = monitor
 
-    def _begin(self) -> None:
-        """Take up what was kept, and begin with transfers."""
-        self._dispatcher.restore()
+    def _begin_transfers(self) -> None:
         self._transfers = ThreadExecutor(self._registry, self._places, self._dispatcher, threads=TRANSFERS, lane="transfer")
         self._dispatcher.attach(self._transfers, "transfer")
 
@@ -179,7 +179,7 @@ class InProcess(Sharing):
 
     def open(self, on_event: OnEvent) -> None:
         self.join(LOCAL, on_event)
-        self._begin()
+        self._begin_transfers()
         self._dispatcher.announce(Hello(session=new_session(), catalog=describe(self._registry, self._places)))
         self._executor = ThreadExecutor(self._registry, self._places, self._dispatcher)
         self._dispatcher.attach(self._executor)

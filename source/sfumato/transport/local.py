@@ -146,7 +146,7 @@ class LocalInference(Sharing):
 
     def open(self, on_event: OnEvent) -> None:
         self.join(LOCAL, on_event)
-        self._begin()
+        self._begin_transfers()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._thread.start()
         threading.Thread(target=self._watch_silence, name="watchdog", daemon=True).start()
