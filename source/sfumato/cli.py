@@ -25,7 +25,7 @@ from sfumato.protocol.requests.annotate import Annotate
 from sfumato.protocol.requests.generate import Generate
 from sfumato.protocol.requests.upscale import Upscale
 from sfumato.protocol.specs import ParamSpec, specs, validate
-from sfumato.remote_options import add_connect, add_serve, link_of, serving_of
+from sfumato.remote_options import add_connect, add_download, add_serve, download_of, link_of, serving_of
 
 if TYPE_CHECKING:
     from sfumato.imaging.picture import Reading
@@ -136,6 +136,16 @@ def build_parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true", help="print JSON")
     add_connect(models)
     models.set_defaults(run=_models)
+
+    download = commands.add_parser(
+        "download",
+        help="bring a model file from the web into the models folder",
+        description="Bring a model file from the web into the models folder, of this machine or with --connect of another. It is checked before it gets its "
+        "name, and never replaces a file; an interrupted one goes on where it ended.",
+    )
+    add_download(download)
+    add_connect(download)
+    download.set_defaults(run=_download)
 
     serve = commands.add_parser(
         "serve",
@@ -269,6 +279,12 @@ def _models(options: argparse.Namespace, places: Places) -> int:
         state = model["reason"] or known
         print(f"{_plain(model['value']):<{width}}  {_plain(state)}")
     return DONE
+
+
+def _download(options: argparse.Namespace, places: Places) -> int:
+    from sfumato.terminal import run_download  # as above
+
+    return DONE if run_download(download_of(options), places, link_of(options)) else STOPPED
 
 
 def _serve(options: argparse.Namespace, places: Places) -> int:

@@ -17,6 +17,7 @@ from sfumato.protocol.errors import Invalid, Problem
 from sfumato.protocol.secret import Secret
 
 if TYPE_CHECKING:
+    from sfumato.protocol.requests.download import Download
     from sfumato.serve import Serving
     from sfumato.transport.link import Link
 
@@ -62,6 +63,31 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--monitor", action="store_true", default=default.is_monitored, help="keep the pictures of guests in outputs/monitor; they are told")
     parser.add_argument("--idle-minutes", type=float, default=0.0, metavar="N", help="end after N minutes without a client (default: never)")
     parser.add_argument("--relay", action="store_true", help="serve the relay for Sfumato's window (the default)")
+
+
+def add_download(parser: argparse.ArgumentParser) -> None:
+    """The flags of `download`."""
+    from sfumato.protocol.requests.download import Download  # late, as above
+    from sfumato.protocol.specs import specs
+
+    for spec in specs(Download):
+        if spec.name == "address":
+            parser.add_argument("address", metavar="ADDRESS", help=spec.description)
+        elif spec.name == "token":
+            parser.add_argument("--token-file", metavar="FILE", default=None, help=f"{spec.description} FILE holds it, - reads standard input")
+        else:
+            choices = {"choices": spec.choices} if spec.choices else {"metavar": spec.name.upper()}
+            parser.add_argument(spec.flag, dest=spec.name, default=spec.default, help=spec.description, **choices)  # type: ignore[arg-type]  # one of the two
+
+
+def download_of(options: argparse.Namespace) -> Download:
+    """What `download`'s flags ask for; raises `Invalid`."""
+    from sfumato.protocol.requests.download import Download  # late, as above
+    from sfumato.protocol.specs import validate
+
+    token = "" if options.token_file is None else _text_of(options.token_file, "token_file")
+    given = {"address": options.address, "folder": options.folder, "name": options.name, "sha256": options.sha256.lower(), "token": token}
+    return validate(Download, given)
 
 
 def serving_of(options: argparse.Namespace) -> Serving:

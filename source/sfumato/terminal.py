@@ -29,6 +29,7 @@ from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of, save_picture
 from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
 from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed, Finished, Hello, Progress, Submit
+from sfumato.protocol.requests.download import Download
 from sfumato.transport.endpoint import Endpoint, State
 from sfumato.transport.link import Link
 from sfumato.transport.local import LocalInference
@@ -199,6 +200,30 @@ def _run(job: Asked, destination: Destination, endpoint: Endpoint, listener: _Li
     except Stopped:
         return False
     return True
+
+
+def run_download(request: Download, places: Places, link: Link | None = None) -> bool:
+    """Have this machine, or the one of the link, fetch a model file, and print its name; False if Ctrl+C ended it, raises what the job failed with."""
+    submit = Submit(job=uuid.uuid4().hex, kind="download", params=request.model_dump())
+    with _inference(places, link) as (endpoint, listener), _Bars() as bars, _interrupts(listener):
+        line = _Line(bars.say)
+        endpoint.send(submit)
+        for heard in listener:
+            if isinstance(heard, _Interrupt):
+                endpoint.send(Cancel(job=submit.job))
+            elif isinstance(heard, State):
+                if heard.name != "failed":  # files are fetched without the engine
+                    line.judge(heard)
+            elif isinstance(heard, Progress):
+                bars.show(heard)
+            elif isinstance(heard, Finished):
+                bars.result(f"{heard.result['folder']}/{heard.result['name']}")
+                return True
+            elif isinstance(heard, Failed):
+                raise retold(heard.code, heard.message, heard.path, heard.detail)
+            elif isinstance(heard, Cancelled):
+                return False
+    raise AssertionError("the listener never ends by itself")
 
 
 @contextmanager
