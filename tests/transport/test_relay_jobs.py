@@ -259,15 +259,15 @@ def test_deferred_pictures_are_fetched_whole_and_match_their_hash(relay: Relay) 
         client.tell(job("a", pictures=2, size_bytes=9_000_000))
         client.ending_of("a")
         named = [event for event in client.of("a") if isinstance(event, Artifact)]
-        assert [(event.data, event.info["size"]) for event in named] == [(b"", 9_000_000)] * 2
+        assert [(event.data, event.info["blob"]["size"]) for event in named] == [(b"", 9_000_000)] * 2
         for event in named:
             data = b""
-            while len(data) < event.info["size"]:
+            while len(data) < event.info["blob"]["size"]:
                 name = f"fetch-{event.seq}-{len(data)}"
                 client.tell(Submit(job=name, kind="fetch", params={"blob": event.blob, "offset": len(data)}))
                 assert isinstance(client.ending_of(name), Finished)
                 data += b"".join(part.data for part in client.of(name) if isinstance(part, Artifact))
-            assert hashlib.sha256(data).hexdigest() == event.info["sha256"]
+            assert hashlib.sha256(data).hexdigest() == event.info["blob"]["sha256"]
             assert data == bytes([event.info["index"]]) * 9_000_000
 
 

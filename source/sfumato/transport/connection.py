@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from sfumato.protocol.codec import decode_command
 from sfumato.protocol.errors import BadFrame
-from sfumato.protocol.messages import ENDINGS, Accepted, Command, Event, JobEvent, Submit
+from sfumato.protocol.messages import ENDINGS, Accepted, Command, Event, Hello, JobEvent, Submit
 from sfumato.transport.admission import Admitted
 from sfumato.transport.attached import Attached
 from sfumato.transport.channel import ChannelError, Closed, Document, DocumentTooLong, Heard, Ping, Pong, Reason
@@ -104,6 +104,7 @@ class Connection:
         self.label = ""
         self.key = ""
         self.protocol = 0
+        self.hello: Hello | None = None
         self.connected_at = time.time()
         self.bytes_in = 0
         self.bytes_out = 0

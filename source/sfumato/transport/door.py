@@ -187,7 +187,12 @@ class DoorSocket:
             raise SocketEnded from error
 
     async def close(self, code: int = POLICY_VIOLATION) -> None:
-        await self._door.close(code)
+        try:
+            # Who reads nothing would not let even the goodbye out.
+            async with asyncio.timeout(CLOSE_S):
+                await self._door.close(code)
+        except TimeoutError:
+            self._door.abort()
 
     def abort(self) -> None:
         self._door.abort()
@@ -218,7 +223,7 @@ def listen(
         if connection.has_place:
             await serve_one(DoorSocket(connection), connection.place, connection.deadline)
         else:
-            await connection.close(POLICY_VIOLATION)
+            await DoorSocket(connection).close()
 
     return serve(
         handle,

@@ -122,6 +122,12 @@ class Gate:
         """The connection ended or is authenticated. May be called twice."""
         self._held.pop(place, None)
 
+    def evict_all(self) -> None:
+        """End everybody who has not proved a secret; the server closes."""
+        for place in list(self._held):
+            self.leave(place)
+            place.evict()
+
     def delay_s(self, place: Place) -> float:
         """How long the next attempt of this place's origin has to wait before it is looked at."""
         failures = self._failures.get(place.origin)

@@ -96,7 +96,6 @@ class Reception:
         self._state: State | None = None
         self._present: dict[Connection, asyncio.Future[None]] = {}
         self._current: dict[str, Connection] = {}
-        self._hellos: dict[Connection, Hello] = {}
         self._is_closing = False
         # Joining, leaving and forgetting happen in the order in which they were decided; commands of one client wait for each other only.
         self._registrar = ThreadPoolExecutor(1, "relay-registrar")
@@ -191,7 +190,7 @@ class Reception:
     def _hear(self, connection: Connection, event: Event) -> None:
         """What the endpoint says to this client; from a thread of the endpoint's."""
         if isinstance(event, Hello):
-            self._hellos[connection] = event
+            connection.hello = event
             event = self._greeted(connection, event)
         elif connection.identity.role != "owner":
             event = guest_event(event)
@@ -219,7 +218,6 @@ class Reception:
         await self._in(self._messengers, lambda: self._endpoint.obey(client, command))
 
     def _leave(self, connection: Connection) -> None:
-        self._hellos.pop(connection, None)
         session = connection.session
         if session is None or self._current.get(session.id) is not connection:
             return
@@ -301,9 +299,9 @@ class Reception:
     def monitor(self, monitored: bool) -> None:
         """Whether the owner sees the results of guests; every guest is told at once."""
         self._monitored = monitored
-        for connection, hello in list(self._hellos.items()):
-            if connection.identity.role != "owner":
-                connection.hear(self._greeted(connection, hello))
+        for connection in list(self._current.values()):
+            if connection.identity.role != "owner" and connection.hello is not None:
+                connection.hear(self._greeted(connection, connection.hello))
 
     # -- the passing of time ---------------------------------------------------------------------
 
@@ -343,6 +341,7 @@ class Reception:
     async def close(self) -> None:
         """Say goodbye to everybody, and wait until they are gone and the endpoint knows."""
         self._is_closing = True
+        self.gate.evict_all()
         for connection in list(self._present):
             connection.end(SHUT_DOWN)
         if self._present:

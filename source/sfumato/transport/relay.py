@@ -89,6 +89,11 @@ class Relay:
         """The port that is listened on."""
         return self._port
 
+    @property
+    def unproven(self) -> int:
+        """How many connections have not proved a secret yet."""
+        return self._reception.gate.held if self._reception is not None else 0
+
     def open(self) -> None:
         """Listen; returns when clients can come. Raises `PortTaken`."""
         if self._thread is not None:
