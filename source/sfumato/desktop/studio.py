@@ -213,6 +213,8 @@ class Studio(QObject):
         self._jobs.started.connect(self._started)
         self._jobs.given.connect(self._given)
         self._jobs.previewed.connect(self._previewed)
+        self._jobs.announced.connect(self._announced)
+        self._jobs.arriving.connect(lambda job: None if job.owner else self._outputs.arrive(job))
         self._jobs.pictured.connect(self._pictured)
         self._jobs.ended.connect(self._ended)
         self._jobs.putBack.connect(self._put_back)
@@ -627,6 +629,10 @@ class Studio(QObject):
     def _previewed(self, job: Job, pictures: tuple[bytes, ...]) -> None:
         if not job.owner:
             self._outputs.preview(job, pictures, is_seen())
+
+    def _announced(self, job: Job, small: bytes) -> None:
+        if not job.owner:
+            self._outputs.announce(job, small)
 
     def _pictured(self, job: Job, artifact: Artifact) -> None:
         if job.owner:
