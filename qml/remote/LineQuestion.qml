@@ -9,7 +9,7 @@ Rectangle {
     visible: questions.isAsking
     implicitHeight: visible ? column.implicitHeight + 2 * Theme.u4 : 0
     radius: Theme.radiusLarge
-    color: Theme.raised
+    color: Theme.window
     border.color: Theme.warning
     Accessible.role: Accessible.AlertMessage
     Accessible.name: questions.title + " " + questions.sentence

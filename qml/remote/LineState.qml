@@ -9,7 +9,7 @@ Rectangle {
     readonly property bool empty: !line.hasLocal && line.endpoint === ""
     implicitHeight: Math.max(words.implicitHeight, buttons.height) + 2 * Theme.u4
     radius: Theme.radiusLarge
-    color: Theme.raised
+    color: Theme.window
     border.color: Theme.line
     Rectangle {
         id: lamp

@@ -17,7 +17,7 @@ Flickable {
     }
     Column {
         id: column
-        width: parent.width
+        width: parent.width - (section.contentHeight > section.height ? Theme.u4 : 0)
         spacing: Theme.u3
         Label { width: parent.width; height: Theme.px(48); verticalAlignment: Text.AlignBottom; text: qsTr("Remote"); font.pixelSize: Theme.large; font.weight: Font.DemiBold }
         LineState { width: parent.width }
