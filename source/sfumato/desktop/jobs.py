@@ -36,7 +36,7 @@ DEATHS_FORGIVEN = 1
 FETCHING_AT_MOST = 8
 # A picture above this size is announced before it travels.
 ANNOUNCED_ABOVE_BYTES = 64 << 10
-# Another machine knows nothing of a job that was left there: it is sent anew.
+# Another machine knows nothing of a job that was left there, or let go of it: it is sent anew.
 FORGOTTEN = ("job_not_found", "session_expired")
 MODES = {"convert": "Converting"}
 
@@ -439,16 +439,22 @@ class JobQueue(QObject):
         return next((job for job in self._rows.fetching if job.wire == event.job), None)
 
     def _take_fetching(self, job: Job, event: Progress) -> None:
-        """A finished picture is announced, or a part of it has come; behind the last one the engine is free for the next job."""
+        """A finished picture is announced; behind the last one the engine is free for the next job."""
         if event.done == 0 and job.coming > job.pass_over:
             self.announced.emit(job, event.preview[0] if event.preview else b"")
-        elif event.done:
-            self.arriving.emit(job)
         if job is self.running and job.is_painted and not self._cancelling and not self._reload:
             self._learn(job)
             job.state, self._sent = "fetching", False
             self._rows.fetch(job)
             self._advance()
+
+    def arrive(self, name: str, done: int, total: int) -> None:
+        """So many bytes of a picture of the job that was sent under this name have come."""
+        job = next((job for job in (self.running, *self._rows.fetching) if job is not None and job.wire == name), None)
+        if job is not None:
+            job.fetched = (done, total)
+            self._rows.tell(job, "progress", "estimate")
+            self.arriving.emit(job)
 
     def _take_artifact(self, job: Job, event: Artifact) -> None:
         if is_extra(job.kind, event.name):
@@ -468,7 +474,8 @@ class JobQueue(QObject):
     def _end(self, job: Job, event: JobEvent) -> None:
         died = isinstance(event, Failed) and event.code == "worker_died"
         is_fetching = job in self._rows.fetching
-        if isinstance(event, Failed) and event.code in FORGOTTEN and job.is_asked_for and not self._cancelling:
+        is_forgotten = isinstance(event, Cancelled) or (isinstance(event, Failed) and event.code in FORGOTTEN)
+        if is_forgotten and job.is_asked_for and not self._cancelling:
             job.is_asked_for = False
             if is_fetching:
                 self._put_back(job)

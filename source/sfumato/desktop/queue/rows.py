@@ -22,7 +22,8 @@ ROLES = (
 # Beyond so many, a change of places is told as a new list.
 MANY = 40
 STATES = {
-    "waiting": "Waiting", "interrupted": "Interrupted", "running": "Running", "fetching": "Fetching", "finished": "Done", "failed": "Failed", "cancelled": "Cancelled",
+    "waiting": "Waiting", "interrupted": "Interrupted", "running": "Running", "fetching": "Fetching", "finished": "Done", "failed": "Failed",
+    "cancelled": "Cancelled",
 }  # fmt: skip
 
 

@@ -9,9 +9,9 @@ import platform
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PyQt5.QtCore import QObject, QTimer, pyqtProperty, pyqtSignal, pyqtSlot
+from PyQt5.QtCore import QObject, Qt, QTimer, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.engine_link import MakeEndpoint
@@ -26,9 +26,13 @@ from sfumato.protocol.messages import Command, Hello
 from sfumato.protocol.secret import Secret
 from sfumato.transport.endpoint import Endpoint, OnEvent, OnState, State
 from sfumato.transport.link import SCHEME, Link
+from sfumato.transport.relay_words import Delivery
+
+if TYPE_CHECKING:
+    from sfumato.transport.arriving import OnTransfer
 
 # Makes the endpoint of another machine; opened on the sending thread, so that nothing slow is done on the GUI thread.
-MakeRemote = Callable[[Link, Questions, str, OnState], Endpoint]
+MakeRemote = Callable[[Link, Questions, Delivery, "OnTransfer", OnState], Endpoint]
 FOLDER = "remote"
 CALM_CLOSE_S = 2.0
 LINE_WORDS = {
@@ -40,11 +44,11 @@ LINE_WORDS = {
 }
 
 
-def remote_endpoint(link: Link, questions: Questions, artifacts: str, on_state: OnState) -> Endpoint:
+def remote_endpoint(link: Link, questions: Questions, artifacts: Delivery, on_transfer: OnTransfer, on_state: OnState) -> Endpoint:
     """The endpoint of another machine over its relay."""
     from sfumato.transport.remote import RemoteInference  # late: a window that works with this computer needs no websockets
 
-    return RemoteInference(link, on_state, artifacts=artifacts, label=platform.node()[:80], known=questions)
+    return RemoteInference(link, on_state, artifacts=artifacts, label=platform.node(), known=questions, on_transfer=on_transfer)
 
 
 class Nowhere:
@@ -70,6 +74,7 @@ class Connection(QObject):
 
     changed = pyqtSignal()
     settingsAsked = pyqtSignal()
+    _transferred = pyqtSignal(object)
     passwordAsked = pyqtSignal(str, str)  # name and endpoint of a connection whose password is not known here
 
     def __init__(self, shell: Shell, make_local: MakeEndpoint | None, make_remote: MakeRemote = remote_endpoint, parent: QObject | None = None) -> None:
@@ -94,6 +99,7 @@ class Connection(QObject):
         self._tick.timeout.connect(self.changed)
         shell.jobs.rows.name_of = self.name_of
         shell.engine.changed.connect(self._engine_changed)
+        self._transferred.connect(lambda told: shell.jobs.arrive(told.job, told.done, told.total), Qt.ConnectionType.QueuedConnection)
         shell.engine.welcomed.connect(self._welcomed)
         shell.register({"remote_settings": self.settingsAsked.emit, "remote_disconnect": self.hangUp, "remote_local": self.useThisComputer})
         shell.describe(
@@ -195,7 +201,13 @@ class Connection(QObject):
     def rows(self) -> list[dict[str, Any]]:
         """The machines that were saved: {name, endpoint, remembers, current, jobs}, `jobs` being those that wait for it."""
         return [
-            {"name": row.name, "endpoint": row.endpoint, "remembers": row.remembers, "current": row.endpoint == self._endpoint, "jobs": self._waiting(row.endpoint)}
+            {
+                "name": row.name,
+                "endpoint": row.endpoint,
+                "remembers": row.remembers,
+                "current": row.endpoint == self._endpoint,
+                "jobs": self._waiting(row.endpoint),
+            }
             for row in self._saved.all()
         ]
 
@@ -350,8 +362,8 @@ class Connection(QObject):
         self._turn(link.endpoint, name)
         if self._make_local is None:  # what was queued before there was any machine is for the first one
             self._shell.jobs.move_here([job for job in self._shell.jobs.rows.waiting if not job.endpoint])
-        artifacts = "on_demand" if self._shell.settings["fetch_in_background"] else "inline"
-        make = partial(self._make_remote, link, self._questions, artifacts)
+        artifacts: Delivery = "on_demand" if self._shell.settings["fetch_in_background"] else "inline"
+        make = partial(self._make_remote, link, self._questions, artifacts, self._transferred.emit)
         self._shell.engine.switch(make, State("connecting", tr("Connecting to {name}.", name=name)))
 
     def _rest(self, endpoint: str, sentence: str, state: Any = "disconnected") -> None:

@@ -36,7 +36,9 @@ class SavedConnections:
         """In the order in which they were made."""
         rows = self._shell.settings[SETTING]
         return [
-            Saved(name, str(row.get("endpoint", "")), row.get("remembers") is True) for name, row in rows.items() if isinstance(row, dict) and row.get("endpoint")
+            Saved(name, str(row.get("endpoint", "")), row.get("remembers") is True)
+            for name, row in rows.items()
+            if isinstance(row, dict) and row.get("endpoint")
         ]
 
     def find(self, name: str) -> Saved | None:

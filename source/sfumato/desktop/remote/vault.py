@@ -71,7 +71,7 @@ class Vault:
         if self._keyring is not None:
             try:
                 found = self._keyring.get_password(SERVICE, name)
-            except Exception as error:  # a locked keyring, one whose service ended
+            except Exception as error:  # noqa: BLE001  # whatever the system's service raises: a locked keyring, one that ended
                 log.warning("the system's keyring gave nothing: %s", type(error).__name__)
             else:
                 if found is not None:
@@ -85,7 +85,7 @@ class Vault:
         if self._keyring is not None:
             try:
                 self._keyring.set_password(SERVICE, name, secret.reveal())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # whatever the system's service raises
                 log.warning("the system's keyring took nothing, the file does: %s", type(error).__name__)
                 self._keyring = None
             else:
@@ -100,7 +100,7 @@ class Vault:
             try:
                 if self._keyring.get_password(SERVICE, name) is not None:
                     self._keyring.delete_password(SERVICE, name)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # whatever the system's service raises
                 log.warning("the system's keyring did not forget: %s", type(error).__name__)
         self._drop_from_file(name)
 
