@@ -58,7 +58,7 @@ Column {
             passwordCharacter: "•"
             font.family: Theme.mono
             Accessible.name: qsTr("Password")
-            Accessible.passwordEdit: true
+            Accessible.description: qsTr("The password or key of the machine; it is not shown.")
             Keys.onReturnPressed: form.connect_()
             Keys.onEnterPressed: form.connect_()
         }

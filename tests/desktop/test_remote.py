@@ -88,6 +88,13 @@ def shown(distances: Distances, open_window: Open) -> OpenWindow:
     return open_window()
 
 
+def unused() -> Painter:
+    """An engine of this computer that the window does not open, and nobody waits for."""
+    painter = Painter(greet=False)
+    painter.opened = True
+    return painter
+
+
 def written(data: Path, **settings: Any) -> Path:
     data.mkdir(parents=True, exist_ok=True)
     (data / "settings.json").write_text(json.dumps({"version": 1, **settings}), encoding="utf-8")
@@ -218,7 +225,8 @@ def test_a_question_about_trust_stands_in_the_window_until_it_is_answered(shown:
     until(lambda: answers == [True])
     distant.questions.ask(salt_question("studio.example.org:443"), answers.append)
     until(lambda: shown.studio.remote.questions.property("isAsking"))
-    shown.click(shown.item("Do not connect", "Button"))
+    shown.item("Do not connect", "Button").forceActiveFocus()
+    shown.key(Qt.Key_Return)
     until(lambda: answers == [True, False])
     distant.questions.ask(salt_question("studio.example.org:443"), answers.append)
     until(lambda: shown.studio.remote.questions.property("isAsking"))
@@ -249,7 +257,7 @@ def test_a_saved_connection_connects_again_at_the_next_start_and_its_password_is
     holding = [path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert holding == [f"remote/{FILE}"]
     assert stat.S_IMODE((data / "remote" / FILE).stat().st_mode) == 0o600
-    second = open_window()
+    second = open_window(unused())
     until(lambda: len(distances.made) == 2 and second.studio.engine.property("state") == "ready", "the connection of the last session")
     assert distances.last.link.secret == Secret(SECRET)
     assert "passwords.json" in second.studio.remote.property("whereKept")
@@ -325,11 +333,8 @@ def test_a_keyring_keeps_secrets_where_there_is_one_and_a_private_file_where_it_
 
 
 @pytest.mark.rule("D14")
-def test_a_program_for_other_machines_alone_starts_no_engine_and_says_what_to_do(
-    distances: Distances, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    painter = Painter(greet=False)
-    monkeypatch.setattr(Painter, "opened", True, raising=False)
+def test_a_program_for_other_machines_alone_starts_no_engine_and_says_what_to_do(distances: Distances, open_window: Open, tmp_path: Path) -> None:
+    painter = unused()
     written(tmp_path / "data", mode="remote")
     window = open_window(painter)
     assert painter._on_event is None, "no engine of this computer was started"
@@ -437,7 +442,7 @@ def test_a_restart_takes_up_the_job_that_ran_at_another_machine_without_a_second
     distant.picture(encoded(scene()))
     until(lambda: job.pictures == 1 and first.studio.outputs.property("shown").get("path"), "the first picture on the disk")
     first.close()
-    second = open_window()
+    second = open_window(unused())
     until(lambda: len(distances.made) == 2 and second.studio.engine.property("state") == "ready")
     second.studio.jobs.resume()
     until(lambda: distances.last.resumes, "the question for the job")
@@ -541,7 +546,7 @@ def test_a_window_that_closes_while_a_picture_arrives_asks_for_it_at_the_next_st
     distant.stage("fetch", 0, 4_000_000)
     until(lambda: job.state == "fetching")
     first.close()
-    second = open_window()
+    second = open_window(unused())
     until(lambda: len(distances.made) == 2 and second.studio.engine.property("state") == "ready")
     second.studio.jobs.resume()
     until(lambda: distances.last.resumes, "the question for the picture")
