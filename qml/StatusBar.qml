@@ -31,7 +31,7 @@ Rectangle {
         height: parent.height
         font.pixelSize: Theme.small
         color: bar.state_ === "failed" || bar.state_ === "refused" ? Theme.error : Theme.soft
-        text: bar.state_ === "reconnecting" ? studio.remote.word
+        text: ["connecting", "reconnecting", "dropping"].includes(bar.state_) ? studio.remote.word
             : bar.state_ !== "ready" ? studio.engine.sentence
             : !bar.jobs.busy ? qsTr("Ready")
             : [bar.jobs.stage + (bar.jobs.steps ? " " + bar.jobs.steps : ""), bar.jobs.rate, bar.jobs.timeLeft ? qsTr("%1 left").arg(bar.jobs.timeLeft) : "",

@@ -276,7 +276,10 @@ class JobQueue(QObject):
         return self._endpoint
 
     def turn_to(self, endpoint: str) -> None:
-        """Work with another machine from now on. What is at work waits for the one it was sent to; another computer keeps what it says meanwhile."""
+        """Belong to another machine from now on; the link is switched next, and the queue goes on from there.
+
+        What is at work waits for the machine it was sent to; another computer keeps what it says meanwhile.
+        """
         was_sent = self._sent
         for job in [*self._rows.fetching, *([self.running] if self.running else [])]:
             is_running = job is self.running
@@ -294,7 +297,7 @@ class JobQueue(QObject):
             self.ended.emit(job, Cancelled(job=job.wire, seq=1))
         self._endpoint = endpoint
         self._rows.settle(endpoint)
-        self._advance()
+        self.changed.emit()
 
     def move_here(self, jobs: Sequence[Job]) -> None:
         """Let waiting jobs run at the machine that the window works with, whatever they were queued for."""

@@ -169,7 +169,7 @@ class Connection(QObject):
         """What is to be known of the line: why it is not there, or how the engine behind it is."""
         if self._problem:
             return self._problem
-        return "" if self._state.name == "ready" else told(self._state.sentence)
+        return "" if self._state.name in ("ready", "connecting", "dropping") else told(self._state.sentence)
 
     @pyqtProperty(bool, notify=changed)
     def isTrouble(self) -> bool:
@@ -220,11 +220,6 @@ class Connection(QObject):
     def whereKept(self) -> str:
         """Where passwords live, in a sentence."""
         return self._where
-
-    @pyqtProperty(str, notify=changed)
-    def folderReason(self) -> str:
-        """Why a folder of the machine cannot be opened, "" where it can."""
-        return tr("The files are on {name}, not on this computer.", name=self.property("name")) if self.property("isRemote") else ""
 
     @pyqtProperty(QObject, constant=True)
     def questions(self) -> Questions:
