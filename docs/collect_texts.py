@@ -30,7 +30,10 @@ SPEAKERS = (
     "protocol/specs.py",
     "transport/keys.py",
     "transport/link.py",
+    "transport/known_servers.py",
+    "transport/link.py",
     "transport/local.py",
+    "transport/remote.py",
     "desktop/beginnings.py",
     "desktop/session.py",
     "desktop/engine_link.py",
@@ -83,6 +86,7 @@ def of_tables() -> Iterator[str]:
     from sfumato.desktop.parameters import section
     from sfumato.desktop.prompts import completion
     from sfumato.desktop.queue import rows
+    from sfumato.desktop.remote import connection, questions
     from sfumato.protocol.params import GROUPS
 
     for action in shortcuts.ACTIONS:
@@ -104,6 +108,7 @@ def of_tables() -> Iterator[str]:
     yield from (*details.KINDS.values(), *completion.KINDS.values(), *cards.TITLES.values(), *room.WORDS.values())
     yield from (kind.title for kind in controls.TYPES)
     yield from (card_settings.KIND_TITLE, card_settings.KIND_WORDS, card_settings._TILE.title, card_settings._TILE.description)
+    yield from (*connection.LINE_WORDS.values(), *questions.TITLES.values(), *questions.AGREEMENTS.values())
     for title, words in settings_folders.CLEANABLE.values():
         yield from (title, words)
     yield from (*GIVEN.values(), ORIGINAL)

@@ -17,6 +17,7 @@ Item {
     required property int parts
     required property string partTitle
     required property bool incomplete
+    required property real arriving
     property bool isCurrent: false
     property bool hasFocus: false
     // Of a file that is written, the small picture that is kept on disk.
@@ -25,7 +26,7 @@ Item {
     signal opened()
     signal menuAsked()
     Accessible.role: Accessible.ListItem
-    Accessible.name: (painting ? qsTr("Being painted: %1") : problem ? qsTr("Not saved: %1") : incomplete ? qsTr("Incomplete picture: %1") : qsTr("Picture: %1")).arg(prompt || qsTr("no prompt"))
+    Accessible.name: (arriving >= 0 ? qsTr("On its way: %1") : painting ? qsTr("Being painted: %1") : problem ? qsTr("Not saved: %1") : incomplete ? qsTr("Incomplete picture: %1") : qsTr("Picture: %1")).arg(prompt || qsTr("no prompt"))
     Accessible.selected: isCurrent
     Accessible.onPressAction: chosen()
     onFileChanged: small = file !== "" ? studio.thumbnails.address(file) : ""
@@ -50,7 +51,7 @@ Item {
         anchors.bottom: parent.bottom
         anchors.margins: 2
         height: 3
-        width: (parent.width - 4) * studio.jobs.fraction
+        width: (parent.width - 4) * (thumbnail.arriving >= 0 ? thumbnail.arriving : studio.jobs.fraction)
         color: Theme.accent
     }
     Rectangle {

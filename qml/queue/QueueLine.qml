@@ -7,8 +7,10 @@ Rectangle {
     id: line
     readonly property var desk: studio.queue
     readonly property var health: studio.health
-    readonly property string what: health.trouble !== "" ? health.trouble : desk.editing !== "" ? "editing" : desk.restored > 0 ? "restored"
+    readonly property string what: health.trouble !== "" ? health.trouble : asks ? "question" : desk.editing !== "" ? "editing" : desk.restored > 0 ? "restored"
         : studio.jobs.pausedBy === "user" && studio.jobs.waiting > 0 ? "paused" : ""
+    // On the page of the machines the question itself is seen.
+    readonly property bool asks: studio.remote.questions.isAsking && studio.tab !== "settings"
     readonly property bool bad: health.trouble !== ""
     visible: what !== ""
     height: visible ? Math.max(Theme.px(44), words.implicitHeight + 2 * Theme.u2) : 0
@@ -33,6 +35,7 @@ Rectangle {
         wrapMode: Text.Wrap
         maximumLineCount: 2
         text: line.bad ? line.health.sentence
+            : line.what === "question" ? studio.remote.questions.sentence
             : line.what === "editing" ? qsTr("Editing a waiting job: %1").arg(line.desk.editing)
             : line.what === "restored" ? (line.desk.restored === 1 ? qsTr("One job of the last session waits.") : qsTr("%1 jobs of the last session wait.").arg(line.desk.restored))
             : qsTr("The queue is paused.")
@@ -43,6 +46,8 @@ Rectangle {
         anchors.rightMargin: Theme.u4
         anchors.verticalCenter: parent.verticalCenter
         spacing: Theme.u2
+        Button { visible: line.what === "question"; text: studio.remote.questions.agreement; onClicked: studio.remote.questions.agree() }
+        Button { visible: line.what === "question"; primary: true; text: qsTr("Do not connect"); onClicked: studio.remote.questions.refuse() }
         Button { visible: line.what === "editing"; text: qsTr("Leave as it was"); onClicked: line.desk.leaveEdit() }
         Button { visible: line.what === "editing"; primary: true; text: qsTr("Save job"); onClicked: line.desk.saveEdit() }
         Button { visible: line.what === "restored"; text: qsTr("Clear"); hint: qsTr("Cancel these jobs; the queue keeps them for a retry"); onClicked: line.desk.clearRestored() }

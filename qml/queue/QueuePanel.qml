@@ -103,7 +103,7 @@ FocusScope {
             anchors.verticalCenter: parent.verticalCenter
             spacing: 2
             Repeater {
-                model: ["queue_front", "queue_up", "queue_down", "queue_edit", "queue_hold", "queue_duplicate", "queue_retry", "queue_cancel", "queue_remove"]
+                model: ["queue_front", "queue_up", "queue_down", "queue_edit", "queue_hold", "queue_duplicate", "queue_retry", "queue_here", "queue_cancel", "queue_remove"]
                 delegate: Button {
                     readonly property var entry: studio.actions.find(row => row.id === modelData)
                     quiet: true
@@ -134,7 +134,7 @@ FocusScope {
     ContextMenu {
         id: chosen
         title: qsTr("Jobs")
-        rows: () => panel.named(["queue_front", "queue_up", "queue_down", "queue_edit", "queue_hold", "queue_duplicate", "queue_retry", "queue_cancel", "queue_remove"])
+        rows: () => panel.named(["queue_front", "queue_up", "queue_down", "queue_edit", "queue_hold", "queue_duplicate", "queue_retry", "queue_here", "queue_cancel", "queue_remove"])
         onPicked: action => studio.act(action)
     }
     ContextMenu {

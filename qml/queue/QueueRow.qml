@@ -22,13 +22,15 @@ Item {
     required property bool editable
     required property bool retriable
     required property int position
+    required property string elsewhere
     property bool isCurrent: false
     property bool hasFocus: false
     property bool dragged: false
     readonly property bool waits: jobState === "waiting" || jobState === "interrupted"
-    readonly property bool runs: jobState === "running"
+    readonly property bool runs: jobState === "running" || jobState === "fetching"
+    readonly property bool fetches: jobState === "fetching"
     readonly property string title: prompt || qsTr("No prompt")
-    readonly property string facts: [runs ? studio.jobs.stage + (studio.jobs.steps ? " " + studio.jobs.steps : "") : jobState === "waiting" ? "" : stateWord,
+    readonly property string facts: [elsewhere ? qsTr("Waits for %1").arg(elsewhere) : "", fetches ? stateWord : runs ? studio.jobs.stage + (studio.jobs.steps ? " " + studio.jobs.steps : "") : jobState === "waiting" ? "" : stateWord,
         position > 0 ? qsTr("%1 before it").arg(position) : "", count, size, model].filter(part => part !== "").join("  ·  ")
     signal chosen(int how)
     signal opened()

@@ -1,6 +1,7 @@
 import QtQuick 2.15
 import QtQuick.Templates 2.15 as T
 import "../controls"
+import "../remote"
 import ".."
 
 // Sections at the left, their settings at the right; what is typed above finds a setting in all of them.
@@ -8,7 +9,7 @@ FocusScope {
     id: page
     property string section: studio.settings.sections[0].id
     readonly property bool searching: finder.text.trim() !== ""
-    readonly property bool special: !searching && (section === "keyboard" || section === "data")
+    readonly property bool special: !searching && ["keyboard", "data", "remote"].includes(section)
     Accessible.role: Accessible.Pane
     Accessible.name: qsTr("Settings")
     function takeFocus() { finder.forceActiveFocus(Qt.OtherFocusReason) }
@@ -135,9 +136,10 @@ FocusScope {
             visible: page.special
             active: page.special
             anchors.fill: list
-            sourceComponent: page.section === "keyboard" ? keyboard : folder
+            sourceComponent: page.section === "keyboard" ? keyboard : page.section === "remote" ? remote : folder
         }
     }
+    Component { id: remote; RemoteSection { } }
     Component { id: keyboard; KeyboardSection { } }
     Component { id: folder; DataSection { } }
 }

@@ -236,6 +236,12 @@ SETTINGS: Mapping[str, Setting] = {
         "remote",
         choices={"": "Open in this program", "off": "Left alone by this program"},
     ),
+    "connect_at_start": Setting(True, "Connect at the start", "Connect to the machine that was used last, if its password is remembered.", "remote"),
+    "fetch_in_background": Setting(
+        True, "Pictures in the background", "The next job starts while the full pictures of the last one arrive; from the next connection on.", "remote"
+    ),
+    "endpoint": Setting("", "Endpoint", "The machine that was used last; empty is this computer."),
+    "connections": Setting({}, "Connections", "Saved connections: name -> endpoint; no passwords."),
     "queue_command": Setting("", "Command", "Program with its arguments, started when the queue is done and Command is chosen.", "queue", widget="command"),
 }
 FOLDER_SETTINGS = tuple(name for name, setting in SETTINGS.items() if setting.widget == "folder")

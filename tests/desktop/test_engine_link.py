@@ -41,7 +41,7 @@ def test_a_flood_of_progress_is_merged_to_the_frame_rate_and_everything_else_arr
 
     def flood() -> None:
         for seq in range(1, 2001):
-            link._hear(progress(seq) if seq % 500 else Artifact(job="a", seq=seq, name=str(seq), media_type="image/png"))
+            link._hear(0, progress(seq) if seq % 500 else Artifact(job="a", seq=seq, name=str(seq), media_type="image/png"))
 
     thread = threading.Thread(target=flood)
     thread.start()

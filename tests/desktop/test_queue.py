@@ -455,7 +455,7 @@ def test_three_deaths_in_five_minutes_pause_the_queue_with_a_way_out(shown: Open
     add(shown, "one", "two", "three")
     told = shown.studio.engine._told
     for name in ("restarting", "ready", "restarting", "ready", "failed"):
-        told.emit(State(name, "The engine stopped (it was ended by SIGKILL)"))  # type: ignore[arg-type]  # a state
+        told.emit(0, State(name, "The engine stopped (it was ended by SIGKILL)"))  # type: ignore[arg-type]  # a state
     until(lambda: shown.studio.health.property("trouble") == "deaths")
     assert shown.studio.jobs.property("pausedBy") == "deaths"
     press(shown, "Copy report")

@@ -233,7 +233,7 @@ def test_a_machine_without_a_model_says_what_to_do(open_window: Open) -> None:
 def test_a_dead_engine_is_told_and_the_queue_goes_on(shown: OpenWindow) -> None:
     generate(shown)
     shown.key(Qt.Key_Return, CTRL)
-    shown.studio.engine._told.emit(State("restarting", "The engine stopped (killed by signal 9). Restarting"))
+    shown.studio.engine._told.emit(0, State("restarting", "The engine stopped (killed by signal 9). Restarting"))
     shown.painter.fail("worker_died", "The engine stopped unexpectedly.")
     until(lambda: len(shown.painter.submits) == 2)
     assert any("killed by signal 9" in str(item.property("text")) for item in items(shown.window.contentItem()))

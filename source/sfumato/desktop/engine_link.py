@@ -1,6 +1,7 @@
 """A Qt object around an `Endpoint`: commands go out on a thread of their own, events come in on the GUI thread.
 
-Progress is merged to the frame rate, everything else arrives in order. Knows nothing of pictures or forms.
+Progress is merged to the frame rate, everything else arrives in order. The endpoint can be exchanged for another while the window runs. Knows nothing of
+pictures or forms.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PyQt5.QtCore import QElapsedTimer, QObject, Qt, QTimer, pyqtProperty, pyqtSignal
@@ -18,22 +20,30 @@ from PyQt5.QtCore import QElapsedTimer, QObject, Qt, QTimer, pyqtProperty, pyqtS
 from sfumato.desktop.language import told
 from sfumato.protocol.errors import EngineUnavailable
 from sfumato.protocol.messages import ENDINGS, Command, Event, Failed, Finished, Hello, JobEvent, Progress, Submit
-from sfumato.transport.endpoint import Endpoint, State
+from sfumato.transport.endpoint import Endpoint, SharedEndpoint, State
 
 log = logging.getLogger(__name__)
 
 FRAME_MS = 16
+FETCH = "fetch"  # the stage in which a finished picture is announced, and then travels
 CLOSE_PATIENCE_S = 6.0
 
 MakeEndpoint = Callable[[Callable[[State], None]], Endpoint]
 
+# Where nobody would take a job now; those that wait stay in the window.
+OUT_OF_REACH = ("disconnected", "connecting", "reconnecting", "refused")
+
 
 def merged(events: list[Event]) -> list[Event]:
-    """`events` without the progress that a later progress of the same job outdates; a preview survives until a newer one comes."""
+    """`events` without the progress that a later progress of the same job outdates; a preview survives until a newer one comes.
+
+    What announces a picture is not outdated by how far it has come.
+    """
     kept: list[Event] = []
     for event in events:
         last = kept[-1] if kept else None
-        if isinstance(event, Progress) and isinstance(last, Progress) and last.job == event.job:
+        is_newer = isinstance(event, Progress) and isinstance(last, Progress) and last.job == event.job
+        if is_newer and not (last.stage == FETCH and last.done == 0) and not (event.stage == FETCH and event.done == 0):
             kept[-1] = event if event.preview or not last.preview else event.model_copy(update={"preview": last.preview})
         else:
             kept.append(event)
@@ -48,10 +58,11 @@ class EngineLink(QObject):
     """
 
     greeted = pyqtSignal(object)  # the catalog of Hello
+    welcomed = pyqtSignal(object)  # the whole Hello, before `greeted`
     heard = pyqtSignal(object)  # each JobEvent, in order
     changed = pyqtSignal()
     _arrived = pyqtSignal()
-    _told = pyqtSignal(object)
+    _told = pyqtSignal(int, object)
 
     def __init__(self, make_endpoint: MakeEndpoint, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +78,7 @@ class EngineLink(QObject):
         self._device: dict[str, Any] = {}
         self._catalog: dict[str, Any] = {}
         self._looking = ""  # the job that looks for models
+        self._turn = 0  # counts the endpoints; what an earlier one still says is not heard
         self._arrived.connect(self._schedule, Qt.ConnectionType.QueuedConnection)
         self._told.connect(self._take_state, Qt.ConnectionType.QueuedConnection)
 
@@ -74,8 +86,18 @@ class EngineLink(QObject):
 
     @pyqtProperty(str, notify=changed)
     def state(self) -> str:
-        """starting, ready, silent, restarting, failed or closed."""
+        """One of `StateName`."""
         return self._state.name
+
+    @property
+    def condition(self) -> State:
+        """The state with its figures."""
+        return self._state
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether a job may be sent now."""
+        return self._state.name not in OUT_OF_REACH
 
     @pyqtProperty(str, notify=changed)
     def sentence(self) -> str:
@@ -101,6 +123,26 @@ class EngineLink(QObject):
         """Start the engine anew, if this endpoint owns one."""
         self._work.put(self._restart)
 
+    def switch(self, make_endpoint: MakeEndpoint, state: State) -> None:
+        """Leave the endpoint for another, which is in `state` until it says more.
+
+        What was sent before reaches the old one first; what it says from now on is not heard. The old one is closed before the new one opens.
+        """
+        self._make_endpoint = make_endpoint
+        with self._lock:
+            self._turn += 1
+            self._events.clear()
+        self._device, self._catalog, self._looking = {}, {}, ""
+        self._state = state
+        self.changed.emit()
+        if self._thread is not None:
+            self._work.put(partial(self._exchange, self._turn))
+
+    def shared(self) -> SharedEndpoint | None:
+        """The endpoint of this computer, if it is open and others may share it."""
+        endpoint: Any = self._endpoint
+        return endpoint if all(hasattr(endpoint, name) for name in ("join", "leave", "obey", "forget")) else None
+
     def refresh(self) -> None:
         """Have the engine look at its folders again: `greeted` comes with the lists as they are then. It waits for the job that runs, and is asked once."""
         if self._catalog and not self._looking and self._state.name == "ready":
@@ -124,21 +166,29 @@ class EngineLink(QObject):
                 job()
             except Exception:
                 log.exception("a command could not be handed to the engine")
-                self._told.emit(State("failed", "The engine could not be reached. Reload to try again; the log has the details"))
+                self._told.emit(self._turn, State("failed", "The engine could not be reached. Reload to try again; the log has the details"))
             job = self._work.get()
         if self._endpoint is not None:
             self._endpoint.close()
 
     def _open(self) -> None:
-        self._endpoint = self._make_endpoint(self._told.emit)
-        self._endpoint.open(self._hear)
+        turn = self._turn
+        endpoint = self._endpoint = self._make_endpoint(partial(self._told.emit, turn))
+        endpoint.open(partial(self._hear, turn))
+
+    def _exchange(self, turn: int) -> None:
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            endpoint.close()
+        if turn == self._turn:  # else another exchange waits behind this one
+            self._open()
 
     def _send(self, command: Command) -> None:
         if self._endpoint is not None:
             self._endpoint.send(command)
         elif isinstance(command, Submit):
             failure = EngineUnavailable(self._state.sentence)
-            self._hear(Failed(job=command.job, seq=1, code=failure.code, message=failure.message))
+            self._hear(self._turn, Failed(job=command.job, seq=1, code=failure.code, message=failure.message))
 
     def _restart(self) -> None:
         if self._endpoint is None:
@@ -148,9 +198,11 @@ class EngineLink(QObject):
         if restart is not None:
             restart()
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, turn: int, event: Event) -> None:
         """Called by the endpoint, from any thread."""
         with self._lock:
+            if turn != self._turn:
+                return
             self._events.append(event)
             first, self._scheduled = not self._scheduled, True
         if first:
@@ -178,6 +230,7 @@ class EngineLink(QObject):
                     self._state = State("ready", "Ready")
                 self._catalog, self._looking = event.catalog, ""
                 self.changed.emit()
+                self.welcomed.emit(event)
                 self.greeted.emit(event.catalog)
             elif isinstance(event, JobEvent) and event.job == self._looking:
                 self._looked(event)
@@ -192,7 +245,7 @@ class EngineLink(QObject):
             self._catalog = {**self._catalog, "choices": {**self._catalog.get("choices", {}), **event.result["choices"]}}
             self.greeted.emit(self._catalog)
 
-    def _take_state(self, state: State) -> None:
-        if state != self._state:
+    def _take_state(self, turn: int, state: State) -> None:
+        if turn == self._turn and state != self._state:
             self._state = state
             self.changed.emit()

@@ -1,5 +1,6 @@
 """The queue of the window: first in, first out, one job at the engine at a time, each frozen when it is queued and on the disk before it is sent.
 
+A job belongs to the machine it was queued for, and waits while the window works with another. The next one starts while the last one's pictures travel.
 Knows how far the running job is and how long it will take; pictures go to outputs.py, sentences to notices.py, rows to queue/rows.py, files to
 queue/keeping.py. What a person does with rows is queue/desk.py's.
 """
@@ -13,7 +14,7 @@ from typing import Any
 
 from PyQt5.QtCore import QObject, pyqtProperty, pyqtSignal, pyqtSlot
 
-from sfumato.desktop.engine_link import EngineLink
+from sfumato.desktop.engine_link import FETCH, EngineLink
 from sfumato.desktop.inputs.modes import OF_INPUTS, of_job
 from sfumato.desktop.language import tr
 from sfumato.desktop.outputs_rows import is_extra
@@ -24,13 +25,19 @@ from sfumato.jobs.queue_order import next_of
 from sfumato.jobs.queue_pace import Pace
 from sfumato.jobs.queue_store import Restored
 from sfumato.protocol.errors import SfumatoError
-from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Failed, Finished, JobEvent, Progress, Submit
+from sfumato.protocol.messages import Accepted, Artifact, Cancel, Cancelled, Failed, Finished, JobEvent, Progress, Resume, Submit
 
 __all__ = ["DEATHS_FORGIVEN", "STAGES", "Job", "JobQueue", "duration"]
 
-STAGES = {"load": "Loading model", "encode": "Reading prompt", "denoise": "Painting", "decode": "Decoding", "save": "Finishing"}
+STAGES = {"load": "Loading model", "encode": "Reading prompt", "denoise": "Painting", "decode": "Decoding", "save": "Finishing", FETCH: "Fetching"}
 # A job that killed the engine so often never runs again by itself.
 DEATHS_FORGIVEN = 1
+# Jobs whose pictures may be on their way at once; the next one waits for them.
+FETCHING_AT_MOST = 8
+# A picture above this size is announced before it travels.
+ANNOUNCED_ABOVE_BYTES = 64 << 10
+# Another machine knows nothing of a job that was left there, or let go of it: it is sent anew.
+FORGOTTEN = ("job_not_found", "session_expired")
 MODES = {"convert": "Converting"}
 
 
@@ -51,6 +58,8 @@ class JobQueue(QObject):
     started = pyqtSignal(object)  # Job
     given = pyqtSignal(object, object)  # Job, the pictures that are sent with it, by their names
     previewed = pyqtSignal(object, object)  # Job, tuple of JPEG bytes
+    announced = pyqtSignal(object, object)  # Job, a small JPEG of a finished picture that is on its way
+    arriving = pyqtSignal(object)  # Job of which a part of a picture has come
     pictured = pyqtSignal(object, object)  # Job, Artifact
     ended = pyqtSignal(object, object)  # Job, the ending event
     putBack = pyqtSignal(object)  # Job that ran, and waits again
@@ -70,6 +79,7 @@ class JobQueue(QObject):
         self._sent = False
         self._pause = "loading"  # "", "loading", "user", "restart" or "deaths"
         self._reload = ""  # "", "after" the running job, or "now"
+        self._endpoint = ""  # the machine that the window works with, "" for this computer
         link.heard.connect(self._take)
         link.greeted.connect(self._engine_settled)
         link.changed.connect(self._engine_changed)
@@ -88,7 +98,7 @@ class JobQueue(QObject):
                 requests of a part of the window: they go before the rest and do not mind a pause.
         """
         lasting = (owner == "" or owner.startswith("grid")) if lasting is None else lasting
-        job = Job(uuid.uuid4().hex, kind, dict(params), dict(blobs or {}), owner, lasting=lasting, is_urgent=front or not lasting)
+        job = Job(uuid.uuid4().hex, kind, dict(params), dict(blobs or {}), owner, lasting=lasting, is_urgent=front or not lasting, endpoint=self._endpoint)
         waiting = self._rows.waiting
         at = next((place for place, other in enumerate(waiting) if front or other.lasting), len(waiting)) if job.is_urgent else len(waiting)
         self._enqueue([job], at)
@@ -96,7 +106,7 @@ class JobQueue(QObject):
 
     def submit_all(self, kind: str, entries: Sequence[tuple[Mapping[str, Any], str]], blobs: Mapping[str, bytes]) -> list[Job]:
         """Queue many lasting jobs at the end at once: the parameters and the owner of each; all are given the same pictures."""
-        jobs = [Job(uuid.uuid4().hex, kind, dict(params), dict(blobs), owner) for params, owner in entries]
+        jobs = [Job(uuid.uuid4().hex, kind, dict(params), dict(blobs), owner, endpoint=self._endpoint) for params, owner in entries]
         if jobs:
             self._enqueue(jobs, len(self._rows.waiting))
         return jobs
@@ -164,7 +174,7 @@ class JobQueue(QObject):
 
     def remove(self, jobs: Sequence[Job]) -> None:
         """Forget jobs that do not run."""
-        gone = [job for job in jobs if job is not self.running]
+        gone = [job for job in jobs if job is not self.running and job not in self._rows.fetching]
         self._rows.remove(gone)
         self._keeper.remove([job for job in gone if job.lasting])
         self.changed.emit()
@@ -195,6 +205,13 @@ class JobQueue(QObject):
                 self._link.send(Cancel(job=job.wire))
             self.changed.emit()
 
+    def stop_fetching(self, jobs: Sequence[Job]) -> None:
+        """Give up the pictures of these jobs that have not come yet."""
+        for job in [job for job in jobs if job in self._rows.fetching]:
+            self._link.send(Cancel(job=job.wire))
+            self._close_job(job, Cancelled(job=job.wire, seq=1))
+        self._advance()
+
     def cancel_waiting(self, jobs: Sequence[Job]) -> None:
         """Cancel jobs that wait; they can be retried."""
         gone = [job for job in jobs if job.state in PENDING]
@@ -211,6 +228,7 @@ class JobQueue(QObject):
     def cancelAll(self) -> None:
         """Cancel what runs and all that waits."""
         self.cancel_waiting(list(self._rows.waiting))
+        self.stop_fetching(list(self._rows.fetching))
         self.cancel()
         if self._pause == "restart":
             self._set_pause("")
@@ -250,6 +268,47 @@ class JobQueue(QObject):
             self._pause = why
             self._advance()
 
+    # -- machines --------------------------------------------------------------------------------
+
+    @property
+    def endpoint(self) -> str:
+        """The machine that the window works with, "" for this computer."""
+        return self._endpoint
+
+    def turn_to(self, endpoint: str) -> None:
+        """Belong to another machine from now on; the link is switched next, and the queue goes on from there.
+
+        What is at work waits for the machine it was sent to; another computer keeps what it says meanwhile.
+        """
+        was_sent = self._sent
+        for job in [*self._rows.fetching, *([self.running] if self.running else [])]:
+            is_running = job is self.running
+            if not job.lasting or (is_running and self._cancelling and not self._putting_back):
+                self._close_job(job, Cancelled(job=job.wire, seq=1))
+            else:
+                job.is_away = job.endpoint != "" and (not is_running or was_sent)
+                self._put_back(job)
+        self._cancelling = self._putting_back = self._sent = False
+        self._reload = ""
+        # Short requests of a part of the window: nobody waits for them at another machine.
+        for job in [job for job in self._rows.waiting if not job.lasting]:
+            self._rows.remove([job])
+            job.state = "cancelled"
+            self.ended.emit(job, Cancelled(job=job.wire, seq=1))
+        self._endpoint = endpoint
+        self._rows.settle(endpoint)
+        self.changed.emit()
+
+    def move_here(self, jobs: Sequence[Job]) -> None:
+        """Let waiting jobs run at the machine that the window works with, whatever they were queued for."""
+        moved = [job for job in jobs if job.state in PENDING and job.endpoint != self._endpoint]
+        for job in moved:
+            job.endpoint, job.is_away, job.state = self._endpoint, False, "waiting"
+            self._rows.tell(job)
+        self._keeper.move([job for job in moved if job.lasting])
+        self._rows.stale()
+        self._advance()
+
     # -- what an earlier session left ------------------------------------------------------------
 
     def _take_restored(self, found: Restored) -> None:
@@ -279,9 +338,11 @@ class JobQueue(QObject):
         self._advance()
 
     def _next(self) -> Job | None:
+        if not self._link.takes_jobs or len(self._rows.fetching) >= FETCHING_AT_MOST:
+            return None
         if self._pause:
             return next((job for job in self._rows.waiting if not job.lasting), None) if self._pause in ("user", "restart") else None
-        free = [job for job in self._rows.waiting if not job.is_held] if any(job.is_held for job in self._rows.waiting) else self._rows.waiting
+        free = [job for job in self._rows.waiting if not job.is_held and job.endpoint == self._endpoint]
         return next_of(free, self._rows.loaded_model, bool(self._setting("queue_model_first")))
 
     def advance(self) -> None:
@@ -303,11 +364,21 @@ class JobQueue(QObject):
         self.changed.emit()
 
     def _send(self, job: Job) -> None:
-        run = job.begin()
+        if job.can_be_asked_for:
+            job.ask_for()
+            after: int | None = 0
+        elif job.is_away:
+            job.go_on()
+            after = job.heard
+        else:
+            job.begin()
+            after = None
         self._sent = False
+        run = job.run
+        assert run is not None
 
         def ready(pictures: Mapping[str, bytes]) -> None:
-            if self.running is not job:
+            if self.running is not job or job.run is not run:
                 return
             if self._cancelling:
                 self._end(job, Cancelled(job=job.wire, seq=1))
@@ -315,6 +386,10 @@ class JobQueue(QObject):
             self._sent = True
             job.sent_at = time.monotonic()
             self.given.emit(job, pictures)
+            if after is not None:
+                job.is_asked_for = True
+                self._link.send(Resume(job=job.wire, after=after))
+                return
             self._link.send(Submit(job=job.wire, kind=job.kind, params=run.params, blobs=dict(pictures)))
 
         def failed(error: SfumatoError) -> None:
@@ -335,16 +410,21 @@ class JobQueue(QObject):
         # An engine that cannot start says no Hello; what waits is then sent, and told why it fails.
         if self._link.property("state") == "failed":
             self._engine_settled()
+        elif self.running is None and self._link.takes_jobs:
+            self._advance()
         self.changed.emit()
 
     def _take(self, event: JobEvent) -> None:
-        job = self.running
-        if job is None or event.job != job.wire or not self._sent:
+        job = self._at_work(event)
+        if job is None:
             return
+        job.heard = max(job.heard, event.seq)
         if isinstance(event, Progress):
             job.take(event, time.monotonic())
             self._rows.tell(job, "progress", "estimate")
-            if event.preview:
+            if event.stage == FETCH:
+                self._take_fetching(job, event)
+            elif event.preview:
                 self.previewed.emit(job, event.preview)
         elif isinstance(event, Artifact):
             self._take_artifact(job, event)
@@ -355,13 +435,39 @@ class JobQueue(QObject):
             job.position = event.position
         self.changed.emit()
 
+    def _at_work(self, event: JobEvent) -> Job | None:
+        """The job an event is about, None where it is over here."""
+        if self.running is not None and event.job == self.running.wire:
+            return self.running if self._sent else None
+        return next((job for job in self._rows.fetching if job.wire == event.job), None)
+
+    def _take_fetching(self, job: Job, event: Progress) -> None:
+        """A finished picture is announced; behind the last one the engine is free for the next job."""
+        if event.done == 0 and job.coming > job.pass_over:
+            self.announced.emit(job, event.preview[0] if event.preview else b"")
+        if job is self.running and job.is_painted and not self._cancelling and not self._reload:
+            self._learn(job)
+            job.state, self._sent = "fetching", False
+            self._rows.fetch(job)
+            self._advance()
+
+    def arrive(self, name: str, done: int, total: int) -> None:
+        """So many bytes of a picture of the job that was sent under this name have come."""
+        job = next((job for job in (self.running, *self._rows.fetching) if job is not None and job.wire == name), None)
+        if job is not None:
+            job.fetched = (done, total)
+            self._rows.tell(job, "progress", "estimate")
+            self.arriving.emit(job)
+
     def _take_artifact(self, job: Job, event: Artifact) -> None:
         if is_extra(job.kind, event.name):
             self.pictured.emit(job, event)
             return
-        if job.pass_over and event.media_type.startswith("image/"):
-            job.pass_over -= 1
-            return
+        if event.media_type.startswith("image/"):
+            job.coming = max(0, job.coming - (len(event.data) > ANNOUNCED_ABOVE_BYTES))
+            if job.pass_over:
+                job.pass_over -= 1
+                return
         job.pictures += 1
         self.pictured.emit(job, event)
         if job.lasting:
@@ -370,6 +476,19 @@ class JobQueue(QObject):
 
     def _end(self, job: Job, event: JobEvent) -> None:
         died = isinstance(event, Failed) and event.code == "worker_died"
+        is_fetching = job in self._rows.fetching
+        is_forgotten = isinstance(event, Cancelled) or (isinstance(event, Failed) and event.code in FORGOTTEN)
+        if is_forgotten and job.is_asked_for and not self._cancelling:
+            job.is_asked_for = False
+            if is_fetching:
+                self._put_back(job)
+            else:
+                self._send(job)
+            return
+        if is_fetching:
+            self._close_job(job, event)
+            self._advance()
+            return
         if isinstance(event, Finished):
             self._learn(job)
             if job.run is not None and job.run_from and job.pictures == job.run_from + job.run.pictures < job.expected and not self._cancelling:
@@ -394,7 +513,7 @@ class JobQueue(QObject):
         job.state, job.is_urgent, job.painted = "waiting", True, (0, 0)
         waiting = self._rows.waiting
         job.place = min(job.place, waiting[0].place - 1) if waiting else job.place
-        self._rows.put_back()
+        self._rows.put_back(job)
         if job.lasting:
             self._keeper.put_back(job)
         self.putBack.emit(job)
@@ -419,6 +538,7 @@ class JobQueue(QObject):
         self._rows.loaded_model = job.model
         self._rows.relearn()
         self._keeper.learn(measured)
+        job.sent_at = 0.0  # once for each run
 
     def close(self) -> None:
         """Finish writing; the last call, after the thread that writes pictures has ended."""
@@ -441,7 +561,7 @@ class JobQueue(QObject):
 
     @pyqtProperty(bool, notify=changed)
     def busy(self) -> bool:
-        return self.running is not None or bool(self._rows.waiting)
+        return self.running is not None or bool(self._rows.fetching) or any(job.endpoint == self._endpoint for job in self._rows.waiting)
 
     @pyqtProperty(bool, notify=changed)
     def runs(self) -> bool:
@@ -473,6 +593,8 @@ class JobQueue(QObject):
     def stage(self) -> str:
         """What the running job does, in words, or ""."""
         job = self.running
+        if job is None and self._rows.fetching:
+            return tr(STAGES[FETCH])
         if job is None:
             return tr("Paused") if self.property("paused") and self._rows.waiting else ""
         if self._cancelling:

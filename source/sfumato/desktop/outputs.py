@@ -28,7 +28,7 @@ __all__ = ["KEPT", "OutputStrip", "Picture"]
 KEPT = 200
 ROLES = (
     "key", "state", "source", "pictureWidth", "pictureHeight", "seed", "prompt", "path", "fileName", "problem", "painting",
-    "part", "parts", "partTitle", "file", "fileAddress", "incomplete", "kind",
+    "part", "parts", "partTitle", "file", "fileAddress", "incomplete", "kind", "arriving",
 )  # fmt: skip
 # What is kept for the next session.
 _RECORD = ("path", "seed", "prompt", "width", "height", "kind", "incomplete")
@@ -69,10 +69,11 @@ class OutputStrip(QAbstractListModel):
 
     def begin(self, job: Job) -> None:
         """Open the slots of the batch that is about to be painted."""
-        count = min(job.batch_size, job.expected - job.pictures)
-        if count <= 0 or any(row.job == job.id and row.painting for row in self._rows):
+        first = job.pictures + sum(row.job == job.id and row.arriving >= 0 for row in self._rows)
+        count = min(job.batch_size, job.expected - first)
+        if count <= 0 or self._emerging(job):
             return
-        self._insert(0, [self._slot(job, job.pictures + place) for place in range(count)])
+        self._insert(0, [self._slot(job, first + place) for place in range(count)])
         if self._follows:
             self._choose(self._rows[0].key)
         self._trim()
@@ -106,11 +107,37 @@ class OutputStrip(QAbstractListModel):
     def preview(self, job: Job, pictures: tuple[bytes, ...], seen: bool = True) -> None:
         """Show what emerges in the slots of the running batch; unseen it is only kept, for a job that ends early."""
         self.begin(job)
-        slots = [row for row in self._rows if row.job == job.id and row.painting]
+        slots = self._emerging(job)
         for row, data in zip(slots, pictures, strict=False):
             row.preview, row.progress = data, job.painted
             if seen:
                 self._show(row, data, "preview")
+
+    def announce(self, job: Job, small: bytes) -> None:
+        """A picture is painted and on its way here: show its small form in its slot."""
+        self.begin(job)
+        slots = self._emerging(job)
+        if slots:
+            slots[0].arriving = 0.0
+            if small:
+                self._show(slots[0], small, "preview")
+            self._tell(slots[0])
+
+    def arrive(self, job: Job) -> None:
+        """A part of the picture that is on its way has come."""
+        done, total = job.fetched
+        row = next(iter(self._arriving(job)), None)
+        if row is not None and total:
+            row.arriving = min(1.0, done / total)
+            self._tell(row)
+
+    def _emerging(self, job: Job) -> list[Picture]:
+        """The slots of a job in which something is being painted."""
+        return [row for row in self._rows if row.job == job.id and row.painting and row.arriving < 0]
+
+    def _arriving(self, job: Job) -> list[Picture]:
+        """The slots of a job whose pictures are painted and on their way, the next one first."""
+        return sorted((row for row in self._rows if row.job == job.id and row.painting and row.arriving >= 0), key=lambda row: row.index)
 
     def finish(self, job: Job, artifact: Artifact) -> None:
         """Put a finished picture into its slot and write it; what else the engine sends is laid beside its picture."""
@@ -120,11 +147,12 @@ class OutputStrip(QAbstractListModel):
             index = artifact.info.get("index")
             self._keep(artifact.name, artifact.data, partial(self._lay, job.id, index if isinstance(index, int) else max(0, job.pictures - 1)))
             return
-        slots = [row for row in self._rows if row.job == job.id and row.painting]
+        slots = self._arriving(job) or self._emerging(job)
         if not slots:
             self._insert(0, [self._slot(job, job.pictures - 1)])
             slots = self._rows[:1]
         row, info = slots[0], artifact.info
+        row.arriving = -1.0
         row.state, row.data, row.preview = "saving", artifact.data, b""
         row.width, row.height = int(info.get("width") or 0), int(info.get("height") or 0)
         row.seed = str(info.get("seed", ""))

@@ -59,6 +59,7 @@ class Picture:
     incomplete: bool = False
     parts: list[Part] = field(default_factory=list)
     part: int = 0
+    arriving: float = -1.0  # 0..1 of the bytes of a finished picture that is on its way here, -1 for none
 
     @property
     def painting(self) -> bool:

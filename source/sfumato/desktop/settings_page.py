@@ -13,7 +13,7 @@ from sfumato.protocol.errors import Invalid
 
 ROLES = ("name", "title", "description", "group", "kind", "text", "choices", "isSet", "problem", "effect", "pending", "minimum", "maximum", "step")
 _FIRST = Qt.ItemDataRole.UserRole + 1
-KEYBOARD, DATA = "keyboard", "data"
+KEYBOARD, DATA, REMOTE = "keyboard", "data", "remote"
 # Sections that are no list of settings.
 SPECIAL = {KEYBOARD: "Keyboard", DATA: "Data folder"}
 

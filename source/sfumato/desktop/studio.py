@@ -56,10 +56,11 @@ from sfumato.desktop.prompts import Prompts
 from sfumato.desktop.queue.desk import QueueDesk
 from sfumato.desktop.queue.health import EngineHealth
 from sfumato.desktop.queue.keeping import Keeper
+from sfumato.desktop.remote.connection import Connection, MakeRemote, remote_endpoint
 from sfumato.desktop.scheme import Scheme
 from sfumato.desktop.session import Session, chosen
 from sfumato.desktop.settings_folders import DataFolder
-from sfumato.desktop.settings_page import KEYBOARD, SettingsPage
+from sfumato.desktop.settings_page import KEYBOARD, REMOTE, SettingsPage
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.desktop.thumbnails import ThumbnailPool
 from sfumato.desktop.watchdog import Watchdog
@@ -131,7 +132,7 @@ class Studio(QObject):
     leaving = pyqtSignal()
     viewAsked = pyqtSignal(str)  # an action that only the scene can carry out
 
-    def __init__(self, beginnings: Beginnings, make_endpoint: MakeEndpoint) -> None:
+    def __init__(self, beginnings: Beginnings, make_endpoint: MakeEndpoint, make_remote: MakeRemote = remote_endpoint) -> None:
         super().__init__()
         self._log = beginnings.log
         self._watchdog = Watchdog(self)
@@ -192,6 +193,8 @@ class Studio(QObject):
         runs = GridRuns(self._shell, self._outputs, partial(save_picture, places, settings), LABEL_FONT, self)
         self._grid = Grid(self._shell, self._prompts, runs, GridCells(self._shell, self._importer.openText, self), self)
         self._health = EngineHealth(self._shell, parent=self)
+        # Installed for other machines alone, the program has no engine of its own.
+        self._remote = Connection(self._shell, None if settings["mode"] == "remote" else make_endpoint, make_remote, self)
         self.scheme = Scheme(self._shell, self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
@@ -209,10 +212,13 @@ class Studio(QObject):
         self._shell.observe("debug_log", self._set_log)
         self._set_log()
         self._keys.changed.connect(self.hintsChanged)
+        self._remote.settingsAsked.connect(partial(self._open_settings, REMOTE))
         self._engine.greeted.connect(self._greeted)
         self._jobs.started.connect(self._started)
         self._jobs.given.connect(self._given)
         self._jobs.previewed.connect(self._previewed)
+        self._jobs.announced.connect(self._announced)
+        self._jobs.arriving.connect(lambda job: None if job.owner else self._outputs.arrive(job))
         self._jobs.pictured.connect(self._pictured)
         self._jobs.ended.connect(self._ended)
         self._jobs.putBack.connect(self._put_back)
@@ -278,6 +284,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def grid(self) -> Grid:
         return self._grid
+
+    @pyqtProperty(QObject, constant=True)
+    def remote(self) -> Connection:
+        return self._remote
 
     @pyqtProperty(QObject, constant=True)
     def health(self) -> EngineHealth:
@@ -457,7 +467,7 @@ class Studio(QObject):
                 "open_outputs": self._open_outputs,
                 "open_data": partial(self._open_folder, self._shell.places.data),
                 "open_logs": partial(self._open_folder, self._shell.places.logs),
-                "settings_keyboard": self._open_keyboard,
+                "settings_keyboard": partial(self._open_settings, KEYBOARD),
                 "restart": self._restart,
                 "reload": self._reload,
                 "quit": self._quit,
@@ -544,15 +554,18 @@ class Studio(QObject):
         logging.getLogger("sfumato").setLevel(logging.DEBUG if detailed else logging.INFO)
         self._watchdog.start() if detailed else self._watchdog.stop()
 
-    def _open_keyboard(self) -> None:
+    def _open_settings(self, section: str) -> None:
         self.show("settings")
-        self._settings_page.reveal(KEYBOARD)
+        self._settings_page.reveal(section)
 
     def _restart(self) -> None:
         self.restarts = True
         self._ask_to_leave()
 
     def _reload(self) -> None:
+        if self._remote.property("isRemote"):
+            self._notices.show(tr("The engine of another machine is reloaded there."), kind="note")
+            return
         if self._jobs.running is not None:
             self.reloadAsked.emit()
         else:
@@ -588,6 +601,7 @@ class Studio(QObject):
         self._keeping.close()
         self._live.close()
         self._install_mode.close()
+        self._remote.close()
         self._engine.close()
         self._importer.close()
         self._outputs.close()
@@ -627,6 +641,10 @@ class Studio(QObject):
     def _previewed(self, job: Job, pictures: tuple[bytes, ...]) -> None:
         if not job.owner:
             self._outputs.preview(job, pictures, is_seen())
+
+    def _announced(self, job: Job, small: bytes) -> None:
+        if not job.owner:
+            self._outputs.announce(job, small)
 
     def _pictured(self, job: Job, artifact: Artifact) -> None:
         if job.owner:

@@ -28,7 +28,8 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, place INTEGER NOT NULL, state TEXT NOT NULL, kind TEXT NOT NULL, owner TEXT NOT NULL, base INTEGER NOT NULL, params TEXT NOT NULL,
     blobs TEXT NOT NULL,
-    created REAL NOT NULL, pictures INTEGER NOT NULL, deaths INTEGER NOT NULL, runs INTEGER NOT NULL, message TEXT NOT NULL, ended REAL NOT NULL
+    created REAL NOT NULL, pictures INTEGER NOT NULL, deaths INTEGER NOT NULL, runs INTEGER NOT NULL, message TEXT NOT NULL, ended REAL NOT NULL,
+    endpoint TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS bases (id INTEGER PRIMARY KEY, params TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS paces (key TEXT PRIMARY KEY, seconds TEXT NOT NULL, used REAL NOT NULL);
@@ -37,7 +38,13 @@ CREATE TABLE IF NOT EXISTS paces (key TEXT PRIMARY KEY, seconds TEXT NOT NULL, u
 
 @dataclass
 class StoredJob:
-    """One job. `state`: waiting, interrupted, running, finished, failed or cancelled; `blobs`: the name a parameter carries -> name in the blob store."""
+    """One job.
+
+    Attributes:
+        blobs: the name a parameter carries -> name in the blob store.
+        state: waiting, interrupted, running, finished, failed or cancelled.
+        endpoint: the machine it is for, "" for this one.
+    """
 
     id: str
     kind: str
@@ -51,6 +58,7 @@ class StoredJob:
     runs: int = 0
     message: str = ""
     ended: float = 0.0
+    endpoint: str = ""
 
 
 @dataclass
@@ -113,10 +121,13 @@ class QueueStore:
             job.blobs = {name: self.blobs.keep(data) for name, data in pictures.items()}
         with self._change() as connection:
             rows = [
-                (job.id, place, job.state, job.kind, job.owner, *self._written(connection, job.params), json.dumps(job.blobs), job.created, job.pictures)
+                (
+                    *(job.id, place, job.state, job.kind, job.owner, *self._written(connection, job.params), json.dumps(job.blobs), job.created),
+                    *(job.pictures, job.endpoint),
+                )
                 for job, _, place in jobs
             ]
-            connection.executemany("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', 0)", rows)
+            connection.executemany(_INSERT, rows)
 
     def begin(self, job: str, runs: int) -> dict[str, bytes]:
         """Note that a job is about to be sent for the `runs`-th time; its pictures by the names its parameters carry."""
@@ -161,6 +172,11 @@ class QueueStore:
         with self._change() as connection:
             connection.executemany("UPDATE jobs SET place = ? WHERE id = ?", [(place, job) for job, place in places])
 
+    def move(self, jobs: Sequence[str], endpoint: str) -> None:
+        """Note that jobs are for another machine from now on."""
+        with self._change() as connection:
+            connection.executemany("UPDATE jobs SET endpoint = ? WHERE id = ?", [(endpoint, job) for job in jobs])
+
     def edit(self, job: str, params: Mapping[str, Any]) -> None:
         with self._change() as connection:
             connection.execute("UPDATE jobs SET base = ?, params = ?, pictures = 0 WHERE id = ?", (*self._written(connection, params), job))
@@ -191,6 +207,8 @@ class QueueStore:
             # FULL: each commit is on the disk, not only handed to the system, so that it outlives a loss of power.
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(_TABLES)
+            if "endpoint" not in {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}:
+                connection.execute("ALTER TABLE jobs ADD COLUMN endpoint TEXT NOT NULL DEFAULT ''")  # a file of before there were other machines
 
     @contextmanager
     def _change(self) -> Generator[sqlite3.Connection]:
@@ -240,7 +258,11 @@ def _is_damage(cause: BaseException | None) -> bool:
     return isinstance(cause, sqlite3.DatabaseError | ValueError | LookupError)
 
 
-_SELECT = "SELECT base, params, id, kind, blobs, owner, state, created, pictures, deaths, runs, message, ended FROM jobs"
+_SELECT = "SELECT base, params, id, kind, blobs, owner, state, created, pictures, deaths, runs, message, ended, endpoint FROM jobs"
+_INSERT = (
+    "INSERT OR REPLACE INTO jobs (id, place, state, kind, owner, base, params, blobs, created, pictures, endpoint, deaths, runs, message, ended) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', 0)"
+)
 
 
 def _job(row: Sequence[Any], bases: Mapping[int, dict[str, Any]]) -> StoredJob:

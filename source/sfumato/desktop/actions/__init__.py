@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfumato.desktop.actions import canvas, generate, grid, history, importing, inputs, models, outputs, pose, prompts, queue, window
+from sfumato.desktop.actions import canvas, generate, grid, history, importing, inputs, models, outputs, pose, prompts, queue, remote, window
 from sfumato.desktop.actions.action import Action
 
 __all__ = ["ACTIONS", "MENUS", "Action"]
@@ -10,6 +10,7 @@ __all__ = ["ACTIONS", "MENUS", "Action"]
 # In the order in which menus and the sheet show them.
 ACTIONS: tuple[Action, ...] = (
     *window.ROWS,
+    *remote.ROWS,
     *generate.ROWS,
     *grid.ROWS,
     *inputs.ROWS,

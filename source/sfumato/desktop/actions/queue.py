@@ -21,6 +21,7 @@ ROWS = (
     Action("queue_hold", "Pause grid", "Let the chosen grid wait while other jobs go on, or continue it.", ("Space",), PANEL, icon="circle-pause"),
     Action("queue_duplicate", "Duplicate", "Queue the chosen jobs once more.", ("Ctrl+D",), PANEL, icon="copy-plus"),
     Action("queue_retry", "Retry", "Queue the chosen jobs again with the same parameters and seed.", ("R",), PANEL, icon="rotate-ccw"),
+    Action("queue_here", "Run here", "Let the chosen jobs that wait for another computer run on the one the window works with.", ("H",), PANEL, icon="import"),
     Action("queue_cancel", "Cancel job", "Cancel the chosen jobs.", ("Backspace",), PANEL, icon="stop"),
     Action("queue_remove", "Remove", "Take the chosen jobs off the list; pictures stay.", ("Delete",), PANEL, icon="trash-2"),
     Action("queue_select_all", "Select all", "Choose every job of the list.", ("Ctrl+A",), PANEL),

@@ -95,6 +95,7 @@ class QueueDesk(QObject):
                 "queue_hold": self.hold,
                 "queue_duplicate": self.duplicate,
                 "queue_retry": self.retry,
+                "queue_here": self.moveHere,
                 "queue_cancel": self.cancelChosen,
                 "queue_remove": self.remove,
                 "queue_select_all": self.chooseAll,
@@ -108,7 +109,7 @@ class QueueDesk(QObject):
             "queue_retry_all": lambda: self._retriable(self._rows.ended),
             "queue_clear_done": lambda: self._rows.ended,
         }
-        chosen = ("up", "down", "front", "edit", "hold", "duplicate", "retry", "cancel", "remove")
+        chosen = ("up", "down", "front", "edit", "hold", "duplicate", "retry", "here", "cancel", "remove")
         can |= {f"queue_{name}": partial(self.can, f"queue_{name}") for name in chosen}
         self._shell.describe({name: Condition(can=check) for name, check in can.items()})
         self._shell.describe(
@@ -218,9 +219,11 @@ class QueueDesk(QObject):
             case "queue_retry":
                 return bool(self._retriable(chosen))
             case "queue_cancel":
-                return waiting or self._jobs.running in chosen
+                return waiting or any(job.state in ("running", "fetching") for job in chosen)
             case "queue_remove":
-                return any(job is not self._jobs.running for job in chosen)
+                return any(self._rows.cell(job, "removable") for job in chosen)
+            case "queue_here":
+                return any(self._rows.cell(job, "elsewhere") for job in chosen)
             case _:
                 return bool(chosen)
 
@@ -250,7 +253,7 @@ class QueueDesk(QObject):
         job, goal = self._groups.at(row), self._groups.at(before)
         if job is None or not any(other in self._rows.waiting for other in self._groups.jobs_of(job)):
             return
-        first = 0 if self._jobs.running is None else 1
+        first = self._rows.ahead
         at = self._rows.place_of(goal) - first if goal is not None else len(self._rows.waiting)
         chosen = self._rows.selected if job.id in self._rows.selected else {other.id for other in self._groups.jobs_of(job)}
         self._move(placed(self._rows.waiting, chosen, max(0, min(at, len(self._rows.waiting)))))
@@ -293,6 +296,7 @@ class QueueDesk(QObject):
         """Cancel the selected jobs, running or waiting."""
         chosen = list(self._rows.chosen())
         self._jobs.cancel_waiting([job for job in chosen if job.state in PENDING and job is not self._editing])
+        self._jobs.stop_fetching(chosen)
         if self._jobs.running in chosen:
             self._cancel()
 
@@ -300,6 +304,11 @@ class QueueDesk(QObject):
     def retry(self) -> None:
         """Queue the selected jobs that failed or were cancelled again."""
         self._jobs.retry(self._retriable(self._rows.chosen()))
+
+    @pyqtSlot()
+    def moveHere(self) -> None:
+        """Let the selected jobs that wait for another machine run at the one the window works with."""
+        self._jobs.move_here([job for job in self._rows.chosen() if job is not self._editing])
 
     @pyqtSlot()
     def retryAll(self) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from sfumato.desktop.engine_link import FETCH
 from sfumato.jobs.queue_rest import Run, expected_pictures, run_of
 from sfumato.jobs.queue_store import StoredJob
 from sfumato.protocol.messages import Progress
@@ -56,17 +57,23 @@ class Job:
     run_from: int = 0
     source: str = ""
     stored: dict[str, str] = field(default_factory=dict)
+    endpoint: str = ""  # the machine it is for; "" is this computer
+    heard: int = 0  # the number of the last event of this run
+    is_away: bool = False  # it was left at another machine, which keeps what it says
+    is_asked_for: bool = False  # it was not sent but asked for: another machine may have it from before
+    coming: int = 0  # pictures that are painted and on their way
+    fetched: tuple[int, int] = (0, 0)  # bytes of what is on its way, and of how many
 
     @staticmethod
     def restored(row: StoredJob) -> Job:
         """A job of an earlier session."""
         return Job(
             row.id, row.kind, row.params, {}, row.owner, row.state, pictures=row.pictures, created=row.created, is_stored=True,
-            deaths=row.deaths, runs=row.runs, message=row.message, ended=row.ended, stored=row.blobs,
+            deaths=row.deaths, runs=row.runs, message=row.message, ended=row.ended, stored=row.blobs, endpoint=row.endpoint,
         )  # fmt: skip
 
     def for_store(self) -> StoredJob:
-        return StoredJob(self.id, self.kind, dict(self.params), {}, self.owner, self.state, self.created, self.pictures)
+        return StoredJob(self.id, self.kind, dict(self.params), {}, self.owner, self.state, self.created, self.pictures, endpoint=self.endpoint)
 
     @property
     def wire(self) -> str:
@@ -92,9 +99,11 @@ class Job:
 
     @property
     def fraction(self) -> float:
-        """0..1 of the whole job; denoising, counted over all batches, is taken for all of its time."""
+        """0..1 of the whole job; denoising, counted over all batches, is taken for all of its time. While its last pictures travel, 0..1 of their bytes."""
         if self.state == "finished":
             return 1.0
+        if self.state == "fetching" and self.fetched[1]:
+            return min(1.0, self.fetched[0] / self.fetched[1])
         if not self.painted[1]:
             return min(1.0, self.pictures / self.expected) if self.expected else 0.0
         share = self.painted[0] / self.painted[1]
@@ -110,6 +119,7 @@ class Job:
 
     def begin(self) -> Run:
         """Get ready to be sent, for the pictures that are not made yet."""
+        self.heard, self.is_away, self.is_asked_for, self.coming, self.fetched = 0, False, False, 0, (0, 0)
         self.state, self.stage, self.note, self.message = "running", "", "", ""
         self.done = self.total = 0
         self.painted, self.rate, self.position = (0, 0), 0.0, 0
@@ -121,12 +131,37 @@ class Job:
         self.sent_at = self.begun_at = 0.0
         return self.run
 
+    def go_on(self) -> None:
+        """Get ready to hear the rest of what was left at another machine."""
+        self.state, self.is_away, self.message = "running", False, ""
+
+    @property
+    def can_be_asked_for(self) -> bool:
+        """Whether another machine may still have what this job was sent for in an earlier session: only of its first run is known where that began."""
+        return self.endpoint != "" and self.state == "interrupted" and self.runs == 1 and not self.is_away
+
+    def ask_for(self) -> None:
+        """Get ready to hear the first run from its beginning; pictures that are safe are passed over."""
+        pictures, self.pictures, self.runs = self.pictures, 0, 0
+        self.begin()
+        self.pictures = self.pass_over = pictures
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether every picture of this run is made, here or on its way."""
+        return 0 < self.expected <= self.pictures + self.coming - self.pass_over
+
     def again(self) -> Job:
         """A job of its own that asks for the same."""
-        return Job(uuid.uuid4().hex, self.kind, dict(self.params), dict(self.blobs), self.owner, stored=dict(self.stored))
+        return Job(uuid.uuid4().hex, self.kind, dict(self.params), dict(self.blobs), self.owner, stored=dict(self.stored), endpoint=self.endpoint)
 
     def take(self, event: Progress, now: float) -> None:
         """Note a progress event; `now` in seconds."""
+        if event.stage == FETCH:
+            self.coming += event.done == 0
+            self.fetched = (event.done, event.total)
+            if not self.is_painted:
+                return  # it paints on meanwhile
         if event.stage != self.stage or event.done < self.done:
             self.marks.clear()
         self.stage, self.done, self.total, self.note = event.stage, event.done, event.total, event.note

@@ -97,6 +97,11 @@ class Keeper(QObject):
     def place(self, jobs: Sequence[Job]) -> None:
         self._run(partial(self._store.place, [(job.id, job.place) for job in jobs]))
 
+    def move(self, jobs: Sequence[Job]) -> None:
+        """Note the machines that jobs are for now."""
+        for endpoint in {job.endpoint for job in jobs}:
+            self._run(partial(self._store.move, [job.id for job in jobs if job.endpoint == endpoint], endpoint))
+
     def edit(self, job: Job) -> None:
         self._run(partial(self._store.edit, job.id, dict(job.params)))
 

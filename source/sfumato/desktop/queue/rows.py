@@ -1,4 +1,5 @@
-"""The rows of the queue panel: the running job, those that wait in their order, and those that have ended, newest first."""
+"""The rows of the queue panel: the running job, those whose pictures are on their way, those that wait in their order, and those that have ended, newest
+first."""
 
 from __future__ import annotations
 
@@ -16,23 +17,27 @@ from sfumato.jobs.queue_store import ENDED_KEPT
 
 ROLES = (
     "key", "jobState", "stateWord", "kind", "mode", "prompt", "model", "size", "count", "progress", "estimate", "problem", "source", "selected", "section",
-    "removable", "editable", "retriable", "position",
+    "removable", "editable", "retriable", "position", "elsewhere",
 )  # fmt: skip
 # Beyond so many, a change of places is told as a new list.
 MANY = 40
 STATES = {
-    "waiting": "Waiting", "interrupted": "Interrupted", "running": "Running", "finished": "Done", "failed": "Failed", "cancelled": "Cancelled",
+    "waiting": "Waiting", "interrupted": "Interrupted", "running": "Running", "fetching": "Fetching", "finished": "Done", "failed": "Failed",
+    "cancelled": "Cancelled",
 }  # fmt: skip
 
 
 class QueueRows(QAbstractListModel):
-    """The jobs as QML lists them. `running`, `waiting` and `ended` are changed through the methods alone."""
+    """The jobs as QML lists them. `running`, `fetching`, `waiting` and `ended` are changed through the methods alone."""
 
     counted = pyqtSignal()
 
     def __init__(self, pace: Pace, mode_of: Callable[[Job], str], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.running: Job | None = None
+        self.fetching: list[Job] = []
+        self.endpoint = ""  # the machine that the window works with
+        self.name_of: Callable[[str], str] = str  # the name of a machine for people
         self.waiting: list[Job] = []
         self.ended: list[Job] = []
         self.selected: set[str] = set()
@@ -47,14 +52,15 @@ class QueueRows(QAbstractListModel):
     # -- changes ---------------------------------------------------------------------------------
 
     @property
-    def _first_waiting(self) -> int:
-        return 0 if self.running is None else 1
+    def ahead(self) -> int:
+        """How many rows stand before those that wait."""
+        return len(self.fetching) + (0 if self.running is None else 1)
 
     def insert(self, jobs: Sequence[Job], at: int) -> None:
         """Put jobs among the waiting ones, before the one at `at`."""
         if not jobs:
             return
-        first = self._first_waiting + at
+        first = self.ahead + at
         self.beginInsertRows(QModelIndex(), first, first + len(jobs) - 1)
         self.waiting[at:at] = jobs
         self.endInsertRows()
@@ -62,7 +68,7 @@ class QueueRows(QAbstractListModel):
 
     def take(self, job: Job) -> None:
         """Let a waiting job be the running one."""
-        place = self.waiting.index(job)
+        place = len(self.fetching) + self.waiting.index(job)
         if place:
             self.beginMoveRows(QModelIndex(), place, place, QModelIndex(), 0)
         self.waiting.remove(job)
@@ -72,13 +78,32 @@ class QueueRows(QAbstractListModel):
         self._changed()
         self.tell(job)
 
-    def put_back(self) -> None:
-        """Let the running job be the first that waits."""
-        job, self.running = self.running, None
-        if job is not None:
-            self.waiting.insert(0, job)
-            self._changed()
-            self.tell(job)
+    def fetch(self, job: Job) -> None:
+        """Let the running job be one whose pictures are on their way; its row stays where it is."""
+        self.running = None
+        self.fetching.insert(0, job)
+        self._changed()
+        self.tell(job)
+
+    def put_back(self, job: Job) -> None:
+        """Let a job that is at work be the first that waits."""
+        place = self.place_of(job)
+        goal = self.ahead
+        if place + 1 < goal:
+            self.beginMoveRows(QModelIndex(), place, place, QModelIndex(), goal)
+        self._take_out(job)
+        self.waiting.insert(0, job)
+        if place + 1 < goal:
+            self.endMoveRows()
+        self._changed()
+        self.tell(job)
+
+    def settle(self, endpoint: str) -> None:
+        """The window works with another machine: other jobs are for elsewhere."""
+        self.endpoint = endpoint
+        self.stale()
+        if self.rowCount():
+            self.dataChanged.emit(self.index(0), self.index(self.rowCount() - 1))
 
     def end(self, job: Job) -> None:
         """Move a job to those that have ended; one that is not lasting goes."""
@@ -86,7 +111,7 @@ class QueueRows(QAbstractListModel):
         if not job.lasting:
             self.remove([job])
             return
-        goal = self._first_waiting + len(self.waiting)
+        goal = self.ahead + len(self.waiting)
         if place + 1 < goal:
             self.beginMoveRows(QModelIndex(), place, place, QModelIndex(), goal)
         self._take_out(job)
@@ -107,6 +132,7 @@ class QueueRows(QAbstractListModel):
             self.beginResetModel()
             gone = {job.id for job in jobs}
             self.running = None if self.running is not None and self.running.id in gone else self.running
+            self.fetching = [job for job in self.fetching if job.id not in gone]
             self.waiting = [job for job in self.waiting if job.id not in gone]
             self.ended = [job for job in self.ended if job.id not in gone]
             self.endResetModel()
@@ -125,7 +151,7 @@ class QueueRows(QAbstractListModel):
             self.waiting = list(waiting)
             self.layoutChanged.emit()
         else:
-            first = self._first_waiting
+            first = self.ahead
             for place, job in enumerate(waiting):
                 at = self.waiting.index(job, place)
                 if at != place:
@@ -138,7 +164,7 @@ class QueueRows(QAbstractListModel):
         """Put jobs that never ran before all that have ended."""
         kept = jobs[-ENDED_KEPT:][::-1]
         if kept:
-            first = self._first_waiting + len(self.waiting)
+            first = self.ahead + len(self.waiting)
             self.beginInsertRows(QModelIndex(), first, first + len(kept) - 1)
             self.ended[:0] = kept
             self.endInsertRows()
@@ -156,6 +182,8 @@ class QueueRows(QAbstractListModel):
     def _take_out(self, job: Job) -> None:
         if job is self.running:
             self.running = None
+        elif job in self.fetching:
+            self.fetching.remove(job)
         elif job in self.waiting:
             self.waiting.remove(job)
         else:
@@ -171,6 +199,7 @@ class QueueRows(QAbstractListModel):
     def all(self) -> Iterable[Job]:
         if self.running is not None:
             yield self.running
+        yield from self.fetching
         yield from self.waiting
         yield from self.ended
 
@@ -181,6 +210,9 @@ class QueueRows(QAbstractListModel):
             if row == 0:
                 return self.running
             row -= 1
+        if row < len(self.fetching):
+            return self.fetching[row]
+        row -= len(self.fetching)
         if row < len(self.waiting):
             return self.waiting[row]
         row -= len(self.waiting)
@@ -244,6 +276,8 @@ class QueueRows(QAbstractListModel):
             clock = self.seconds_left()
             model = self.running.model if self.running else self.loaded_model
             for other in self.waiting:
+                if other.endpoint != self.endpoint:
+                    continue
                 takes = self.seconds_of(other, model)
                 self._starts[other.id] = (clock, takes)
                 clock = None if clock is None or takes is None else clock + takes
@@ -254,7 +288,10 @@ class QueueRows(QAbstractListModel):
         """Until the last job has ended; None when a part of it is not known."""
         if not self.waiting:
             return self.seconds_left()
-        start, takes = self.times(self.waiting[-1])
+        last = next((job for job in reversed(self.waiting) if job.endpoint == self.endpoint), None)
+        if last is None:
+            return self.seconds_left()
+        start, takes = self.times(last)
         return None if start is None or takes is None else start + takes
 
     def seconds_for(self, kind: str, jobs: Sequence[Mapping[str, Any]]) -> float | None:
@@ -271,7 +308,7 @@ class QueueRows(QAbstractListModel):
     def tick(self) -> None:
         """Tell the times anew."""
         self.stale()
-        last = self._first_waiting + len(self.waiting) - 1
+        last = self.ahead + len(self.waiting) - 1
         if last >= 0:
             self.dataChanged.emit(self.index(0), self.index(last), [self._role("estimate"), self._role("progress")])
 
@@ -293,7 +330,7 @@ class QueueRows(QAbstractListModel):
         return {role: name.encode() for role, name in self._roles.items()}
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:
-        return 0 if parent.isValid() else self._first_waiting + len(self.waiting) + len(self.ended)
+        return 0 if parent.isValid() else self.ahead + len(self.waiting) + len(self.ended)
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         job = self.at(index.row()) if index.isValid() else None
@@ -332,9 +369,11 @@ class QueueRows(QAbstractListModel):
             case "selected":
                 return job.id in self.selected
             case "section":
-                return "ended" if job.state not in (*PENDING, "running") else "pending"
+                return "ended" if job.state not in (*PENDING, "running", "fetching") else "pending"
             case "removable":
-                return job is not self.running
+                return job is not self.running and job not in self.fetching
+            case "elsewhere":
+                return self.name_of(job.endpoint) if job.state in PENDING and job.endpoint != self.endpoint else ""
             case "editable":
                 return job.state in PENDING and job.kind == "generate"
             case "retriable":
@@ -343,6 +382,8 @@ class QueueRows(QAbstractListModel):
                 return job.position
 
     def _estimate(self, job: Job) -> str:
+        if job.state == "fetching":
+            return f"{job.fraction:.0%}".replace("%", " %")
         if job.state == "running":
             left = self.seconds_left()
             return "" if left is None else tr("{time} left", time=duration(left))
