@@ -17,6 +17,9 @@ from pathlib import Path
 
 from launcher.process import run
 
+# Where servers are installed; on Debian not on everybody's PATH.
+ADMINISTRATORS_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+
 
 @dataclass(frozen=True)
 class Need:
@@ -57,11 +60,12 @@ WINDOW = (
     Need("folder", "/usr/share/X11/xkb", "xkb-data"),
     Need("folder", "/usr/share/fonts", "fonts-dejavu-core"),
 )
-# The tests open real windows on a virtual display and press real keys there. The software renderer of Mesa draws them.
+# The tests open real windows on a virtual display, drawn by the software renderer of Mesa, press real keys there, and put a real web server before the relay.
 TESTS = (
     *WINDOW,
     Need("program", "Xvfb", "xvfb"),
     Need("program", "xdotool", "xdotool"),
+    Need("program", "nginx", "nginx"),
     Need("folder", "/usr/lib/*/dri", "libgl1-mesa-dri"),
 )
 # Debian splits `venv` from Python; without it no virtual environment can be made.
@@ -81,7 +85,7 @@ def is_present(need: Need) -> bool:
             return False
         return True
     if need.kind == "program":
-        return shutil.which(need.name) is not None
+        return any(shutil.which(need.name, path=path) is not None for path in (None, ADMINISTRATORS_PATH))
     if need.kind == "module":
         return importlib.util.find_spec(need.name) is not None
     return any(any(folder.iterdir()) for folder in Path("/").glob(need.name.lstrip("/")) if folder.is_dir())
