@@ -25,7 +25,7 @@ from sfumato.transport.keys import Identity, ScryptParameters, make_secret, psk_
 from sfumato.transport.known_servers import Question, Remembered
 from sfumato.transport.link import Link
 from sfumato.transport.relay import Relay
-from tests.support.serving import PATIENCE_S, REGISTRAR, environment, served
+from tests.support.serving import PATIENCE_S, REGISTRAR, environment, served, wait_until
 
 PASSWORD = Secret("seven wet owls at noon")
 SALT = bytes(range(16))
@@ -139,15 +139,6 @@ def test_ctrl_c_cancels_the_job_there(studio: Studio, tmp_path: Path) -> None:
         output, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, output) == (130, ""), errors
     wait_until(lambda: not studio.relay.clients())
-
-
-def wait_until(found: object) -> list:  # type: ignore[type-arg]  # whatever is waited for
-    rest = threading.Event()
-    for _ in range(int(PATIENCE_S / 0.05)):
-        if answer := found():  # type: ignore[operator]  # a callable
-            return answer
-        rest.wait(0.05)
-    raise AssertionError("it did not come")
 
 
 @pytest.mark.rule("N14", "N15")

@@ -30,7 +30,7 @@ from sfumato.transport.keys import TOO_SHORT
 from sfumato.transport.link import Link
 from sfumato.transport.remote import RemoteInference
 from tests.support.listening import Listening
-from tests.support.serving import GATE_FILE, GATE_VARIABLE, PATIENCE_S, ROOT, Served, environment, served
+from tests.support.serving import GATE_FILE, GATE_VARIABLE, PATIENCE_S, ROOT, Served, environment, served, wait_until
 
 # Each starts a process, and that one its engine.
 pytestmark = pytest.mark.slow
@@ -178,8 +178,8 @@ def test_a_guest_may_write_nothing_and_hears_that_his_pictures_are_kept(tmp_path
         assert isinstance(owner.run("generate", "picture", prompt="a fox"), Finished)
         picture = guest.listening.wait_for(Artifact, "picture").data
         server.wait_for("^2 clients connected")
-    kept = [path.read_bytes() for path in (tmp_path / "outputs" / "monitor").rglob("*.png")]
-    assert kept == [picture]
+        kept = wait_until(lambda: list((tmp_path / "outputs" / "monitor").rglob("*.png")))
+        assert [path.read_bytes() for path in kept] == [picture]
 
 
 @pytest.mark.rule("N60", "D167", "X30")

@@ -39,8 +39,8 @@ def test_every_link_and_every_named_file_exists(page: Path) -> None:
 
 @pytest.mark.rule("R145")
 def test_every_command_in_the_readme_parses() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^\./start_linux\.sh (?:--mode cpu )?((?:generate|models|prompt)\b[^#\n]*)", text, re.MULTILINE)
+    text = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/remote.md"))
+    lines = re.findall(r"^\./start_linux\.sh (?:--mode cpu )?((?:generate|models|prompt|serve|download)\b[^#\n]*)", text, re.MULTILINE)
     assert len(lines) >= 4
     import shlex
 

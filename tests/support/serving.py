@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
@@ -24,6 +25,7 @@ from sfumato.jobs.registry import JobKind, Registry
 from sfumato.protocol.requests.generate import Generate, GenerateResult
 from tests.support import kinds
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRAR = "tests.support.serving:register"
 PATIENCE_S = 90.0
@@ -139,6 +141,16 @@ class Served:
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()
+
+
+def wait_until(found: Callable[[], T]) -> T:
+    """What `found` gives as soon as that is something: for what another process does and nobody tells."""
+    rest = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.05)):
+        if answer := found():
+            return answer
+        rest.wait(0.05)
+    raise AssertionError("it did not come")
 
 
 def environment(data: Path, **more: str) -> dict[str, str]:
