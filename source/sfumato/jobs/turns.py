@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -79,22 +79,39 @@ class Turns:
         before = [ticket for ticket in self._waiting if ticket.priority >= wanted.priority]
         if len({ticket.client for ticket in before}) == 1:
             return sum(ticket.priority > wanted.priority or ticket.arrival < wanted.arrival for ticket in before)
+        served = self._served_after([ticket for ticket in before if ticket.priority > wanted.priority])
+        heads: dict[str, int] = {}
+        counts: Counter[str] = Counter()
+        own_before = 0
+        for ticket in before:
+            client = ticket.client
+            if ticket.priority > wanted.priority:
+                continue
+            heads.setdefault(client, ticket.arrival)
+            counts[client] += 1
+            own_before += client == wanted.client and ticket.arrival < wanted.arrival
+        turns = {client: (served.get(client, 0), arrival) for client, arrival in heads.items()}
+        own_turn = turns[wanted.client]
+        higher = len(before) - counts.total()
+        # Each client is served once a round, in the same order: so often before the round of `wanted`, and once more in it if its turn comes first.
+        others = (min(count, own_before + (turns[client] < own_turn)) for client, count in counts.items() if client != wanted.client)
+        return higher + own_before + sum(others)
+
+    def _served_after(self, tickets: list[Ticket]) -> dict[str, int]:
+        """When each client will last have been served once all `tickets` are begun."""
         served, turn = dict(self._served), self._turn
-        count = 0
-        for priority in sorted({ticket.priority for ticket in before}, reverse=True):
+        for priority in sorted({ticket.priority for ticket in tickets}, reverse=True):
             queues: dict[str, deque[Ticket]] = {}
-            for ticket in before:
+            for ticket in tickets:
                 if ticket.priority == priority:
                     queues.setdefault(ticket.client, deque()).append(ticket)
             heap = [(served.get(client, 0), queue[0].arrival, client) for client, queue in queues.items()]
             heapq.heapify(heap)
             while heap:
                 _, _, client = heapq.heappop(heap)
-                if queues[client].popleft() is wanted:
-                    return count
-                count += 1
+                queues[client].popleft()
                 turn += 1
                 served[client] = turn
                 if queues[client]:
                     heapq.heappush(heap, (turn, queues[client][0].arrival, client))
-        return count
+        return served
