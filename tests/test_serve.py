@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from sfumato.protocol.errors import Forbidden
-from sfumato.protocol.messages import Artifact, Failed, Finished, Hello, Submit
+from sfumato.protocol.messages import Accepted, Artifact, Failed, Finished, Hello, Submit
 from sfumato.protocol.secret import Secret
 from sfumato.transport.endpoint import State
 from sfumato.transport.keys import TOO_SHORT
@@ -204,6 +204,25 @@ def test_a_tunnels_address_is_in_the_link_and_answered_for_and_it_ends_with_the_
             connection.close()
         assert server.end() == 0
         assert not psutil.pid_exists(int(pid))
+
+
+@pytest.mark.rule("N40", "N42")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_jobs_that_waited_are_done_after_the_server_was_restarted(tmp_path: Path, number: int) -> None:
+    flags = ("--password-file", "-")
+    with contextlib.ExitStack() as stack:
+        with served(tmp_path, *flags, stdin=PASSWORD, **{GATE_VARIABLE: "1"}) as server:
+            port = str(server.port)
+            visitor = stack.enter_context(visiting(with_password(server.link(), PASSWORD)))
+            for job in ("first", "second"):
+                visitor.remote.send(Submit(job=job, kind="count", params={}))
+                visitor.listening.wait_for(Accepted, job)
+            server.end(number)
+        with served(tmp_path, *flags, "--port", port, stdin=PASSWORD) as server:
+            for job in ("first", "second"):
+                assert isinstance(visitor.listening.ending(job), Finished)
+                assert [event.seq for event in visitor.listening.of(job)] == list(range(1, len(visitor.listening.of(job)) + 1))
+            visitor.remote.close()
 
 
 def test_a_tunnel_that_is_not_there_or_ends_is_said(tmp_path: Path) -> None:
