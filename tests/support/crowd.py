@@ -36,7 +36,7 @@ class Crowd:
 def run_crowd(served: Served, clients: int, jobs: int, share: float, seed: int = 1, size_bytes: int = 20_000) -> Crowd:
     """`clients` send `jobs` jobs each; `share` of all connections break somewhere on the way."""
     # A connection of one client carries about so much; a cut lies anywhere in it.
-    with BadProxy(served.port, at_random(seed, jobs * (size_bytes + 1000), share)) as proxy:
+    with BadProxy(served.port, at_random(seed, jobs * (size_bytes + 1000) // 2, share)) as proxy:
         listenings = [Listening() for _ in range(clients)]
         endpoints = [remote(served, proxy.port) for _ in range(clients)]
         started = time.perf_counter()
