@@ -190,7 +190,8 @@ class RawClient:
         if isinstance(heard, Ping):
             self.pings += 1
             if self.answers_pings:
-                self.line.send(self.channel.pong(heard.token))
+                with suppress(ConnectionClosed, OSError):  # what it said before it hung up is still to be read
+                    self.line.send(self.channel.pong(heard.token))
         elif isinstance(heard, Pong):
             self.pongs.append(heard.token)
         elif isinstance(heard, Closed):

@@ -99,38 +99,40 @@ def frame(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
 # -- 8: what is no message ---------------------------------------------------------------------------
 
 
+NO_MESSAGES: dict[str, bytes] = {
+    "text": frame(Opcode.TEXT, b"hello"),
+    "empty": frame(Opcode.BINARY, b""),
+    "too short": frame(Opcode.BINARY, bytes(47)),
+    "zeros": frame(Opcode.BINARY, bytes(48)),
+    "a low-order point": frame(Opcode.BINARY, b"\x01" + bytes(47)),
+    "not a point": frame(Opcode.BINARY, b"\xff" * 48),
+    "65 bytes": frame(Opcode.BINARY, bytes(65)),
+    "65535 bytes": frame(Opcode.BINARY, bytes(65535)),
+    "65536 bytes": frame(Opcode.BINARY, bytes(65536)),
+    "a GiB announced": struct.pack(">BBQ", 0x82, 0xFF, 1 << 30) + bytes(4),
+    "more than there is": struct.pack(">BBQ", 0x82, 0xFF, 1 << 63) + bytes(4),
+    "fragments that are too long": frame(Opcode.BINARY, bytes(40000), fin=False) + frame(Opcode.CONT, bytes(40000), fin=False),
+    "a continuation of nothing": frame(Opcode.CONT, b"x"),
+    "unmasked": b"\x82\x30" + bytes(48),
+    "compressed": b"\xc2\x80" + bytes(4),
+    "unknown opcode": b"\x83\x80" + bytes(4),
+    "text that is none": frame(Opcode.TEXT, b"\xff\xfe"),
+}
+
+
 @pytest.mark.rule("N2", "N20", "N21")
-@pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param(frame(Opcode.TEXT, b"hello"), id="text"),
-        pytest.param(frame(Opcode.BINARY, b""), id="empty"),
-        pytest.param(frame(Opcode.BINARY, bytes(47)), id="too short"),
-        pytest.param(frame(Opcode.BINARY, bytes(48)), id="zeros"),
-        pytest.param(frame(Opcode.BINARY, b"\x01" + bytes(47)), id="a low-order point"),
-        pytest.param(frame(Opcode.BINARY, b"\xff" * 48), id="not a point"),
-        pytest.param(frame(Opcode.BINARY, bytes(65)), id="65 bytes"),
-        pytest.param(frame(Opcode.BINARY, bytes(65535)), id="65535 bytes"),
-        pytest.param(frame(Opcode.BINARY, bytes(65536)), id="65536 bytes"),
-        pytest.param(struct.pack(">BBQ", 0x82, 0xFF, 1 << 30) + bytes(4), id="a GiB announced"),
-        pytest.param(struct.pack(">BBQ", 0x82, 0xFF, 1 << 63) + bytes(4), id="more than there is"),
-        pytest.param(frame(Opcode.BINARY, bytes(40000), fin=False) + frame(Opcode.CONT, bytes(40000), fin=False), id="fragments that are too long"),
-        pytest.param(frame(Opcode.CONT, b"x"), id="a continuation of nothing"),
-        pytest.param(b"\x82\x30" + bytes(48), id="unmasked"),
-        pytest.param(b"\xc2\x80" + bytes(4), id="compressed"),
-        pytest.param(b"\x83\x80" + bytes(4), id="unknown opcode"),
-        pytest.param(frame(Opcode.TEXT, b"\xff\xfe"), id="text that is none"),
-    ],
-)
-def test_every_refusal_before_authentication_looks_alike(relay: Relay, good: RawClient, shared: ScriptedShared, said: bytes) -> None:
-    line = greeted_line(relay.port)
+def test_every_refusal_before_authentication_looks_alike(relay: Relay, good: RawClient, shared: ScriptedShared) -> None:
+    lines = {name: greeted_line(relay.port, f"127.0.6.{number}") for number, name in enumerate(NO_MESSAGES, 1)}
     try:
-        line.sendall(said)
-        heard = until_closed(line)
+        for name, line in lines.items():
+            line.sendall(NO_MESSAGES[name])
+        heard = {name: until_closed(line) for name, line in lines.items()}
     finally:
-        line.close()
-    # One close frame, 1008 and no reason, whatever was wrong; or nothing, where the system threw it away with what was not read.
-    assert heard in ((b"\x88\x02\x03\xf0", b"") if len(said) > 60_000 else (b"\x88\x02\x03\xf0",))
+        for line in lines.values():
+            line.close()
+    for name, said in heard.items():
+        # One close frame, 1008 and no reason, whatever was wrong; or nothing, where the system threw it away with what was not read.
+        assert said == b"\x88\x02\x03\xf0" or (not said and len(NO_MESSAGES[name]) > 60_000), name
     assert len(shared.joined) == 1
 
 
@@ -309,6 +311,29 @@ def test_failures_delay_the_next_attempt_of_their_address_and_no_other(relay: Re
 
 
 @pytest.mark.rule("N20")
+def test_who_would_wait_too_long_is_not_greeted_and_makes_it_no_longer(shared: ScriptedShared) -> None:
+    with relay_before(shared, limits=RelayLimits(handshake_s=1.2)) as relay:
+        # Given: two failures, so that the next attempt is looked at in two seconds.
+        for _ in range(2):
+            with pytest.raises(ConnectionClosed):
+                RawClient(relay.port, bytes(32), source="127.0.4.3")
+        # When: the right secret is tried again and again meanwhile.
+        begun = time.monotonic()
+        refused = 0
+        while True:
+            try:
+                client = RawClient(relay.port, source="127.0.4.3")
+                break
+            except ConnectionClosed:
+                refused += 1
+            assert time.monotonic() - begun < PATIENCE_S
+        # Then: it is let in as soon as the delay is over.
+        with client:
+            client.enter()
+        assert refused > 0
+
+
+@pytest.mark.rule("N20")
 def test_behind_a_tunnel_an_attacker_does_not_lock_the_others_out(shared: ScriptedShared) -> None:
     with relay_before(shared, hosts=("studio.example",)) as relay:
         stop = threading.Event()
@@ -366,6 +391,7 @@ def test_a_reader_that_never_reads_is_ended_and_its_session_stays(shared: Script
     with relay_before(shared, limits=RelayLimits(ping_s=0.1, silence_s=1.0)) as relay, RawClient(relay.port) as deaf:
         key = deaf.enter().session
         who = client_of(key, OWNER)
+        shared.wait(lambda it: who in it.joined)
         picture = bytes(5_000_000)
         for seq in range(1, 21):
             shared.say(who, Artifact(job="a", seq=seq, name="image", media_type="image/png", data=picture))
@@ -378,6 +404,7 @@ def test_a_reader_that_never_reads_is_ended_and_its_session_stays(shared: Script
 def test_more_than_is_kept_for_one_client_ends_its_connection(shared: ScriptedShared) -> None:
     with relay_before(shared, limits=RelayLimits(backlog_bytes=3 << 20)) as relay, RawClient(relay.port) as slow:
         who = client_of(slow.enter().session, OWNER)
+        shared.wait(lambda it: who in it.joined)
         for seq in range(1, 200):
             shared.say(who, Artifact(job="a", seq=seq, name="image", media_type="image/png", data=bytes(1_000_000)))
         shared.wait(lambda it: it.left == [who])

@@ -37,13 +37,24 @@ async def admit(socket: Socket, place: Place, gate: Gate, salt: bytes, identitie
         SocketEnded: the other side left, or said what nobody says.
         TimeoutError: it took too long.
     """
-    async with asyncio.timeout_at(deadline):
+    async with asyncio.timeout_at(deadline) as limit:
+        if not _has_turn(place, gate, deadline):
+            # Not greeted, so that it is not taken for a wrong secret; nor counted, or one that tries again every minute would never be looked at.
+            gate.refuse(place.origin)
+            return None
         greeting = Greeting(salt).to_bytes()
         await socket.send(greeting)
         knock = await socket.receive()
-        if len(knock) != HANDSHAKE_BYTES or not await _wait_for_turn(place, gate, deadline):
+        if len(knock) != HANDSHAKE_BYTES:
             gate.failed(place)
             return None
+        while (delay_s := gate.delay_s(place)) > 0:
+            if not _has_turn(place, gate, deadline):
+                gate.refuse(place.origin)
+                return None
+            await asyncio.sleep(delay_s)
+            # The time in which the other side could do nothing is not its own.
+            limit.reschedule((limit.when() or deadline) + delay_s)
         # No await between looking at the delay and counting a failure: of many attempts that wait together, each delays the next.
         answered = answer(knock, greeting, identities)
         if answered is None:
@@ -53,14 +64,9 @@ async def admit(socket: Socket, place: Place, gate: Gate, salt: bytes, identitie
         return await _prove(socket, place, gate, answered)
 
 
-async def _wait_for_turn(place: Place, gate: Gate, deadline: float) -> bool:
-    """Wait until an attempt of this origin may be looked at; False if that is later than anybody waits."""
-    loop = asyncio.get_running_loop()
-    while (delay_s := gate.delay_s(place)) > 0:
-        if loop.time() + delay_s >= deadline:
-            return False
-        await asyncio.sleep(delay_s)
-    return True
+def _has_turn(place: Place, gate: Gate, deadline: float) -> bool:
+    """Whether an attempt of this origin may be looked at before `deadline`."""
+    return asyncio.get_running_loop().time() + gate.delay_s(place) < deadline
 
 
 async def _prove(socket: Socket, place: Place, gate: Gate, answered: Answer) -> Admitted | None:

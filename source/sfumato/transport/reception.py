@@ -211,7 +211,7 @@ class Reception:
         session = connection.session
         assert session is not None, "commands are read after the client was received"
         if isinstance(command, Submit):
-            log.info("job %s of kind %s from %s", command.job, command.kind, session.id[:8])
+            log.info("job %s of kind %r from %s", command.job, command.kind, session.id[:8])
         elif isinstance(command, Cancel | Resume):
             log.debug("%s of job %s from %s", command.type, command.job, session.id[:8])
         client = session.client
