@@ -44,6 +44,10 @@ QtObject {
     readonly property color error: pick("#f08a85", "#b3261e", "#ff9d97")
     readonly property color warning: pick("#e0b25c", "#8a5a00", "#ffd75e")
 
+    // What a camera reads, in every theme.
+    readonly property color paper: "#ffffff"
+    readonly property color ink: "#000000"
+
     // The language of prompts; brackets by their depth.
     readonly property color wordNetwork: pick("#8ab8f5", "#1f5fae", "#8fc7ff")
     readonly property color wordWildcard: pick("#d7a6e8", "#86329b", "#f0b8ff")

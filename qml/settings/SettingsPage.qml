@@ -8,6 +8,8 @@ import ".."
 FocusScope {
     id: page
     property string section: studio.settings.sections[0].id
+    // The section begins with a panel of its own, which says its name.
+    readonly property bool headed: !searching && section === "host"
     readonly property bool searching: finder.text.trim() !== ""
     readonly property bool special: !searching && ["keyboard", "data", "remote"].includes(section)
     Accessible.role: Accessible.Pane
@@ -108,13 +110,19 @@ FocusScope {
             Accessible.role: Accessible.List
             Accessible.name: qsTr("Settings")
             T.ScrollBar.vertical: Scroll { }
+            header: Loader {
+                width: list.width
+                active: page.headed
+                height: item ? item.implicitHeight : 0
+                source: "HostPanel.qml"
+            }
             section.property: "group"
             section.delegate: Label {
                 width: list.width
                 height: Theme.px(48)
                 verticalAlignment: Text.AlignBottom
                 bottomPadding: Theme.u2
-                text: section
+                text: page.headed ? qsTr("How it is shared") : section
                 font.pixelSize: Theme.large
                 font.weight: Font.DemiBold
             }

@@ -243,6 +243,34 @@ SETTINGS: Mapping[str, Setting] = {
     "endpoint": Setting("", "Endpoint", "The machine that was used last; empty is this computer."),
     "connections": Setting({}, "Connections", "Saved connections: name -> endpoint; no passwords."),
     "queue_command": Setting("", "Command", "Program with its arguments, started when the queue is done and Command is chosen.", "queue", widget="command"),
+    "host_address": Setting(
+        "127.0.0.1",
+        "Address",
+        "Where this computer listens: 127.0.0.1 for its own programs alone, one of its addresses in a network, or 0.0.0.0 for all of them.",
+        "host",
+    ),
+    "host_port": Setting(28888, "Port", "The number others name behind the address.", "host", minimum=1, maximum=65535),
+    "host_read_only": Setting(
+        True, "Read-only", "Whoever comes can make pictures, but upload, delete and change no file of this computer; otherwise they can do everything.", "host"
+    ),
+    "host_monitor": Setting(
+        False, "Monitor", "Keep everybody's pictures in the folder monitor of the outputs folder, too. Those who are connected are told so.", "host"
+    ),
+    "host_tunnel": Setting(
+        "",
+        "Tunnel",
+        "A helper program that gives this computer a public address: cloudflared, if it is installed, or another by its command. It ends with hosting.",
+        "host",
+        choices={"": "Off", "cloudflared": "cloudflared", "command": "Own command"},
+    ),
+    "host_tunnel_command": Setting(
+        "",
+        "Command of the tunnel",
+        "Used where the tunnel is an own command; {host} and {port} stand for the address. It has to print the public address.",
+        "host",
+        widget="command",
+    ),
+    "host_at_start": Setting(False, "Host at the start", "Begin to host as soon as the window is open.", "host"),
 }
 FOLDER_SETTINGS = tuple(name for name, setting in SETTINGS.items() if setting.widget == "folder")
 

@@ -35,6 +35,7 @@ from sfumato.desktop.grid.runs import GridRuns
 from sfumato.desktop.grid.setup import Grid
 from sfumato.desktop.guide import Guide
 from sfumato.desktop.history import History
+from sfumato.desktop.host import HostDesk
 from sfumato.desktop.images import Frames, is_seen
 from sfumato.desktop.importing.importer import Importer
 from sfumato.desktop.inputs.strip import InputStrip
@@ -196,6 +197,7 @@ class Studio(QObject):
         # Installed for other machines alone, the program has no engine of its own.
         self._remote = Connection(self._shell, None if settings["mode"] == "remote" else make_endpoint, make_remote, self)
         self.scheme = Scheme(self._shell, self)
+        self._host = HostDesk(self._shell, self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
         kept = self.recall("tab", "")
@@ -227,6 +229,7 @@ class Studio(QObject):
         self._outputs.saved.connect(self._history.take)
         self._grid.runs.saved.connect(self._history.take)
         self._grid.runs.heldAgain.connect(lambda grid: self._queue.hold_grid(grid, True))
+        self._host.revealAsked.connect(partial(self._open_settings, "host"))
         self._queue.held.connect(self._grid.runs.hold)
         self._queue.property("list").tell = self._grid.runs.told
         self._outputs.unsaved.connect(partial(self._notices.show, kind="error"))
@@ -244,6 +247,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def aspect(self) -> Aspect:
         return self._aspect
+
+    @pyqtProperty(QObject, constant=True)
+    def host(self) -> HostDesk:
+        return self._host
 
     @pyqtProperty(QObject, constant=True)
     def firstModels(self) -> FirstModels:
@@ -593,6 +600,7 @@ class Studio(QObject):
     def close(self) -> None:
         """Save the session and end engine and threads; the last call."""
         self._watchdog.stop()
+        self._host.close()  # others leave while there is an engine to take their jobs back from
         self._pose.close()
         self._canvas.end()
         self._queue.end_edit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfumato.desktop.actions import canvas, generate, grid, history, importing, inputs, models, outputs, pose, prompts, queue, remote, window
+from sfumato.desktop.actions import canvas, generate, grid, history, host, importing, inputs, models, outputs, pose, prompts, queue, remote, window
 from sfumato.desktop.actions.action import Action
 
 __all__ = ["ACTIONS", "MENUS", "Action"]
@@ -19,6 +19,7 @@ ACTIONS: tuple[Action, ...] = (
     *outputs.ROWS,
     *models.ROWS,
     *history.ROWS,
+    *host.ROWS,
     *importing.ROWS,
     *canvas.ROWS,
     *pose.ROWS,
