@@ -120,6 +120,14 @@ Window {
     ShortcutSheet { id: sheet }
     FindPanel { id: finder }
     AboutDialog { id: about }
+    Loader { id: linkDialog }
+    Connections {
+        target: studio.links
+        function onAsked() {
+            linkDialog.source = "LinkDialog.qml"
+            linkDialog.item.open()
+        }
+    }
     Loader { id: guide }
     Connections {
         target: studio.guide

@@ -83,6 +83,7 @@ SETTING_GROUPS: Mapping[str, str] = {
     "prompt": "Prompt",
     "queue": "Queue",
     "remote": "Remote",
+    "host": "Host",
 }
 
 # Native names of languages; a file of another language is named by its code.
@@ -270,6 +271,7 @@ SETTINGS: Mapping[str, Setting] = {
         "host",
         widget="command",
     ),
+    "host_has_password": Setting(False, "Own password", "Whether a password of your own is kept for hosting; it stands in the keyring, not here."),
     "host_at_start": Setting(False, "Host at the start", "Begin to host as soon as the window is open.", "host"),
 }
 FOLDER_SETTINGS = tuple(name for name, setting in SETTINGS.items() if setting.widget == "folder")

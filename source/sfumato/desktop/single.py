@@ -15,7 +15,9 @@ from PyQt5.QtNetwork import QLocalServer, QLocalSocket
 LOCK_FILE = "window.lock"
 PATIENCE_MS = 5000
 RETRY_MS = 50
-MESSAGE_AT_MOST = 4096
+# More than any address may have, so that one that is too long is refused by the window, with a sentence. A character takes up to twelve bytes on the way.
+WORDS_AT_MOST = 2100
+MESSAGE_AT_MOST = 32 << 10
 
 
 def socket_name(data: Path) -> str:
@@ -62,7 +64,7 @@ class SingleWindow(QObject):
                 return False
             QThread.msleep(RETRY_MS)
             socket.connectToServer(self._name)
-        socket.write(json.dumps({"words": words}).encode() + b"\n")
+        socket.write(json.dumps({"words": words[:WORDS_AT_MOST]}).encode() + b"\n")
         answered = socket.waitForBytesWritten(PATIENCE_MS) and socket.waitForReadyRead(PATIENCE_MS)
         socket.disconnectFromServer()
         return answered

@@ -47,6 +47,7 @@ from sfumato.desktop.live import Live
 from sfumato.desktop.mishaps import Mishaps
 from sfumato.desktop.models import Models
 from sfumato.desktop.notices import Notices
+from sfumato.desktop.opened_links import OpenedLinks
 from sfumato.desktop.outputs import OutputStrip, Rescue
 from sfumato.desktop.outputs_desk import OutputsDesk
 from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm
@@ -198,6 +199,7 @@ class Studio(QObject):
         self._remote = Connection(self._shell, None if settings["mode"] == "remote" else make_endpoint, make_remote, self)
         self.scheme = Scheme(self._shell, self)
         self._host = HostDesk(self._shell, self)
+        self._links = OpenedLinks(self._shell, self._remote.connectLink, lambda: self._remote.property("name"), self)
         self._ui = dict(self._session.restored("window", dict, {}))
         self._last_seed = self._session.restored("last_seed", int, -1)
         kept = self.recall("tab", "")
@@ -247,6 +249,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def aspect(self) -> Aspect:
         return self._aspect
+
+    @pyqtProperty(QObject, constant=True)
+    def links(self) -> OpenedLinks:
+        return self._links
 
     @pyqtProperty(QObject, constant=True)
     def host(self) -> HostDesk:
@@ -501,9 +507,8 @@ class Studio(QObject):
         return self._tab == tab
 
     def open_address(self, words: str) -> None:
-        """Another start was given an address; what follows `sfumato:` may be a password, and is not shown."""
-        del words
-        self._notices.show(tr("Sfumato was started with an address. This window does not connect to other machines, so nothing was opened."), kind="note")
+        """A start, this one or a later one, was given an address."""
+        self._links.open(words)
 
     @pyqtSlot(str)
     def act(self, action: str) -> None:

@@ -13,6 +13,7 @@ from sfumato.desktop.disk import Disk
 from sfumato.desktop.host import plan as plans
 from sfumato.desktop.host.clients import ClientList
 from sfumato.desktop.language import told, tr
+from sfumato.desktop.remote.vault import Vault
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.protocol.errors import Invalid, SfumatoError
 from sfumato.protocol.secret import Secret
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_MS = 1000
+# Where a password of the person's own is kept between two starts.
+FOLDER, KEPT_AS = "host", "host"
 HIDDEN = "\u2022" * 8
 
 
@@ -41,6 +44,8 @@ class HostDesk(QObject):
         super().__init__(parent)
         self._shell = shell
         self._worker = Disk(self)
+        self._vault = Vault(shell.places.data / FOLDER)
+        self._awaits_password = bool(shell.settings["host_has_password"])
         self._clients = ClientList(self)
         self._state = "off"
         self._problem = ""
@@ -60,6 +65,8 @@ class HostDesk(QObject):
         for name in plans.SETTINGS:
             shell.observe(name, self.changed.emit)
         shell.observe("host_monitor", self._watch)
+        if self._awaits_password:
+            self._worker.run(partial(self._vault.find, KEPT_AS), self._found, shell.complain)
         shell.register({"host_settings": self.revealAsked.emit, "host_copy_link": self.copyLink})
         shell.describe({"host_copy_link": Condition(can=lambda: self._state == "ready")})
 
@@ -168,10 +175,13 @@ class HostDesk(QObject):
         shared = self._shell.engine.shared()
         if self._hosting is not None or shared is None:
             return
+        if self._awaits_password:
+            self._starts_by_itself = True  # as soon as it was found
+            return
         try:
             plan = plans.read(self._shell.settings, self._password)
         except plans.NotShared as error:
-            self._fail(told(str(error)))
+            self._fail(str(error))
             return
         except Invalid as error:
             self._fail(told(error.problems[0].sentence))
@@ -206,12 +216,16 @@ class HostDesk(QObject):
     @pyqtSlot(str)
     def setPassword(self, text: str) -> None:
         """A password of the person's own; empty has one made at each start."""
-        if text != self._password.reveal():
-            self._password = Secret(text)
-            self._problem = ""
-            if self._state == "failed":
-                self._state = "off"
-            self.changed.emit()
+        if text == self._password.reveal() or self._hosting is not None:
+            return
+        self._password = Secret(text)
+        self._problem = ""
+        if self._state == "failed":
+            self._state = "off"
+        self.changed.emit()
+        self._shell.set("host_has_password", bool(text))
+        keep = partial(self._vault.keep, KEPT_AS, self._password) if text else partial(self._vault.drop, KEPT_AS)
+        self._worker.run(keep, lambda _: None, self._shell.complain)
 
     @pyqtSlot()
     def makePassword(self) -> None:
@@ -248,6 +262,12 @@ class HostDesk(QObject):
         if hosting is not None:
             self._worker.run(hosting.close, lambda _: None, lambda _: None)
         self._worker.close()
+
+    def _found(self, secret: Secret | None) -> None:
+        self._awaits_password = False
+        if secret is not None and not self._password:
+            self._password = secret
+        self._engine_changed()
 
     # -- what is heard ---------------------------------------------------------------------------
 
@@ -305,7 +325,7 @@ class HostDesk(QObject):
             self.stop()
         elif hosting is not None:
             hosting.tell(self._shell.engine.condition)
-        elif self._starts_by_itself and shared is not None:
+        elif self._starts_by_itself and shared is not None and not self._awaits_password:
             self._starts_by_itself = False
             self.start()
         self.changed.emit()

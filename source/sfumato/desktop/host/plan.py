@@ -1,4 +1,4 @@
-"""How the engine is to be shared, read from the settings before anything is opened; without Qt and without a socket."""
+"""How the engine is to be shared, read from the settings before anything is opened; no socket is touched."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 
 from sfumato.config import Settings
+from sfumato.desktop.language import tr
 from sfumato.jobs.clients import Role
 from sfumato.protocol.secret import Secret
 from sfumato.transport.tunnel import OFF, command_of
@@ -51,11 +52,13 @@ def read(settings: Settings, secret: Secret) -> Plan:
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        raise NotShared(f"'{address}' is no address; write one of this computer's, such as 127.0.0.1, or 0.0.0.0 for all of them.") from None
+        raise NotShared(
+            tr("'{address}' is no address; write one of this computer's, such as 127.0.0.1, or 0.0.0.0 for all of them.", address=address)
+        ) from None
     chosen = settings["host_tunnel"]
     command = settings["host_tunnel_command"].strip() if chosen == OWN_COMMAND else chosen
     if chosen == OWN_COMMAND and not command:
-        raise NotShared("The tunnel's own command is empty; write it, or switch the tunnel off.")
+        raise NotShared(tr("The tunnel's own command is empty; write it, or switch the tunnel off."))
     tunnel = tuple(command_of(command, address, settings["host_port"])) if command != OFF else ()
     return Plan(address, settings["host_port"], settings["host_read_only"], tunnel, secret)
 
