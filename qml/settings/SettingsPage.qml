@@ -8,10 +8,8 @@ import ".."
 FocusScope {
     id: page
     property string section: studio.settings.sections[0].id
-    // The section begins with a panel of its own, which says its name.
-    readonly property bool headed: !searching && section === "host"
     readonly property bool searching: finder.text.trim() !== ""
-    readonly property bool special: !searching && ["keyboard", "data", "remote"].includes(section)
+    readonly property bool special: !searching && ["keyboard", "data", "remote", "host"].includes(section)
     Accessible.role: Accessible.Pane
     Accessible.name: qsTr("Settings")
     function takeFocus() { finder.forceActiveFocus(Qt.OtherFocusReason) }
@@ -28,7 +26,7 @@ FocusScope {
             finder.text = ""
             page.section = studio.settings.sectionOf(name)
             studio.settings.found.show(page.section, "")
-            Qt.callLater(list.reveal, studio.settings.found.place(name))
+            Qt.callLater(page.special && own.item.reveal ? own.item.reveal : list.reveal, studio.settings.found.place(name))
         }
     }
     Rectangle { anchors.fill: parent; color: Theme.panel }
@@ -110,19 +108,13 @@ FocusScope {
             Accessible.role: Accessible.List
             Accessible.name: qsTr("Settings")
             T.ScrollBar.vertical: Scroll { }
-            header: Loader {
-                width: list.width
-                active: page.headed
-                height: item ? item.implicitHeight : 0
-                source: "HostPanel.qml"
-            }
             section.property: "group"
             section.delegate: Label {
                 width: list.width
                 height: Theme.px(48)
                 verticalAlignment: Text.AlignBottom
                 bottomPadding: Theme.u2
-                text: page.headed ? qsTr("How it is shared") : section
+                text: section
                 font.pixelSize: Theme.large
                 font.weight: Font.DemiBold
             }
@@ -141,13 +133,15 @@ FocusScope {
             color: Theme.faint
         }
         Loader {
+            id: own
             visible: page.special
             active: page.special
             anchors.fill: list
-            sourceComponent: page.section === "keyboard" ? keyboard : page.section === "remote" ? remote : folder
+            sourceComponent: page.section === "keyboard" ? keyboard : page.section === "remote" ? remote : page.section === "host" ? host : folder
         }
     }
     Component { id: remote; RemoteSection { } }
+    Component { id: host; HostSection { } }
     Component { id: keyboard; KeyboardSection { } }
     Component { id: folder; DataSection { } }
 }
