@@ -148,7 +148,8 @@ class Line:
                 continue
             try:
                 await self._socket.send(message)
-            except (ConnectionClosed, OSError) as error:
+            # WORKAROUND(websockets 17): it aborts a broken connection once more after asyncio has let go of it, which then has no loop.
+            except (ConnectionClosed, OSError, AttributeError) as error:
                 raise LineLost(self.server, detail=str(error)) from error
 
     async def _beat(self) -> None:
