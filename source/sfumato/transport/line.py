@@ -148,7 +148,7 @@ class Line:
                 continue
             try:
                 await self._socket.send(message)
-            # WORKAROUND(websockets 17): it aborts a broken connection once more after asyncio has let go of it, which then has no loop.
+            # WORKAROUND(CPython 3.11): AttributeError is of a transport that asyncio has let go of and websockets aborts once more; it has no loop any more.
             except (ConnectionClosed, OSError, AttributeError) as error:
                 raise LineLost(self.server, detail=str(error)) from error
 
