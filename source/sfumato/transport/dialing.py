@@ -7,6 +7,7 @@ Proxies: a `wss` endpoint is reached through the proxy that the system or the en
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import logging
@@ -267,7 +268,9 @@ class Dialer:
 
 async def hang_up(opened: ClientConnection) -> None:
     """End a connection at once, whatever it is about, and leave nothing open."""
-    opened.transport.abort()
+    # WORKAROUND(CPython 3.11): a transport that was closed with bytes left to send, and is through with them, has no loop and still tries to use it.
+    with contextlib.suppress(AttributeError):
+        opened.transport.abort()
     await opened.wait_closed()
 
 

@@ -148,7 +148,8 @@ class Line:
                 continue
             try:
                 await self._socket.send(message)
-            except (ConnectionClosed, OSError) as error:
+            # WORKAROUND(CPython 3.11): AttributeError is of a transport that asyncio has let go of and websockets aborts once more; it has no loop any more.
+            except (ConnectionClosed, OSError, AttributeError) as error:
                 raise LineLost(self.server, detail=str(error)) from error
 
     async def _beat(self) -> None:
