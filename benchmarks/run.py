@@ -107,6 +107,12 @@ def _prompts() -> list[Row]:
     return prompt_parsing.rows()
 
 
+def _remote() -> list[Row]:
+    import remote
+
+    return remote.rows()
+
+
 def _responsiveness() -> list[Row]:
     import responsiveness
 
@@ -157,6 +163,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "previews": _previews,
     "prompt-cache": _prompt_cache,
     "prompts": _prompts,
+    "remote": _remote,
     "responsiveness": _responsiveness,
     "samplers": _samplers,
     "shortcuts": _shortcuts,
