@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfumato.protocol.errors import Invalid, Problem
+from sfumato.protocol.requests.download import Download
 from sfumato.protocol.secret import Secret
+from sfumato.protocol.specs import specs, validate
+from sfumato.transport.hosting import HOST_DEFAULTS
 
 if TYPE_CHECKING:
-    from sfumato.protocol.requests.download import Download
     from sfumato.serve import Serving
     from sfumato.transport.link import Link
 
@@ -40,8 +42,6 @@ def add_connect(parser: argparse.ArgumentParser) -> None:
 
 def add_serve(parser: argparse.ArgumentParser) -> None:
     """The flags of `serve`."""
-    from sfumato.transport.hosting import HOST_DEFAULTS  # late: it is not needed to understand other commands
-
     default = HOST_DEFAULTS
     parser.add_argument("--address", default=default.address, help="address to listen on; 0.0.0.0 is every one (default: %(default)s, this machine alone)")
     parser.add_argument("--port", type=int, default=default.port, help="port to listen on; 0 takes a free one (default: %(default)s)")
@@ -67,9 +67,6 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
 
 def add_download(parser: argparse.ArgumentParser) -> None:
     """The flags of `download`."""
-    from sfumato.protocol.requests.download import Download  # late, as above
-    from sfumato.protocol.specs import specs
-
     for spec in specs(Download):
         if spec.name == "address":
             parser.add_argument("address", metavar="ADDRESS", help=spec.description)
@@ -82,9 +79,6 @@ def add_download(parser: argparse.ArgumentParser) -> None:
 
 def download_of(options: argparse.Namespace) -> Download:
     """What `download`'s flags ask for; raises `Invalid`."""
-    from sfumato.protocol.requests.download import Download  # late, as above
-    from sfumato.protocol.specs import validate
-
     token = "" if options.token_file is None else _text_of(options.token_file, "token_file")
     given = {"address": options.address, "folder": options.folder, "name": options.name, "sha256": options.sha256.lower(), "token": token}
     return validate(Download, given)
@@ -92,7 +86,7 @@ def download_of(options: argparse.Namespace) -> Download:
 
 def serving_of(options: argparse.Namespace) -> Serving:
     """What `serve`'s flags ask for; raises `Invalid` or `LinkRefused`."""
-    from sfumato.serve import Serving  # late, as above
+    from sfumato.serve import Serving  # late: other commands need neither a web server nor cryptography
     from sfumato.transport.link import Link
 
     problems = []

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sfumato.protocol.secret import Secret
 from sfumato.transport import tunnel
-from sfumato.transport.keys import refusal
 from sfumato.transport.link import DEFAULT_PATH, is_loopback_host
 
 
@@ -40,6 +39,8 @@ def is_exposed(address: str, tunnelled: str = tunnel.OFF, public: str = "") -> b
 
 def secret_refusal(secret: Secret, address: str, tunnelled: str = tunnel.OFF, public: str = "") -> str:
     """Why the machine may not be shared under this secret, one sentence, or ""."""
+    from sfumato.transport.keys import refusal  # late: every command reads the defaults above, and few need cryptography
+
     return refusal(secret, is_loopback=not is_exposed(address, tunnelled, public))
 
 
