@@ -38,5 +38,5 @@ Column {
         hint: studio.hint("remote_settings")
         onClicked: studio.act("remote_settings")
     }
-    FirstModels { visible: hint.obstacle !== ""; width: Math.min(parent.width, Theme.px(420)); anchors.horizontalCenter: parent.horizontalCenter }
+    FirstModels { visible: hint.obstacle !== "" && !studio.remote.isRemote; width: Math.min(parent.width, Theme.px(420)); anchors.horizontalCenter: parent.horizontalCenter }
 }

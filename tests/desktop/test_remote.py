@@ -551,3 +551,26 @@ def test_a_window_that_closes_while_a_picture_arrives_asks_for_it_at_the_next_st
     second.studio.jobs.resume()
     until(lambda: distances.last.resumes, "the question for the picture")
     assert distances.last.resumes[0].job == job.wire
+
+
+@pytest.mark.rule("D158")
+def test_what_opens_a_folder_of_the_other_machine_is_disabled_and_says_why(shown: OpenWindow, distances: Distances) -> None:
+    commands = shown.studio.commands
+    assert commands.can("open_models")
+    connect(shown, distances)
+    assert not commands.can("open_models")
+    assert "Studio" in commands.title("open_models", "Open models folder")
+    shown.studio.remote.useThisComputer()
+    assert commands.can("open_models")
+
+
+@pytest.mark.rule("D158")
+def test_lists_and_the_device_are_those_of_the_machine_in_use(shown: OpenWindow, distances: Distances) -> None:
+    distances.hello["catalog"] = catalog({**CHOICES, "samplers": [{"value": "Heun", "label": "Heun", "default_schedule": "uniform", "parameters": []}]}) | {
+        "device": {"name": "Far GPU", "kind": "cuda"}
+    }
+    connect(shown, distances)
+    until(lambda: shown.studio.engine.property("device") == "Far GPU")
+    offered = shown.studio.parameters.choices_of(shown.studio.parameters.specs["sampler"])
+    assert "Heun" in [row["value"] for row in offered]
+    assert "DPM++ 2M" not in [row["value"] for row in offered]

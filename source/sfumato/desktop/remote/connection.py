@@ -104,6 +104,9 @@ class Connection(QObject):
         shell.register({"remote_settings": self.settingsAsked.emit, "remote_disconnect": self.hangUp, "remote_local": self.useThisComputer})
         shell.describe(
             {
+                # A folder of another machine cannot be opened here; reloading its engine is its owner's.
+                "open_models": Condition(can=self._is_here, title=lambda: self._or_where("Open models folder")),
+                "reload": Condition(can=self._is_here, title=lambda: self._or_where("Reload engine")),
                 "remote_disconnect": Condition(can=lambda: self.property("connected")),
                 "remote_local": Condition(can=lambda: self._make_local is not None, ticked=lambda: self._make_local is not None and not self._endpoint),
             }
@@ -379,6 +382,13 @@ class Connection(QObject):
         self.changed.emit()
         self.settingsAsked.emit()
         self.passwordAsked.emit(name, endpoint)
+
+    def _is_here(self) -> bool:
+        return not self.property("isRemote")
+
+    def _or_where(self, title: str) -> str:
+        """The words of an action of this computer's, with the reason where it cannot act."""
+        return tr(title) if self._is_here() else tr("{action} (it is on {name})", action=tr(title), name=self.property("name"))
 
     def _waiting(self, endpoint: str) -> int:
         return sum(job.endpoint == endpoint and job.lasting for job in self._shell.jobs.rows.waiting)
