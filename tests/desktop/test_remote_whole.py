@@ -83,12 +83,14 @@ def paint(python: Path, tmp_path: Path, blocked: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.rule("D11", "D158")
 def test_a_window_that_cannot_import_torch_paints_on_another_machine(tmp_path: Path) -> None:
     paint(Path(sys.executable), tmp_path, ",".join(HEAVY))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.rule("D11")
 def test_the_requirements_of_mode_remote_alone_are_enough(tmp_path: Path) -> None:
     folder = tmp_path / "venv"

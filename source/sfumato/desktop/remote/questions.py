@@ -80,7 +80,19 @@ class Questions(QObject):
 
     @pyqtProperty(str, notify=changed)
     def sentence(self) -> str:
-        return told(self._question.sentence) if self._question else ""
+        if self._question is None:
+            return ""
+        server, fingerprint = self._question.server, self._question.fingerprint
+        shown = " SHA-256: " + ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)).upper()
+        match self._question.kind:
+            case "certificate":
+                words = tr("No authority vouches for the certificate of {server}. Compare its fingerprint with the owner's before you trust it.", server=server)
+                return words + shown
+            case "certificate_changed":
+                words = tr("The certificate of {server} is not the one that was confirmed before. Its owner can say whether that is right.", server=server)
+                return words + shown
+            case _:
+                return told(self._question.sentence)
 
     @pyqtProperty(str, notify=changed)
     def agreement(self) -> str:
