@@ -39,7 +39,7 @@ Panel {
     Column {
         width: parent.width
         spacing: Theme.u1
-        Fact { name: qsTr("Host"); value: dialog.link.host; strong: true }
+        Fact { name: qsTr("Machine"); value: dialog.link.host; strong: true }
         Fact { name: qsTr("Port"); value: dialog.link.port; strong: true }
         Fact { name: qsTr("Password"); value: dialog.link.hasPassword ? qsTr("In the link") : qsTr("Not in the link; it is asked for") }
         Fact { name: qsTr("Now in use"); value: dialog.link.now }

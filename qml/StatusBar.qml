@@ -37,6 +37,24 @@ Rectangle {
             : [bar.jobs.stage + (bar.jobs.steps ? " " + bar.jobs.steps : ""), bar.jobs.rate, bar.jobs.timeLeft ? qsTr("%1 left").arg(bar.jobs.timeLeft) : "",
                bar.jobs.waiting ? qsTr("%1 waiting").arg(bar.jobs.waiting) : ""].filter(part => part !== "").join("   ·   ")
     }
+    // While others can come in, the line says so on every page, and leads there.
+    Button {
+        id: hosting
+        readonly property int count: studio.host.clients.count
+        anchors.right: device.visible ? device.left : machine.left
+        anchors.rightMargin: visible ? Theme.u3 : 0
+        anchors.verticalCenter: parent.verticalCenter
+        height: parent.height - 4
+        width: visible ? implicitWidth : 0
+        visible: studio.host.state === "ready"
+        quiet: true
+        tinted: true
+        glyph: "radio-tower"
+        font.pixelSize: Theme.small
+        text: count > 0 ? qsTr("Hosting: %1 connected").arg(count) : qsTr("Hosting")
+        hint: studio.hint("host_settings")
+        onClicked: studio.act("host_settings")
+    }
     Row {
         id: device
         anchors.right: machine.left

@@ -34,7 +34,7 @@ Rectangle {
         Label { id: state_; width: parent.width; height: Theme.control; text: card.host.words; font.weight: Font.DemiBold; Accessible.role: Accessible.StatusBar }
         Label { width: parent.width; visible: text !== ""; wrapMode: Text.Wrap; color: Theme.error; text: card.host.problem; Accessible.role: Accessible.AlertMessage }
         Label { width: parent.width; visible: text !== ""; wrapMode: Text.Wrap; color: Theme.soft; font.pixelSize: Theme.small; text: card.host.obstacle || card.host.reach }
-        Label { width: parent.width; visible: card.host.isMonitored; wrapMode: Text.Wrap; color: Theme.soft; font.pixelSize: Theme.small; text: qsTr("Everybody's pictures are kept in the folder monitor, and those who come are told.") }
+        Label { width: parent.width; visible: card.host.isMonitored; wrapMode: Text.Wrap; color: Theme.soft; font.pixelSize: Theme.small; text: qsTr("The pictures of guests are kept in the folder monitor, and they are told so.") }
         Row {
             visible: card.on && card.host.isPending
             spacing: Theme.u2

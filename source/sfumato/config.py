@@ -255,7 +255,7 @@ SETTINGS: Mapping[str, Setting] = {
         True, "Read-only", "Whoever comes can make pictures, but upload, delete and change no file of this computer; otherwise they can do everything.", "host"
     ),
     "host_monitor": Setting(
-        False, "Monitor", "Keep everybody's pictures in the folder monitor of the outputs folder, too. Those who are connected are told so.", "host"
+        False, "Monitor", "Keep the pictures of everybody who comes read-only, in the folder monitor of the outputs folder. They are told so.", "host"
     ),
     "host_tunnel": Setting(
         "",

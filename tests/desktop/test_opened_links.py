@@ -59,12 +59,12 @@ def test_a_link_names_host_port_and_what_is_in_use_and_hides_the_password(shown:
     before = (tmp_path / "data" / "settings.json").exists()
     ask(shown)
     said = names(shown)
-    assert {"Host: far.example", "Port: 8443", "Password: In the link", "Now in use: This computer"} <= set(said)
+    assert {"Machine: far.example", "Port: 8443", "Password: In the link", "Now in use: This computer"} <= set(said)
     assert "hunter2" not in written(shown) + " ".join(said)
     # Nothing happened yet, and Enter is the harmless answer.
     assert (tmp_path / "data" / "settings.json").exists() == before
     shown.key(Qt.Key_Return)
-    until(lambda: "Host: far.example" not in names(shown), "the question is gone")
+    until(lambda: "Machine: far.example" not in names(shown), "the question is gone")
     assert not links(shown).property("isAsking")
     assert tried == [] and remote(shown).property("endpoint") == ""
     assert "hunter2" not in "".join(path.read_text(errors="replace") for path in (tmp_path / "data").rglob("*") if path.is_file())
@@ -114,7 +114,7 @@ def test_a_second_link_never_takes_the_place_of_the_one_that_is_read(shown: Open
     ask(shown)
     for number in range(20):
         shown.studio.open_address(f"sfumato:?endpoint=ws://evil-{number}.example:1&password=hunter2")
-    assert "Host: far.example" in names(shown)
+    assert "Machine: far.example" in names(shown)
     assert "Another link was opened" in str(shown.studio.notices.property("sentence"))
     shown.key(Qt.Key_Escape)
     until(lambda: not links(shown).property("isAsking"))
@@ -161,7 +161,7 @@ def test_a_link_that_one_window_copied_opens_the_question_of_another_and_connect
     link = desk._hosting.link.text()
     far = open_window(data=tmp_path / "far")
     ask(far, link)
-    assert "Host: 127.0.0.1" in names(far)
+    assert "Machine: 127.0.0.1" in names(far)
     far.window.grabWindow()
     far.click(far.item("Connect", "Button"))
     until(lambda: remote(far).property("state") == "connected" and far.studio.engine.property("state") == "ready", "the line")

@@ -187,12 +187,12 @@ class HostDesk(QObject):
             self._fail(told(error.problems[0].sentence))
             return
         from sfumato.desktop.host.hosting import Hosting  # late: websockets and cryptography are only needed by those who share
-        from sfumato.desktop.host.monitor import Monitor
+        from sfumato.library.monitoring import Monitor
 
         self._problem = ""
         self._in_force = {name: self._shell.settings[name] for name in plans.SETTINGS}
         places, watched = self._shell.places, bool(self._shell.settings["host_monitor"])
-        monitor = Monitor(places, self._trouble.emit)
+        monitor = Monitor(places.outputs, places.naming, places.sidecars, self._trouble.emit)
         self._hosting = Hosting(shared, plan, places.data, monitor, watched, self._news.emit, self._tunnelEnded.emit)
         self._turn("starting")
         self._worker.run(self._hosting.open, partial(self._opened, self._hosting), partial(self._failed, self._hosting))

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sfumato.desktop.host.clients import ClientRow
-from sfumato.desktop.host.monitor import Monitor
 from sfumato.desktop.host.plan import Plan
 from sfumato.library import identities
+from sfumato.library.monitoring import Monitor
 from sfumato.protocol.errors import Invalid, Problem
 from sfumato.transport.endpoint import SharedEndpoint, State
 from sfumato.transport.hosting import endpoint_of, secret_refusal
