@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -331,9 +330,8 @@ def test_no_output_log_or_file_holds_a_secret_after_a_whole_session_with_a_crash
     assert leaks({"prompt": prompt.encode()}, {name: content for name, content in elsewhere.items() if "/monitor/" not in name}) == []
     assert leaks({"a word that is there": b"connected"}, places)  # the search finds what there is
     log = places["data/logs/serve.log"].decode()
-    for told in ("connected: 127.0.0.1, owner 'owner'", "guest 'Ann'", "disconnected: 127.0.0.1", "job painted of kind generate", "were refused"):
+    for told in ("connected: 127.0.0.1, owner 'owner'", "guest 'Ann'", "disconnected: 127.0.0.1", "job painted of kind 'generate'", "were refused"):
         assert told in log
-    assert hashlib.sha256(places["standard error"]).digest()
 
 
 def test_the_launcher_passes_the_command_through(tmp_path: Path) -> None:
