@@ -15,6 +15,11 @@ Flickable {
         var y = item.mapToItem(column, 0, 0).y
         contentY = Math.max(0, Math.min(Math.max(0, contentHeight - height), y < contentY ? y - Theme.u3 : y + item.height > contentY + height ? y + item.height - height + Theme.u3 : contentY))
     }
+    function reveal(place) {
+        var row = rows.itemAt(place)
+        if (row && row.first)
+            row.first.forceActiveFocus(Qt.TabFocusReason)
+    }
     Column {
         id: column
         width: parent.width - (section.contentHeight > section.height ? Theme.u4 : 0)
@@ -27,6 +32,7 @@ Flickable {
         Column {
             width: parent.width
             Repeater {
+                id: rows
                 model: studio.settings.found
                 delegate: SettingRow { width: column.width; onFocused: section.show(this) }
             }

@@ -299,3 +299,10 @@ def test_hosting_begins_with_the_window_where_that_is_wanted(open_window: Open, 
     first.close()
     again = open_window(painter=SharedPainter(tmp_path / "data"))
     until(lambda: host(again).property("state") == "ready", "hosting by itself")
+
+
+@pytest.mark.parametrize(("setting", "title"), [("host_port", "Port"), ("links", "Links to other machines")])
+def test_a_setting_of_a_section_with_a_panel_is_found_and_takes_the_focus(shown: OpenWindow, setting: str, title: str) -> None:
+    shown.studio.act("tab_settings")
+    shown.studio.settings.reveal(setting)
+    until(lambda: accessible(shown.window.activeFocusItem(), "name") == title, "the control")
