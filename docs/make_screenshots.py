@@ -60,10 +60,10 @@ def main() -> int:
     os.environ["QT_SCALE_FACTOR"] = str(SIZES[chosen.size][1])
     display_of_this_process()
 
-    from screenshots import generating, rooms
+    from screenshots import generating, machines, rooms
     from screenshots.view import VIEWS
 
-    assert generating.__name__ and rooms.__name__  # their views are entered as they are read
+    assert generating.__name__ and machines.__name__ and rooms.__name__  # their views are entered as they are read
 
     failures = 0
     for name, row in VIEWS.items():
