@@ -35,12 +35,12 @@ def _far(data: Path) -> Iterator[str]:
         yield f"ws://127.0.0.1:{relay.port}/relay {secret.reveal()}"
 
 
-@view("dark")
+@view()
 def remote_none(window: OpenWindow) -> None:
     _section(window, "remote")
 
 
-@view("dark", "light")
+@view("dark")
 def remote(window: OpenWindow) -> None:
     held = _far(Path(window.studio.about["data"]) / "far")
     endpoint, secret = held.__enter__().split()
@@ -72,7 +72,7 @@ def host_off(window: OpenWindow) -> None:
     _section(window, "host")
 
 
-@view("dark", "light", painter=SharedPainter)  # type: ignore[arg-type]  # an engine that can be shared
+@view("dark", painter=SharedPainter)  # type: ignore[arg-type]  # an engine that can be shared
 def host(window: OpenWindow) -> None:
     _section(window, "host")
     window.studio.host.start()
