@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sfumato.protocol.errors import BadFrame
-from sfumato.protocol.messages import Submit
+from sfumato.protocol.messages import Cancel, Feed, Resume, Submit
 from sfumato.transport.relay_words import ATTACH_BYTES, Attach
 
 # Above this the inputs of one job are attached.
@@ -29,6 +29,37 @@ def parts_of(submit: Submit) -> Iterator[Attach]:
     for name, data in submit.blobs.items():
         for start in range(0, max(1, len(data)), ATTACH_BYTES):
             yield Attach(job=submit.job, name=name, data=data[start : start + ATTACH_BYTES])
+
+
+JobCommand = Submit | Cancel | Feed | Resume
+
+
+class InTurn:
+    """The client's side, for one connection: the inputs of one job begin to travel when those of another are through.
+
+    So no more than one job's inputs ever wait at the server for their command. What else is said of a job whose inputs wait here waits behind them.
+    """
+
+    def __init__(self) -> None:
+        self._is_busy = False
+        self._held: dict[str, list[JobCommand]] = {}
+
+    def may_go(self, command: JobCommand) -> bool:
+        """Whether a command may travel now; otherwise it is kept until its turn."""
+        if command.job in self._held:
+            self._held[command.job].append(command)
+            return False
+        if isinstance(command, Submit) and has_to_attach(command):
+            if self._is_busy:
+                self._held[command.job] = [command]
+                return False
+            self._is_busy = True
+        return True
+
+    def next(self) -> tuple[JobCommand, ...]:
+        """A job's inputs are through, and its command with them: what may travel now."""
+        self._is_busy = False
+        return tuple(self._held.pop(next(iter(self._held)))) if self._held else ()
 
 
 class Attached:

@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from sfumato.protocol.errors import LineLost
+from sfumato.transport.attached import InTurn
 from sfumato.transport.channel import TOKEN_BYTES, Channel, ChannelError, Closed, Document, DocumentTooLong, Ping, Pong, Reason
 from sfumato.transport.dialing import hang_up
 from sfumato.transport.line_timing import Timing
@@ -60,6 +61,7 @@ class Line:
         self._wake = asyncio.Event()
         # Whether the server has let this client in; its owner says so.
         self.is_welcome = False
+        self.inputs = InTurn()
         self._began_at = self._heard_at = timing.monotonic()
         self._pings: dict[bytes, float] = {}
         self._latencies: deque[float] = deque(maxlen=PINGS_MEANT)

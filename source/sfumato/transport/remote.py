@@ -376,13 +376,22 @@ class RemoteInference:
     def _put(self, line: Line, command: Command) -> None:
         """Have a command travel; the commands of one job keep their order. It is written down when its turn has come."""
         assert isinstance(command, Submit | Cancel | Feed | Resume)
+        if not line.inputs.may_go(command):
+            return
         job = command.job
         if isinstance(command, Submit) and attached.has_to_attach(command):
             for part in attached.parts_of(command):
                 line.put(lambda part=part: encode_word(part), len(part.data), order=job)
-            command = command.model_copy(update={"blobs": {}})
+            bare = command.model_copy(update={"blobs": {}})
+            line.put(lambda: self._after_inputs(line, bare), order=job)
+            return
         size_bytes = len(command.data) if isinstance(command, Feed) else sum(map(len, command.blobs.values())) if isinstance(command, Submit) else 0
         line.put(lambda: encode(command), size_bytes, order=job)
+
+    def _after_inputs(self, line: Line, submit: Submit) -> bytes:
+        """The command whose inputs are through; those of the next job follow it."""
+        self._soon(lambda: [self._put(line, command) for command in line.inputs.next()])
+        return encode(submit)
 
     def _soon(self, call: Callable[[], object]) -> None:
         """Have the endpoint's thread call, if it is there."""
