@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -430,3 +432,20 @@ def test_handlers_are_names_resolved_only_where_they_run() -> None:
     assert resolve("tests.support.kinds:run") is kinds.run
     builtin = filled(["sfumato.jobs.builtin:register"])
     assert builtin.kind("generate").handler == "sfumato.engine.tasks.generate:run"
+
+
+def test_who_left_is_not_kept_by_the_jobs_that_are(dispatcher: Dispatcher) -> None:
+    listening = Listening()
+    dispatcher.join(OWNER, listening.hear)
+    dispatcher.handle(Submit(job="a", kind="no_such_kind"), OWNER)
+    listening.ending("a")
+    gone = weakref.ref(listening)
+    dispatcher.leave(OWNER)
+    del listening
+    waited = threading.Event()
+    for _ in range(200):
+        gc.collect()
+        if gone() is None:
+            break
+        waited.wait(0.05)  # for the seat's thread, which may still be in its last word
+    assert gone() is None

@@ -48,3 +48,18 @@ def test_a_job_that_says_more_than_fits_keeps_its_newest_words_in_order() -> Non
     assert kept == sorted(kept)
     assert kept[-1] == 20_000
     assert sum(isinstance(event, Artifact) for event in record.events) > 100
+
+
+def test_a_flood_of_little_jobs_costs_nobody_else_what_was_kept_for_it() -> None:
+    journal = Journal(limit_jobs=20)
+    mine = journal.open(ME, "mine")
+    journal.add(mine, Artifact(job="mine", seq=1, name="image-0", media_type="image/png", data=b"x" * 100_000))
+    journal.add(mine, Finished(job="mine", seq=2))
+    guest = Client("guest", "guest", "guest")
+    for number in range(100):
+        record = journal.open(guest, f"job-{number}")
+        journal.add(record, Accepted(job=record.job, seq=1))
+        journal.add(record, Finished(job=record.job, seq=2))
+    assert journal.get("me", "mine") is mine
+    assert journal.get("guest", "job-99") is not None
+    assert journal.get("guest", "job-0") is None

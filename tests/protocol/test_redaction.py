@@ -9,6 +9,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -186,3 +187,13 @@ raise ValueError("at the end: " + secret.reveal())
     assert done.stderr.endswith("ValueError: at the end: ***\n")
     assert "horse" not in done.stderr + done.stdout
     assert install
+
+
+@pytest.mark.parametrize("word", ["a", "/abc", ".", "0a:", "Zz9", "x://", "a@b:"])
+def test_a_long_word_takes_time_by_its_length_and_not_by_its_square(word: str) -> None:
+    held = Secret("correct-horse-battery")
+    text = word * (100_000 // len(word))
+    started = time.process_time()
+    cleaned = Redactor().clean(f"{text} {held.reveal()}")
+    assert time.process_time() - started < 5  # it is a tenth of a second; by the square it would be minutes
+    assert held.reveal() not in cleaned

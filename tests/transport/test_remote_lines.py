@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -328,3 +329,20 @@ def test_it_may_be_closed_from_within_its_callback_and_twice_and_leaves_no_threa
     endpoint.close()
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "remote"]
     assert not any(isinstance(event, Artifact | Finished) for event in listening.events)
+
+
+def test_what_nobody_foresaw_ends_the_line_and_not_the_client(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    failures = iter([True])
+
+    def wall() -> float:
+        if next(failures, False):
+            raise RuntimeError("unforeseen")
+        return time.time()
+
+    listening = Listening()
+    endpoint = remote(served, timing=replace(QUICK, wall=wall))
+    endpoint.open(listening.hear)
+    endpoint.send(_submit("a"))
+    assert isinstance(listening.ending("a"), Finished)
+    endpoint.close()
+    assert "the line failed inside" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import random
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from sfumato.jobs.clients import LOCAL, Client
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import filled
 from sfumato.protocol.messages import Cancel, Cancelled, Command, Event, Failed, Feed, Finished, Hello, JobEvent, Progress, Submit
+from sfumato.protocol.params.transfers import PART_LIMIT_BYTES
 from sfumato.protocol.requests.upload import WINDOW_BYTES
 from sfumato.transport.downloading import FileFetch
 from sfumato.transport.endpoint import InProcess, SharedEndpoint
@@ -438,3 +440,42 @@ def test_a_download_never_holds_up_what_is_painted_and_runs_outside_the_engine(p
 def test_the_only_client_of_an_endpoint_needs_no_name(endpoint: SharedEndpoint, source: Path) -> None:
     line = Line(endpoint, LOCAL)
     assert line.upload(source)[1].state(*ENDED).state == "finished"
+
+
+def test_a_part_that_is_lost_is_not_replaced_by_the_one_behind_it(places: Places, endpoint: SharedEndpoint, tmp_path: Path) -> None:
+    content = random.Random(7).randbytes(4 * PART_LIMIT_BYTES + 100)  # no part is like another
+    (places.models[0] / "checkpoints").mkdir(parents=True)
+    (places.models[0] / "checkpoints" / "mix.safetensors").write_bytes(content)
+    line = Line(endpoint)
+    lost: list[str] = []
+
+    def lose(command: Command) -> bool:
+        if lost or not isinstance(command, Submit) or command.params.get("offset") != PART_LIMIT_BYTES:
+            return False
+        lost.append(command.job)
+        return True
+
+    line.drop = lose
+
+    def end_it(event: Event) -> None:
+        # The part behind the lost one is here before the loss is told.
+        if lost and isinstance(event, Finished) and event.result["next"] > 2 * PART_LIMIT_BYTES:
+            made.hear(Failed(job=lost[0], seq=1, code="worker_died", message="It died."))
+
+    line.on_event = end_it
+    target = tmp_path / "there" / "mix.safetensors"
+    made, watched = line.fetch("mix.safetensors", target)
+    assert watched.state(*ENDED).state == "finished", watched.news[-1]
+    assert target.read_bytes() == content
+
+
+def test_a_transfer_that_fails_inside_says_that_it_failed(source: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def send(command: Command) -> None:
+        raise RuntimeError("unforeseen")
+
+    watched = Watched()
+    made = FileUpload(send, source, on_news=watched)
+    made.start()
+    assert watched.state(*ENDED).code == "internal"
+    assert made.join(PATIENCE_S)
+    assert "a transfer failed inside" in caplog.text

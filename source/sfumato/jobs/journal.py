@@ -6,7 +6,8 @@ oldest words of running ones. Of a job that was let go its name is remembered fo
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sfumato.jobs.clients import Client
@@ -127,16 +128,17 @@ class Journal:
 
     def _make_room(self) -> None:
         while self._size_bytes > self._limit_bytes or len(self._records) > self._limit_jobs:
-            oldest = self._next_to_go()
+            taken = self._taken if self._size_bytes > self._limit_bytes else Counter(record.client.identity for record in self._records.values())
+            oldest = self._next_to_go(taken)
             if oldest is not None:
                 self.let_go(oldest)
             elif self._size_bytes <= self._limit_bytes or not self._shorten(max(self._records.values(), key=lambda record: record.size_bytes)):
                 return
 
-    def _next_to_go(self) -> JobRecord | None:
-        """The oldest ended job of whoever keeps most, so that nobody's flood costs another what was kept for it."""
-        if len(self._taken) > 1:
-            for identity in sorted(self._taken, key=lambda identity: -self._taken[identity]):
+    def _next_to_go(self, taken: Mapping[str, int]) -> JobRecord | None:
+        """The oldest ended job of whoever keeps most of what is scarce (`taken` by identity), so that nobody's flood costs another what was kept for it."""
+        if len(taken) > 1:
+            for identity in sorted(taken, key=lambda identity: -taken[identity]):
                 for record in self._records.values():
                     if record.ended and record.client.identity == identity:
                         return record

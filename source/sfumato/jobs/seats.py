@@ -25,7 +25,7 @@ class Seat(Generic[T]):
     """
 
     def __init__(self, hear: Callable[[T], None], name: str = "") -> None:
-        self._hear = hear
+        self._hear: Callable[[T], None] | None = hear
         self._waiting: deque[T] = deque()
         self._is_speaking = False
         self._is_closed = False
@@ -51,6 +51,8 @@ class Seat(Generic[T]):
         """Say nothing more; what is just being said may still be heard."""
         with self._changed:
             self._is_closed = True
+            # Records of jobs remember their seat for long, and must not keep what heard there: a connection with all that waited for it.
+            self._hear = None
             self._waiting.clear()
             self._changed.notify()
 
@@ -64,12 +66,13 @@ class Seat(Generic[T]):
 
     def _say_next(self) -> bool:
         with self._changed:
-            if self._is_speaking or not self._waiting:
+            hear = self._hear
+            if self._is_speaking or not self._waiting or hear is None:
                 return False
             self._is_speaking = True
             thing = self._waiting.popleft()
         try:
-            self._hear(thing)
+            hear(thing)
         except Exception:  # a client's mistake must not end the thread that keeps the engine
             log.exception("the client failed at %s", type(thing).__name__)
         finally:

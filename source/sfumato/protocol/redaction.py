@@ -33,13 +33,14 @@ SHAPES: tuple[str, ...] = (
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # JSON web tokens
     r"(?i:\b(?:bearer|basic)[ \t]+)(?P<secret>[A-Za-z0-9._~+/=-]{8,})",
     r"(?i:\b(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|signature|x-amz-[a-z-]+)\b[\"']?[ \t]?[=:][ \t]?[\"']?)(?P<secret>[^\s\"'&,;<>]{4,})",
-    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<secret>[^/\s@]{3,})@",  # a password within an address
+    r"[a-z][a-z0-9+.-]{0,30}://[^/\s:@]*:(?P<secret>[^/\s@]{3,})@",  # a password within an address
 )
 
 # Text that may be an encoding of something; a shorter piece holds no secret of `SHORTEST` characters.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ :-]?){3,}[0-9A-Fa-f]{1,2}")
-_PERCENT = re.compile(r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
+# Only from where a word begins: tried at each of its letters, a long word would take the square of its length.
+_PERCENT = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
 _SHORT_ESCAPES = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\b": r"\b", "\f": r"\f", '"': r"\"", "'": r"\'", "\\": r"\\", "/": r"\/"}
 _TO_STANDARD = str.maketrans("-_", "+/")
 

@@ -206,8 +206,9 @@ class Connection:
             await self._commands_changed.wait_for(lambda: len(self._commands) < COMMANDS_WAITING and self._commands_bytes < COMMAND_BYTES_WAITING)
             self._is_full = False
             # What was read while this had to wait is not the other side's silence.
-            self._commands.append((command, len(document)))
-            self._commands_bytes += len(document)
+            size = len(document) + (sum(map(len, command.blobs.values())) if isinstance(command, Submit) else 0)
+            self._commands.append((command, size))
+            self._commands_bytes += size
             self._commands_changed.notify_all()
 
     async def _obey(self) -> None:

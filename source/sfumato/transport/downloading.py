@@ -156,6 +156,7 @@ class FileFetch(Transfer):
             return self._begin_anew(file)  # what lies here is longer than the file there
         if ending.code not in RETRIED or in_vain >= self._tries:
             raise retold(ending.code, ending.message, ending.path, ending.detail)
+        self._forget_asked()  # the parts behind this one must not come in its place
         return done
 
     def _data_of(self, asked: _Asked) -> bytes | None:
@@ -178,12 +179,15 @@ class FileFetch(Transfer):
     def _begin_anew(self, file: BinaryIO) -> int:
         file.seek(0)
         file.truncate(0)
+        self._forget_asked()
+        self._size, self._sha256 = -1, ""
+        return 0
+
+    def _forget_asked(self) -> None:
         with self._lock:
             forgotten, self._asked = self._asked, []
         for asked in forgotten:
             self._send(Cancel(job=asked.job))
-        self._size, self._sha256 = -1, ""
-        return 0
 
     def _verify(self, file: BinaryIO) -> None:
         """The checksum of what lies on the disk now; a file that has another goes."""

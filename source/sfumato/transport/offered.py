@@ -6,7 +6,7 @@ import re
 from typing import Any, cast
 
 from sfumato.jobs.clients import Role
-from sfumato.protocol.messages import Event, Failed, Finished, Hello, JsonObject
+from sfumato.protocol.messages import Artifact, Event, Failed, Finished, Hello, JsonObject, Progress
 
 # The beginning of a path that names a place of this machine, not one inside a folder that was offered.
 _ABSOLUTE = re.compile(r"(/|~|[A-Za-z]:[\\/]|\\\\|file:)", re.IGNORECASE)
@@ -40,6 +40,10 @@ def guest_event(event: Event) -> Event:
         return event.model_copy(update={"detail": "", "message": _IN_A_SENTENCE.sub("", event.message)})
     if isinstance(event, Finished):
         return event.model_copy(update={"result": without_places(event.result)})
+    if isinstance(event, Artifact):
+        return event.model_copy(update={"info": without_places(event.info)})
+    if isinstance(event, Progress) and event.note:
+        return event.model_copy(update={"note": _IN_A_SENTENCE.sub("", event.note)})
     return event
 
 

@@ -313,7 +313,7 @@ class Reception:
             await asyncio.sleep(TICK_S)
             expired = self._sessions.take_expired()
             for session in expired:
-                log.info("session %s of %r was away too long", session.id[:8], session.identity)
+                log.info("session %s was away too long", session.id[:8])
                 self._forget(session)
             if expired:
                 self._save()

@@ -178,7 +178,11 @@ class RemoteInference:
             attempt = 0
             while True:
                 self._again.clear()
-                attempt = await self._try(attempt)
+                try:
+                    attempt = await self._try(attempt)
+                except Exception:  # whatever it was: nobody may be shown a line that is not kept any more
+                    log.exception("%s: the line failed inside", self.server)
+                    attempt = await self._wait(LineLost(self.server, "something went wrong inside"), attempt)
         except asyncio.CancelledError:
             log.info("%s: closed", self.server)
         finally:

@@ -148,7 +148,7 @@ class Sessions:
             return
         try:
             make_folder(self._path.parent)
-            replace_file(self._path, snapshot)
+            replace_file(self._path, snapshot, private=True)
         except (DiskFull, NotWritable) as error:
             log.warning("the sessions were not written: %s", error.message)
 

@@ -6,14 +6,17 @@ is never waited for by whoever tells it something. Rules: D162 of the window, N5
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sfumato.protocol.errors import SfumatoError, Stopped
+from sfumato.protocol.errors import Internal, SfumatoError, Stopped
 from sfumato.protocol.messages import Command, Event
+
+log = logging.getLogger(__name__)
 
 StateName = Literal["waiting", "reading", "moving", "checking", "paused", "finished", "failed", "cancelled"]
 ENDED: tuple[StateName, ...] = ("finished", "failed", "cancelled")
@@ -132,6 +135,10 @@ class Transfer:
             self._tell(
                 state="failed", message=f"The file cannot be read or written ({error.strerror or type(error).__name__}).", code="not_writable", rate=None
             )
+        except Exception:  # the thread's root: a transfer that nobody works on any more must not look as if it went on
+            log.exception("a transfer failed inside")
+            failure = Internal()
+            self._tell(state="failed", message=failure.message, code=failure.code, rate=None)
 
     def _tell(self, **changes: Any) -> None:
         """Say what changed; the rate is that of the last seconds."""
