@@ -217,7 +217,7 @@ def run_download(request: Download, places: Places, link: Link | None = None) ->
             elif isinstance(heard, Progress):
                 bars.show(heard)
             elif isinstance(heard, Finished):
-                bars.result(f"{heard.result['folder']}/{heard.result['name']}")
+                bars.result(f"{heard.result.get('folder', '')}/{heard.result.get('name', '')}")
                 return True
             elif isinstance(heard, Failed):
                 raise retold(heard.code, heard.message, heard.path, heard.detail)
