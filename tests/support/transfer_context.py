@@ -59,7 +59,8 @@ class Around:
     def shared(self, factory: Callable[[], T]) -> T:
         return factory()
 
-    def receive(self, start: int = 0) -> Iterator[bytes]:
+    def receive(self, start: int = 0, silence_s: float | None = None) -> Iterator[bytes]:
+        assert silence_s, "who says nothing more must not be waited for without end"
         self.started_at = start
         for part in self._feeds:
             self.check()

@@ -479,3 +479,22 @@ def test_a_transfer_that_fails_inside_says_that_it_failed(source: Path, caplog: 
     assert watched.state(*ENDED).code == "internal"
     assert made.join(PATIENCE_S)
     assert "a transfer failed inside" in caplog.text
+
+
+def test_a_client_that_is_gone_gives_its_turn_away_and_loses_no_byte(
+    places: Places, endpoint: SharedEndpoint, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfumato.library.transfers.upload.SILENCE_S", 0.3)  # nobody waits two minutes here
+    line = Line(endpoint, Client("gone", OWNER.identity))
+    listening = Listening()
+    line.on_event = listening.hear
+    params = {"folder": "checkpoints", "name": "mix.safetensors", "size": len(MODEL), "sha256": DIGEST}
+    line.send(Submit(job="silent", kind="upload", params=params))
+    line.send(Feed(job="silent", offset=0, data=MODEL[: 1 << 20]))
+    ending = listening.ending("silent")
+    assert isinstance(ending, Failed)
+    assert ending.code == "transfer_incomplete"
+    monkeypatch.setattr("sfumato.library.transfers.upload.SILENCE_S", 60.0)
+    _, watched = Line(endpoint).upload(source)
+    assert watched.wait(lambda news: news.state in ("moving", "checking")).done >= 1 << 20
+    assert watched.state(*ENDED).state == "finished"

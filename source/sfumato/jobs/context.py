@@ -98,14 +98,14 @@ class JobContext:
         """All that `shared` made in this process and that has `nbytes` and `clear`; nobody need register."""
         return self._kept.holders()
 
-    def receive(self, start: int = 0) -> Iterator[bytes]:
-        """The uploaded bytes from `start` on, part by part, waiting for each, until the last; raises what `check` raises.
+    def receive(self, start: int = 0, silence_s: float | None = None) -> Iterator[bytes]:
+        """The uploaded bytes from `start` on, part by part, waiting for each, until the last, or none came for `silence_s`; raises what `check` raises.
 
         A part that was uploaded with its offset comes once, however often it was sent; one behind a gap does not come.
         """
         self._upload.begin(start)
         while True:
-            part = self._upload.take(lambda: self._cancelled.is_set())
+            part = self._upload.take(lambda: self._cancelled.is_set(), silence_s)
             self.check()
             if part is None:
                 return
@@ -160,10 +160,10 @@ class _Upload:
                 self._parts.clear()
             self._arrival.notify_all()
 
-    def take(self, is_cancelled: Callable[[], bool]) -> bytes | None:
-        """The next part, waited for; None after the last, or when there is no use in waiting."""
+    def take(self, is_cancelled: Callable[[], bool], silence_s: float | None = None) -> bytes | None:
+        """The next part, waited for; None after the last, after so long without one, or when there is no use in waiting."""
         with self._arrival:
-            self._arrival.wait_for(lambda: self._parts or self._is_complete or self.is_too_far_ahead or is_cancelled())
+            self._arrival.wait_for(lambda: self._parts or self._is_complete or self.is_too_far_ahead or is_cancelled(), silence_s)
             if not self._parts:
                 return None
             part = self._parts.popleft()

@@ -13,6 +13,8 @@ from sfumato.protocol.errors import FileBusy, Stopped, TransferDamaged, Transfer
 from sfumato.protocol.requests.upload import STAGE, Stored, Upload
 
 LEAVING_S = 20.0
+# A client that sends nothing for so long has no line any more; its turn is for others, and it goes on from what is here when it comes back.
+SILENCE_S = 120.0
 
 
 class Writers:
@@ -81,7 +83,7 @@ def _receive(part: Part, request: Upload, context: Surroundings) -> None:
     if part.done == request.size:
         return
     is_known = part.done > 0
-    for data in context.receive(part.done):
+    for data in context.receive(part.done, SILENCE_S):
         if part.done + len(data) > request.size:
             part.remove()
             raise TransferDamaged(request.name, f"more than the {request.size} bytes that were announced came")
