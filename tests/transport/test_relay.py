@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,9 +10,11 @@ from websockets.exceptions import ConnectionClosed
 
 from sfumato.protocol.messages import Accepted, Artifact, Finished, Hello, Submit
 from sfumato.transport.channel import Reason
+from sfumato.transport.keys import Identity
+from sfumato.transport.limits import RelayLimits
 from sfumato.transport.relay import Relay
 from sfumato.transport.relay_words import Enter, TurnedAway
-from tests.support.relaying import GUEST, OWNER, RawClient, ScriptedShared, client_of, job, relay_before
+from tests.support.relaying import GUEST, OWNER, SALT, RawClient, ScriptedShared, client_of, job, relay_before
 
 
 @pytest.fixture
@@ -104,3 +107,41 @@ def test_close_says_goodbye_to_everybody(shared: ScriptedShared) -> None:
         client.close()
         guest.close()
     assert len(shared.left) == 2
+
+
+def test_a_relay_that_cannot_begin_says_so(shared: ScriptedShared) -> None:
+    relay = Relay(shared, lambda: [OWNER], salt=SALT, port=70_000)
+    with pytest.raises(OverflowError):
+        relay.open()
+    relay.close()
+
+
+def test_secrets_that_cannot_be_looked_up_end_nothing(shared: ScriptedShared, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("sfumato.transport.reception.RECHECK_S", 0.0)
+    is_broken, asked = threading.Event(), threading.Event()
+
+    def known() -> list[Identity]:
+        if is_broken.is_set():
+            asked.set()
+            raise OSError("unreadable")
+        return [OWNER]
+
+    relay = Relay(shared, known, salt=SALT, port=0, limits=RelayLimits(session_s=0.1))
+    relay.open()
+    try:
+        with RawClient(relay.port) as stays, RawClient(relay.port) as goes:
+            stays.enter()
+            key = goes.enter().session
+            is_broken.set()
+            assert asked.wait(30)
+            goes.close()
+            shared.wait(lambda it: any(client == client_of(key, OWNER) for client, _ in it.forgotten))
+            with pytest.raises(ConnectionClosed):
+                RawClient(relay.port)
+            is_broken.clear()
+            with RawClient(relay.port) as later:
+                later.enter()
+    finally:
+        relay.close()
+    assert "could not be looked up" in caplog.text
+    assert "could not be let in" in caplog.text

@@ -115,6 +115,8 @@ class Reception:
             admitted = await admit(socket, place, self.gate, self._salt, self._known(), deadline)
         except (SocketEnded, TimeoutError):
             self.gate.refuse(place.origin)
+        except Exception:  # one stranger's bad luck, or secrets that cannot be read just now
+            log.exception("a client could not be let in")
         finally:
             if admitted is None:
                 await socket.close(POLICY_VIOLATION)
@@ -311,18 +313,24 @@ class Reception:
         rechecked = summed = loop.time()
         while True:
             await asyncio.sleep(TICK_S)
-            expired = self._sessions.take_expired()
-            for session in expired:
-                log.info("session %s was away too long", session.id[:8])
-                self._forget(session)
-            if expired:
-                self._save()
+            self._expire()
             if loop.time() - rechecked >= RECHECK_S:
                 rechecked = loop.time()
-                self._recheck()
+                try:
+                    self._recheck()
+                except Exception:  # who knows the secrets may fail; sessions end all the same
+                    log.exception("it could not be looked up whose secrets are valid")
             if loop.time() - summed >= SUMMARY_S:
                 summed = loop.time()
                 self._sum_up()
+
+    def _expire(self) -> None:
+        expired = self._sessions.take_expired()
+        for session in expired:
+            log.info("session %s was away too long", session.id[:8])
+            self._forget(session)
+        if expired:
+            self._save()
 
     def _sum_up(self) -> None:
         refusals = self.gate.take_refusals()

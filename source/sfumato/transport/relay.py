@@ -77,7 +77,7 @@ class Relay:
         self._on_change = on_change
         self._state: State | None = None
         self._port = 0
-        self._trouble: OSError | None = None
+        self._trouble: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reception: Reception | None = None
         self._stop: asyncio.Event | None = None
@@ -103,6 +103,8 @@ class Relay:
         self._listens.wait()
         if self._trouble is not None:
             self._thread.join()
+            if not isinstance(self._trouble, OSError):
+                raise self._trouble
             raise PortTaken(self._address, self._wanted_port, detail=str(self._trouble)) from self._trouble
 
     def clients(self) -> list[ClientStatus]:
@@ -149,7 +151,9 @@ class Relay:
         self._stop = asyncio.Event()
         try:
             await self._run(self._stop)
-        except OSError as error:
+        except Exception as error:  # a thread has nobody to raise it to: `open` does, or the log tells
+            if self._listens.is_set():
+                log.exception("the relay ended")
             self._trouble = error
         finally:
             self._listens.set()
