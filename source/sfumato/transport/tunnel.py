@@ -52,7 +52,7 @@ def command_of(tunnel: str, host: str, port: int, search: str | None = None) -> 
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
     text = CLOUDFLARED_COMMAND if tunnel.strip() == CLOUDFLARED else tunnel
     try:
-        words = shlex.split(text, posix=os.name == "posix")
+        words = words_of(text)
     except ValueError as error:
         raise Invalid([Problem("tunnel", f"The tunnel's command cannot be read: {error}.")]) from error
     if not words:
@@ -63,6 +63,13 @@ def command_of(tunnel: str, host: str, port: int, search: str | None = None) -> 
         hint = " Install it from Cloudflare, or name another command." if words[0] == CLOUDFLARED else ""
         raise Invalid([Problem("tunnel", f"The program '{words[0]}' for the tunnel was not found on this machine.{hint}")])
     return [program, *words[1:]]
+
+
+def words_of(command: str, posix: bool = os.name == "posix") -> list[str]:
+    """The words of a command as a person writes it on this system; raises `ValueError` where a quotation does not end."""
+    words = shlex.split(command, posix=posix)
+    # Where "\\" is no escape, `shlex` leaves the quotation marks around a path with spaces.
+    return words if posix else [word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word for word in words]
 
 
 def address_in(line: str) -> str:
