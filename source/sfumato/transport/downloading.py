@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sfumato.imaging.writing import free_bytes, make_folder, publish_new
-from sfumato.protocol.errors import DiskFull, NameTaken, SfumatoError, TransferDamaged, retold
+from sfumato.protocol.errors import DiskFull, NameTaken, TransferDamaged, retold
 from sfumato.protocol.messages import ENDINGS, Artifact, Cancel, Cancelled, Event, Failed, JobEvent, Resume, Submit
 from sfumato.protocol.params.transfers import PART_LIMIT_BYTES, SIZE_LIMIT_BYTES
 from sfumato.transport.transfers import RETRIED, STALLED_S, TRIES, OnNews, Send, Transfer
@@ -66,6 +66,7 @@ class FileFetch(Transfer):
         self._asked: list[_Asked] = []
         self._size = -1
         self._sha256 = ""
+        self._is_damaged = False  # it is removed once it is closed: Windows removes no open file
 
     def _take(self, event: Event) -> bool:
         asked = next((asked for asked in self._asked if isinstance(event, JobEvent) and event.job == asked.job), None)
@@ -93,7 +94,7 @@ class FileFetch(Transfer):
         finally:
             for asked in self._asked:
                 self._send(Cancel(job=asked.job))
-            if self._is_cancelled:
+            if self._is_cancelled or self._is_damaged:
                 self._part.unlink(missing_ok=True)
         return {"name": self.target.name, "size": done, "sha256": self._sha256}
 
@@ -200,6 +201,5 @@ class FileFetch(Transfer):
             digest.update(block)
         if digest.hexdigest() != self._sha256:
             file.truncate(0)
-            self._part.unlink(missing_ok=True)
-            error: SfumatoError = TransferDamaged(self.name, "its SHA-256 differs")
-            raise error
+            self._is_damaged = True
+            raise TransferDamaged(self.name, "its SHA-256 differs")
