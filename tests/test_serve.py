@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
         assert server.lines == []
 
 
-@pytest.mark.rule("N12", "X29", "X50", "D178")
+@pytest.mark.rule("N12", "X29", "X50", "D178", "R121")
 def test_a_secret_that_could_be_guessed_opens_nothing_to_others(tmp_path: Path) -> None:
     with served(tmp_path, "--address", "0.0.0.0", "--password-file", "-", stdin="owlsatnoon\n") as server:
         assert server.process.wait(PATIENCE_S) == 2
@@ -291,7 +291,7 @@ def leaks(secrets: dict[str, bytes], places: dict[str, bytes]) -> list[str]:
     ]
 
 
-@pytest.mark.rule("N62", "X50", "X52", "X54")
+@pytest.mark.rule("N62", "X50", "X52", "X54", "R111")
 def test_no_output_log_or_file_holds_a_secret_after_a_whole_session_with_a_crash(tmp_path: Path) -> None:
     right, wrong, prompt = "marked-secret-Öwls+at/noon", "marked-wrong-Ställe&more?", "marked prompt of a fox"
     data = tmp_path / "data"

@@ -164,7 +164,7 @@ def test_monitored_pictures_are_kept_and_those_who_come_are_told(hosting: OpenWi
     friend.wait(lambda me: not me.hello.monitored)
 
 
-@pytest.mark.rule("D165", "N12")
+@pytest.mark.rule("D165", "N12", "R121")
 def test_a_short_password_is_refused_off_loopback_and_one_is_made_on_request(hosting: OpenWindow) -> None:
     hosting.studio._shell.set("host_address", "0.0.0.0")
     field = next(item for item in items(hosting.item("Password", "HostPassword")) if "Field" in item.metaObject().className())
@@ -188,7 +188,7 @@ def test_a_short_password_is_refused_off_loopback_and_one_is_made_on_request(hos
     assert "short" not in " ".join(written(hosting))
 
 
-@pytest.mark.rule("D168")
+@pytest.mark.rule("D168", "R111")
 def test_secrets_are_dots_until_they_are_shown_and_never_in_the_log(hosting: OpenWindow, tmp_path: Path, visit: Callable[..., Visitor]) -> None:
     hosting.studio._shell.set("debug_log", True)
     secret = Link.parse(start(hosting)).secret.reveal()

@@ -54,7 +54,7 @@ def tried(shown: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-@pytest.mark.rule("D16")
+@pytest.mark.rule("D16", "R110")
 def test_a_link_names_host_port_and_what_is_in_use_and_hides_the_password(shown: OpenWindow, tried: list[str], tmp_path: Path) -> None:
     before = (tmp_path / "data" / "settings.json").exists()
     ask(shown)
@@ -70,7 +70,7 @@ def test_a_link_names_host_port_and_what_is_in_use_and_hides_the_password(shown:
     assert "hunter2" not in "".join(path.read_text(errors="replace") for path in (tmp_path / "data").rglob("*") if path.is_file())
 
 
-@pytest.mark.rule("D16", "N13")
+@pytest.mark.rule("D16", "N13", "R110")
 def test_only_connect_connects(shown: OpenWindow, tried: list[str], tmp_path: Path) -> None:
     ask(shown, "sfumato:?endpoint=ws://127.0.0.1:9&password=hunter2-hunter2")
     shown.key(Qt.Key_Escape)

@@ -186,6 +186,34 @@ def test_the_job_is_offered_and_answered_on_every_transport(endpoint: Endpoint) 
     assert "models/annotators" in lacking.message and "ControlNetHED.safetensors" in lacking.message
 
 
+@pytest.mark.rule("R82", "R120")
+def test_a_picture_that_was_not_sent_fails_its_job_also_where_a_file_has_that_name_and_the_next_runs(endpoint: Endpoint, tmp_path: Path) -> None:
+    # Given a picture and a model that lie on the engine's disk, outside of its folders
+    there, model = tmp_path / "there.png", tmp_path / "there.safetensors"
+    there.write_bytes(PICTURE)
+    model.write_bytes(b"x")
+    (tmp_path / "models").mkdir(exist_ok=True)
+    client = Listening()
+    endpoint.open(client.hear)
+    client.wait_for(Hello)
+    # When a client names them in place of sending them
+    for name in (NAME, str(there), there.as_uri(), "../there.png", f"..\\{there.name}"):
+        for kind, field, value in (("annotate", "image", name), ("generate", "image", name), ("upscale", "images", [name])):
+            job = hashlib.sha256(f"{kind} {name}".encode()).hexdigest()[:16]
+            endpoint.send(Submit(job=job, kind=kind, params={field: value}))
+            failed = client.ending(job)
+            # Then they are not opened
+            assert isinstance(failed, Failed) and (failed.code, failed.path) == ("invalid", field), (kind, name, failed)
+            assert "was not sent" in failed.message
+    for number, name in enumerate((str(model), str(model.with_suffix("")), "../there", "../../there.safetensors")):
+        endpoint.send(Submit(job=f"model-{number}", kind="generate", params={"model": name}))
+        failed = client.ending(f"model-{number}")
+        assert isinstance(failed, Failed) and (failed.code, failed.path) == (ModelNotFound.code, "model"), (name, failed)
+    # And the engine goes on
+    endpoint.send(Submit(job="next", kind="annotate", params={"image": NAME}, blobs={NAME: PICTURE}))
+    assert isinstance(client.ending("next"), Finished)
+
+
 @pytest.mark.rule("R66")
 def test_a_generate_request_with_controls_comes_back_from_its_record(tmp_path: Path) -> None:
     from sfumato.engine.device import choose

@@ -165,7 +165,19 @@ def undeclared(registry: Registry) -> None:
     registry.add(JobKind("undeclared", "Undeclared", kinds.Count, kinds.Counted, "tests.support.kinds:run"))
 
 
-@pytest.mark.rule("N30")
+# What a guest may have done and what not: a kind that is added has to be thought of here.
+WRITING = {"convert", "upload", "download", "fetch_model"}
+READING = {"generate", "upscale", "annotate", "clear_cache", "catalog", "fetch"}
+
+
+@pytest.mark.rule("R105", "N30")
+def test_every_kind_of_the_program_says_whether_it_writes() -> None:
+    offered = filled(["sfumato.jobs.builtin:register"]).kinds
+    assert {name for name, kind in offered.items() if kind.writes} == WRITING
+    assert {name for name, kind in offered.items() if not kind.writes} == READING
+
+
+@pytest.mark.rule("N30", "R105")
 def test_a_guest_is_refused_every_kind_that_writes_or_does_not_say(registry: Registry, dispatcher: Dispatcher, sit: Callable[[Client], Listening]) -> None:
     undeclared(registry)
     guest, owner = sit(STRANGER), sit(OWNER)

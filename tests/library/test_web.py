@@ -49,7 +49,7 @@ PRIVATE = [
 OPEN = ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34", "64:ff9b::5db8:d822", "2002:5db8:d822::1"]
 
 
-@pytest.mark.rule("X36", "D156")
+@pytest.mark.rule("X36", "D156", "R115")
 def test_addresses_are_public_or_not_also_inside_others() -> None:
     assert [address for address in PRIVATE if is_public(address)] == []
     assert [address for address in OPEN if not is_public(address)] == []
@@ -64,7 +64,7 @@ def test_a_host_is_asked_at_the_address_that_was_looked_at_under_its_own_name(lo
     assert not {"cookie", "referer", "authorization"} & set(local.asked[0].headers)
 
 
-@pytest.mark.rule("X36")
+@pytest.mark.rule("X36", "R115")
 @pytest.mark.parametrize(
     "host",
     [
@@ -97,7 +97,7 @@ def test_a_name_that_changes_between_two_lookups_is_looked_up_once_for_each_conn
     assert local.dialled == [(PUBLIC, 443)]
 
 
-@pytest.mark.rule("X36")
+@pytest.mark.rule("X36", "R115")
 @pytest.mark.parametrize(
     ("target", "words"),
     [

@@ -55,6 +55,7 @@ def test_events_survive_the_wire(message: Event) -> None:
     assert codec.decode_event(codec.encode(message)) == message
 
 
+@pytest.mark.rule("R95")
 def test_unknown_fields_are_refused_in_commands_and_ignored_in_events() -> None:
     with pytest.raises(BadFrame, match="extra"):
         codec.decode_command(bson.encode({"type": "cancel", "job": "a", "extra": 1}))

@@ -215,7 +215,7 @@ def test_a_recorded_first_message_is_worthless_on_a_new_connection() -> None:
         assert answer(knock.message, greeted(), KNOWN) is None
 
 
-@pytest.mark.rule("N5")
+@pytest.mark.rule("N5", "R102")
 def test_a_message_is_heard_once() -> None:
     client, server = connected()
     message = client.ping(b"12345678")
@@ -223,7 +223,7 @@ def test_a_message_is_heard_once() -> None:
     refused(server, message)
 
 
-@pytest.mark.rule("N5")
+@pytest.mark.rule("N5", "R102")
 def test_a_recorded_session_says_nothing_to_the_same_server_again() -> None:
     # Given a session in which a file was deleted
     greeting = greeted()
@@ -246,7 +246,7 @@ def test_a_recorded_session_says_nothing_to_the_same_server_again() -> None:
 # 3. Order, loss, other sessions
 
 
-@pytest.mark.rule("N5")
+@pytest.mark.rule("N5", "R102")
 @pytest.mark.parametrize("heard", [[1], [0, 2], [0, 1, 0], [0, 1, 3, 2], [0, 1, 2, 2], [3, 2, 1, 0]], ids=str)
 def test_messages_are_heard_in_the_order_they_were_sealed_or_not_at_all(heard: list[int]) -> None:
     client, server = connected()
@@ -259,17 +259,23 @@ def test_messages_are_heard_in_the_order_they_were_sealed_or_not_at_all(heard: l
     pytest.fail("one of them was out of order")
 
 
-@pytest.mark.rule("N5")
+@pytest.mark.rule("N5", "R101", "R102")
 def test_sessions_of_one_secret_do_not_understand_each_other() -> None:
     (first, first_server), (second, second_server) = connected(), connected()
     refused(first_server, second.ping(bytes(8)))
     refused(second_server, first.ping(bytes(8)))
+    # Nor in the other direction, and no key of one session is any other key.
+    (first, first_server), (second, second_server) = connected(), connected()
+    same = [end.ping(bytes(8)) for end in (first, first_server, second, second_server)]
+    assert len(set(same)) == 4
+    refused(first, same[3])
+    refused(second, same[1])
 
 
 # 4. Reflections and mixed-up roles
 
 
-@pytest.mark.rule("N5")
+@pytest.mark.rule("N5", "R102")
 def test_own_words_are_not_believed() -> None:
     client, server = connected()
     refused(client, client.ping(bytes(8)))
@@ -333,7 +339,7 @@ def test_a_handshake_with_something_in_it_is_refused() -> None:
         knock.enter(server.write(b"x"))
 
 
-@pytest.mark.rule("N5")
+@pytest.mark.rule("N5", "R102")
 def test_a_message_cut_at_any_length_is_refused() -> None:
     whole, _ = raw()
     length = len(whole.encrypt(part(Kind.LAST_PART, 1, document(200))))
@@ -472,7 +478,7 @@ def test_bodies_of_another_length_are_refused(plain: bytes) -> None:
     refused(server, cipher.encrypt(plain))
 
 
-@pytest.mark.rule("N6")
+@pytest.mark.rule("N6", "R107")
 @pytest.mark.parametrize("total", [COMMAND_BYTES + 1, 2**31 - 1, 0, 4, -1, -(2**31)])
 @pytest.mark.parametrize("kind", [Kind.PART, Kind.LAST_PART])
 def test_a_document_over_its_limit_is_refused_at_its_first_part(total: int, kind: Kind) -> None:
@@ -684,7 +690,7 @@ def test_a_relay_knows_at_most_sixteen_identities() -> None:
         answer(Knock(OWNER.psk, greeting).message, greeting, [replace(OWNER, name=f"{number}") for number in range(17)])
 
 
-@pytest.mark.rule("N12")
+@pytest.mark.rule("N12", "R103")
 def test_a_recording_stays_closed_when_the_secret_leaks_later() -> None:
     # Given a recorded session, whose ephemeral keys are kept here only to show afterwards that the recording is a whole one
     greeting = greeted()

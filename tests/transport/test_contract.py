@@ -92,6 +92,7 @@ def test_resume_of_an_unknown_job_says_so(endpoint: Endpoint, client: Listening)
     assert ending.code == "job_not_found"
 
 
+@pytest.mark.rule("R84")
 def test_cancel_while_waiting_ends_at_once_and_the_running_job_goes_on(endpoint: Endpoint, client: Listening) -> None:
     endpoint.send(submit("long", steps=100_000, pause_s=0.001))
     client.wait_for(Progress, "long")

@@ -93,7 +93,7 @@ def test_who_proved_a_secret_is_never_evicted(gate: Gate) -> None:
     assert not evicted
 
 
-@pytest.mark.rule("N20")
+@pytest.mark.rule("N20", "R108")
 def test_failures_delay_the_next_attempt_of_their_address_twice_as_long_each_time(gate: Gate, clock: Clock) -> None:
     place, other = enter(gate, "192.0.2.1"), enter(gate, "192.0.2.2")
     assert place is not None

@@ -17,7 +17,7 @@ def test_a_machine_is_shared_with_itself_alone_and_read_only_until_somebody_says
     assert not is_exposed(HOST_DEFAULTS.address, HOST_DEFAULTS.tunnel)
 
 
-@pytest.mark.rule("N12", "X29", "D165")
+@pytest.mark.rule("N12", "X29", "D165", "R121")
 @pytest.mark.parametrize(
     ("address", "tunnel", "public"),
     [("0.0.0.0", "", ""), ("::", "", ""), ("192.168.1.2", "", ""), ("127.0.0.1", "cloudflared", ""), ("127.0.0.1", "", "wss://example.org/relay")],
@@ -30,7 +30,7 @@ def test_whoever_lets_others_in_needs_a_secret_that_cannot_be_guessed(address: s
         assert secret_refusal(good, address, tunnel, public) == ""
 
 
-@pytest.mark.rule("X29")
+@pytest.mark.rule("X29", "R101")
 def test_on_this_machine_alone_a_short_password_will_do_but_none_will_not() -> None:
     for address in ("127.0.0.1", "::1", "localhost"):
         assert secret_refusal(Secret("short"), address) == ""

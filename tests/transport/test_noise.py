@@ -61,7 +61,7 @@ def key(text: str) -> X25519PrivateKey:
     return X25519PrivateKey.from_private_bytes(bytes.fromhex(text))
 
 
-@pytest.mark.rule("N1")
+@pytest.mark.rule("N1", "R103")
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["protocol_name"])
 def test_the_published_vectors_come_out_byte_for_byte(vector: dict[str, Any]) -> None:
     assert vector["protocol_name"].encode() == noise.PROTOCOL_NAME
@@ -97,7 +97,7 @@ def test_handshake_messages_without_payload_have_48_bytes() -> None:
     assert len(first) == len(second) == HANDSHAKE_BYTES == 48
 
 
-@pytest.mark.rule("N1")
+@pytest.mark.rule("N1", "R101")
 def test_every_handshake_has_keys_and_a_hash_of_its_own() -> None:
     hashes = set()
     for _ in range(3):

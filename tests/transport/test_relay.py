@@ -84,7 +84,7 @@ def test_a_session_key_continues_and_takes_over(relay: Relay, shared: ScriptedSh
     shared.wait(lambda it: it.left == [client_of(key, OWNER)])
 
 
-@pytest.mark.rule("N63")
+@pytest.mark.rule("N63", "R95")
 def test_versions_that_have_nothing_in_common_are_told_whom_to_update(relay: Relay) -> None:
     for theirs, word in (((2, 3), "on the server"), ((0, 0), "on this computer")):
         with RawClient(relay.port) as client:

@@ -17,11 +17,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.frames import Frame, Opcode
 
+from sfumato.protocol.codec import encode
 from sfumato.protocol.messages import Accepted, Artifact, Cancel, Finished, Hello
 from sfumato.transport.channel import Reason
 from sfumato.transport.limits import RelayLimits
 from sfumato.transport.relay import Relay
-from sfumato.transport.relay_words import Enter, TurnedAway
+from sfumato.transport.relay_words import Enter, TurnedAway, encode_word
 from tests.support.relaying import GUEST, OWNER, PATIENCE_S, RawClient, ScriptedShared, client_of, job, relay_before
 
 UPGRADE = (
@@ -120,7 +121,7 @@ NO_MESSAGES: dict[str, bytes] = {
 }
 
 
-@pytest.mark.rule("N2", "N20", "N21")
+@pytest.mark.rule("N2", "N20", "N21", "R107")
 def test_every_refusal_before_authentication_looks_alike(relay: Relay, good: RawClient, shared: ScriptedShared) -> None:
     lines = {name: greeted_line(relay.port, f"127.0.6.{number}") for number, name in enumerate(NO_MESSAGES, 1)}
     try:
@@ -194,6 +195,7 @@ def test_what_is_no_command_ends_the_connection_with_a_sentence(relay: Relay, go
             assert b"resume" in document  # a number that is too high is no mistake
 
 
+@pytest.mark.rule("R107")
 def test_a_document_over_the_limit_ends_the_connection(relay: Relay, good: RawClient) -> None:
     with RawClient(relay.port, GUEST.psk) as client:
         client.enter()
@@ -202,6 +204,7 @@ def test_a_document_over_the_limit_ends_the_connection(relay: Relay, good: RawCl
         assert client.hear_the_end() is None
 
 
+@pytest.mark.rule("R107")
 def test_sixty_five_open_streams_end_the_connection(relay: Relay, good: RawClient) -> None:
     with RawClient(relay.port, GUEST.psk) as client:
         client.enter()
@@ -293,7 +296,7 @@ def test_who_only_holds_a_line_does_not_keep_the_relay_from_closing(shared: Scri
             line.close()
 
 
-@pytest.mark.rule("N20")
+@pytest.mark.rule("N20", "R108")
 def test_failures_delay_the_next_attempt_of_their_address_and_no_other(relay: Relay) -> None:
     for _ in range(2):
         with pytest.raises(ConnectionClosed):
@@ -418,6 +421,75 @@ def test_commands_without_end_are_taken_as_fast_as_they_are_obeyed(relay: Relay,
             if number % 500 == 0:
                 assert_served(good, f"while {number}")
         assert isinstance(client.ending_of("flood-1999"), Finished)
+
+
+# -- 10: messages that were recorded, and who comes first ---------------------------------------------
+
+
+def _replayed(client: RawClient, other: RawClient) -> list[bytes]:
+    assert client.channel is not None
+    message = client.channel.ping(bytes(8))
+    return [message, message]
+
+
+def _reordered(client: RawClient, other: RawClient) -> list[bytes]:
+    assert client.channel is not None
+    return [client.channel.ping(bytes(8)) for _ in range(2)][::-1]
+
+
+def _reflected(client: RawClient, other: RawClient) -> list[bytes]:
+    """What the server itself said."""
+    return [client.receive_raw()]
+
+
+def _truncated(client: RawClient, other: RawClient) -> list[bytes]:
+    assert client.channel is not None
+    return [client.channel.ping(bytes(8))[:-1]]
+
+
+def _moved(client: RawClient, other: RawClient) -> list[bytes]:
+    assert other.channel is not None
+    return [other.channel.ping(bytes(8))]
+
+
+@pytest.mark.rule("R102", "N5")
+@pytest.mark.parametrize("record", [_replayed, _reordered, _reflected, _truncated, _moved])
+def test_what_was_recorded_ends_the_connection_it_is_played_to(relay: Relay, good: RawClient, record: Callable[[RawClient, RawClient], list[bytes]]) -> None:
+    with RawClient(relay.port, GUEST.psk) as client, RawClient(relay.port, GUEST.psk) as other:
+        client.enter()
+        other.enter()
+        wait_until(lambda: len(relay.clients()) == 3)
+        with suppress(ConnectionClosed):
+            for message in record(client, other):
+                client.line.send(message)
+        # Whoever is not understood is hung up on, without a goodbye.
+        client.close_code()
+        assert client.ending is None
+        wait_until(lambda: len(relay.clients()) == 2)
+
+
+@pytest.mark.rule("R104", "N30")
+def test_who_connects_first_has_no_rights_by_that(shared: ScriptedShared) -> None:
+    with relay_before(shared) as relay:
+        # Given a stranger that is the very first, and stays
+        line = greeted_line(relay.port)
+        try:
+            # When somebody comes with a secret, it is served, and the stranger is nobody still
+            with RawClient(relay.port, GUEST.psk, source="127.0.9.2") as client:
+                assert client.enter().role == "guest"
+                assert [one.role for one in relay.clients()] == ["guest"]
+                assert [who.role for who in shared.joined] == ["guest"]
+                # Then its commands are no commands: neither sealed, nor in the open
+                line.sendall(frame(Opcode.BINARY, encode(job("mine"))))
+                assert until_closed(line).endswith(b"\x88\x02\x03\xf0")
+                with RawClient(relay.port, stranger=True, source="127.0.9.3") as second:
+                    second.receive_raw()
+                    second.line.send(encode_word(Enter()))
+                    assert second.close_code() == 1008
+                assert_served(client, "after")
+        finally:
+            line.close()
+        assert {command.job for _, command in shared.told} == {"after"}
 
 
 # -- 11: what belongs to somebody else ---------------------------------------------------------------

@@ -30,7 +30,7 @@ from sfumato.transport.relay import Relay
 from sfumato.transport.relay_words import Attach, EngineIs, Enter, TurnedAway
 from tests.support import kinds
 from tests.support.listening import Listening
-from tests.support.relaying import GUEST, OTHER_GUEST, OWNER, SALT, RawClient, job, relay_before
+from tests.support.relaying import GUEST, OTHER_GUEST, OWNER, SALT, RawClient, ScriptedShared, client_of, job, relay_before
 
 PATIENCE_S = 30.0
 
@@ -186,6 +186,92 @@ def test_guests_are_told_when_the_owner_begins_to_watch(inner: InProcess) -> Non
             assert later.enter().monitored
 
 
+# -- while a job runs --------------------------------------------------------------------------------
+
+
+def median(values: list[float]) -> float:
+    """This machine has other things to do: single values say nothing."""
+    return sorted(values)[len(values) // 2]
+
+
+@pytest.mark.rule("R85", "R84")
+def test_the_relay_answers_within_200_ms_while_a_job_keeps_the_processor_busy(relay: Relay) -> None:
+    with RawClient(relay.port) as busy, RawClient(relay.port, GUEST.psk) as client:
+        busy.enter()
+        client.enter()
+        busy.tell(job("long", steps=100_000, pause_s=0))
+        busy.tell(job("longer", steps=100_000, pause_s=0))
+        busy.until(lambda word: isinstance(word, Progress))
+        answered: list[float] = []
+        ended: list[float] = []
+        for number in range(15):
+            assert client.channel is not None
+            token = number.to_bytes(8, "big")
+            begun = time.monotonic()
+            client.line.send(client.channel.ping(token))
+            while token not in client.pongs:
+                client.hear_message()
+            answered.append(time.monotonic() - begun)
+            client.tell(job(f"waiting-{number}"))
+            client.until(lambda word: isinstance(word, Accepted))
+            begun = time.monotonic()
+            client.tell(Cancel(job=f"waiting-{number}"))
+            assert isinstance(client.ending_of(f"waiting-{number}"), Cancelled)
+            ended.append(time.monotonic() - begun)
+        assert [(one.running, one.waiting) for one in relay.clients() if one.role == "owner"] == [(1, 1)], "nothing ran meanwhile"
+        assert median(answered) < 0.2, answered
+        assert median(ended) < 0.2, ended
+        busy.tell(Cancel(job="longer"))
+        busy.tell(Cancel(job="long"))
+        assert isinstance(busy.ending_of("long"), Cancelled)
+
+
+@pytest.mark.rule("R136")
+def test_events_arrive_within_100_ms_of_being_sent() -> None:
+    shared = ScriptedShared()
+    with relay_before(shared) as relay, RawClient(relay.port) as client:
+        who = client_of(client.enter().session, OWNER)
+        shared.wait(lambda it: who in it.joined)
+        client.until(lambda word: isinstance(word, Hello))
+        took: list[float] = []
+        for number in range(1, 31):
+            begun = time.monotonic()
+            # Nothing is asked: what happens is told by itself.
+            shared.say(who, Progress(job="a", seq=number, stage="denoise", done=number, total=30))
+            assert isinstance(client.hear(), Progress)
+            took.append(time.monotonic() - begun)
+        assert median(took) < 0.1, took
+
+
+TEXTS = (
+    "a\\b, C:\\models\\fox.safetensors, /home/x/y, a/b\\c/",
+    "\\(fox:1.2\\) <lora:sub/fox:1> __animals/forest__ sub\\fox",
+    "line\r\nline\rline\n\ttab \u00e4a\u0308 \U0001f98a \u202e \x7f",
+    "",
+    " spaces ",
+)
+
+
+@pytest.mark.rule("R124")
+def test_texts_arrive_as_they_were_written_whatever_is_in_them() -> None:
+    shared = ScriptedShared()
+    with relay_before(shared) as relay, RawClient(relay.port) as client:
+        who = client_of(client.enter().session, OWNER)
+        shared.wait(lambda it: who in it.joined)
+        client.until(lambda word: isinstance(word, Hello))
+        fields = ("prompt", "negative_prompt", "model", "image", "path", "file", "anything\\else", "folder/name")
+        params = {field: list(TEXTS) for field in fields} | {"inner": {"model": TEXTS[0], "deeper": [{"path": TEXTS[1]}]}}
+        client.tell(Submit(job="a", kind="count", params=params, blobs={"a/b\\c": b"\\/"}))
+        shared.wait(lambda it: it.told)
+        told = shared.told[0][1]
+        assert isinstance(told, Submit)
+        assert (told.params, told.blobs) == (params, {"a/b\\c": b"\\/"})
+        shared.say(who, Finished(job="a", seq=1, result=params))
+        ending = client.ending_of("a")
+        assert isinstance(ending, Finished)
+        assert ending.result == params
+
+
 # -- lost lines --------------------------------------------------------------------------------------
 
 
@@ -208,7 +294,7 @@ def test_a_job_goes_on_without_its_client_and_resume_tells_all_that_was_missed_o
     assert [event.data for event in events if isinstance(event, Artifact)] == [bytes([n]) * 100_000 for n in range(3)]
 
 
-@pytest.mark.rule("N40")
+@pytest.mark.rule("N40", "R108")
 def test_who_stays_away_too_long_is_forgotten_with_its_jobs(inner: InProcess) -> None:
     with relay_before(inner, limits=RelayLimits(session_s=0.5)) as relay:
         client = RawClient(relay.port)

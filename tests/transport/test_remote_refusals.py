@@ -330,7 +330,7 @@ def _welcome(outbox: Outbox, *events: Event) -> None:
         outbox.put(encode(event), order="all")
 
 
-@pytest.mark.rule("N63")
+@pytest.mark.rule("N63", "R95")
 def test_a_server_of_another_protocol_is_told_with_both_versions() -> None:
     def speak(channel: Channel, outbox: Outbox) -> None:
         outbox.put(encode_word(Welcome(protocol=7, protocols=(6, 8), session="0" * 32)))

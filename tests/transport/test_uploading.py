@@ -290,7 +290,7 @@ def test_a_session_that_ends_keeps_what_came_and_a_cancel_does_not(endpoint: Sha
     assert files_under(places.models[0]) == ["checkpoints/mix.safetensors"]
 
 
-@pytest.mark.rule("N30", "N33")
+@pytest.mark.rule("N30", "N33", "R114")
 def test_guests_move_nothing_and_nobody_feeds_anothers_upload(endpoint: SharedEndpoint, source: Path, tmp_path: Path, places: Places) -> None:
     guest = Line(endpoint, Client("guest", "guest", "guest"))
     _, up = guest.upload(source)

@@ -127,7 +127,7 @@ def test_an_upload_goes_on_behind_a_server_that_was_started_anew(served: ServedF
     assert files_under(places.models[0]) == ["checkpoints/mix.safetensors"]
 
 
-@pytest.mark.rule("N53", "N62", "D121")
+@pytest.mark.rule("N53", "N62", "D121", "R111")
 def test_a_token_travels_inside_the_channel_and_is_kept_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     local = LocalWeb()
     local.put("127.0.0.1/mix.safetensors", Page(MODEL))

@@ -165,7 +165,7 @@ def test_a_token_is_told_to_no_other_site_and_shown_nowhere(local: LocalWeb, tmp
     assert not any(b"marked" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-@pytest.mark.rule("D121", "X36")
+@pytest.mark.rule("D121", "X36", "R115")
 def test_private_addresses_are_refused_unless_allowed_by_name(local: LocalWeb, tmp_path: Path) -> None:
     local.names["nas.local"] = ("192.168.0.9",)
     local.put("nas.local/mix.safetensors", Page(MODEL))

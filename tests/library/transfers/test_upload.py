@@ -188,7 +188,7 @@ def test_the_room_is_looked_at_before_a_byte_comes(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.rule("N52")
+@pytest.mark.rule("N52", "R114")
 def test_quotas_count_for_each_identity_in_parts_and_in_bytes(tmp_path: Path) -> None:
     quotas = Quotas(parts=2, bytes=1000)
 
@@ -229,7 +229,7 @@ def gguf() -> bytes:
     return gguf_bytes()
 
 
-@pytest.mark.rule("X2", "X3")
+@pytest.mark.rule("X2", "X3", "R114")
 @pytest.mark.parametrize(
     ("name", "data", "error", "words"),
     [

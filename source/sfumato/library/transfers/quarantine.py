@@ -160,10 +160,7 @@ class Quarantine:
         self._make()
         self.sweep()
         path = self._folder / f"{key}.{size}.part"
-        file = _opened(path)
-        with file:
-            if not _lock(file) or not _is_at(path, file):
-                raise FileBusy(name, path="name")
+        with _taken(path, name) as file:
             part = Part(path, file)
             held = os.fstat(file.fileno()).st_size
             try:
@@ -243,6 +240,20 @@ def _opened(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise NotWritable(path.parent.name, "it holds something that is no file")
     return os.fdopen(descriptor, "r+b", buffering=0)
+
+
+def _taken(path: Path, name: str) -> BinaryIO:
+    """The file, opened and locked. Raises `FileBusy`."""
+    file = _opened(path)
+    if not _lock(file) or not _is_at(path, file):
+        file.close()
+        raise FileBusy(name, path="name")
+    if os.fstat(file.fileno()).st_nlink == 1:
+        return file
+    # Its writer was killed between giving it its name in a models folder and taking this one away: the bytes are a finished model's, not to be changed here.
+    with file:
+        path.unlink(missing_ok=True)
+    return _taken(path, name)
 
 
 def _lock(file: BinaryIO) -> bool:
