@@ -81,6 +81,8 @@ def test_models_lists_what_the_other_machine_has_whichever_way_the_link_comes(st
     from_input = run(tmp_path / "data", "models", "--connect", "-", "--json", stdin=link.read_text())
     from_variable = run(tmp_path / "data", "models", "--json", **{CONNECT_VARIABLE: str(link)})
     assert from_file.stdout == from_input.stdout == from_variable.stdout
+    plain = run(tmp_path / "data", "models", "--connect", str(link))  # of a catalog that tells no more than names, that is what is shown
+    assert (plain.returncode, plain.stdout.split()) == (0, ["nothing", "not", "looked", "at", "yet"]), plain.stderr
     none = run(tmp_path / "data", "models", "--connect", str(link), "--kind", "loras")
     assert (none.returncode, none.stdout, none.stderr) == (0, "", "No loras found on 127.0.0.1.\n")
 
@@ -139,6 +141,25 @@ def test_ctrl_c_cancels_the_job_there(studio: Studio, tmp_path: Path) -> None:
         output, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, output) == (130, ""), errors
     wait_until(lambda: not studio.relay.clients())
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_machine_is_out_of_reach_says_so_and_a_second_one_ends(tmp_path: Path) -> None:
+    with served(tmp_path / "there") as server:
+        link = tmp_path / "link"
+        link.write_text(server.link())
+        words = [sys.executable, "-m", "sfumato", "generate", "slow", "--connect", str(link)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(tmp_path / "data")) as process:
+            assert process.stderr is not None
+            server.wait_for("of kind 'generate'", errors=True)
+            server.process.kill()
+            lost = process.stderr.readline()
+            assert lost.endswith("was lost. Trying again\n")
+            process.send_signal(signal.SIGINT)
+            assert "out of reach" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, output, errors) == (130, "", "")
 
 
 @pytest.mark.rule("N14", "N15")

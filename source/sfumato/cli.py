@@ -258,7 +258,7 @@ def _models(options: argparse.Namespace, places: Places) -> int:
 
     choice, folder = _KINDS[options.kind]
     link = link_of(options)
-    found = fetch_catalog(places, link).get("choices", {}).get(choice, [])
+    found = _rows(fetch_catalog(places, link), choice)
     if options.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return DONE
@@ -271,14 +271,22 @@ def _models(options: argparse.Namespace, places: Places) -> int:
     # The name is what --model takes; several files may share a title.
     width = max((len(model["value"]) for model in found), default=0)
     for model in found:
-        title = f"  {model['label']}" if model["label"] != model["value"] else ""
-        size = f"  {model['width']}x{model['height']}" if "width" in model else f"  {model['kind']}"
-        known = f"{model['family']}{size}{title}" if model["family"] else model.get("kind") or "not looked at yet"
-        if model.get("preset"):
-            known += f"  (--preset {model['preset']['name']})"
-        state = model["reason"] or known
+        told = {name: str(model.get(name) or "") for name in ("label", "width", "height", "kind", "family", "reason")}
+        title = f"  {told['label']}" if told["label"] != model["value"] else ""
+        size = f"  {told['width']}x{told['height']}" if told["width"] else f"  {told['kind']}"
+        known = f"{told['family']}{size}{title}" if told["family"] else told["kind"] or "not looked at yet"
+        if isinstance(model.get("preset"), dict):
+            known += f"  (--preset {model['preset'].get('name', '')})"
+        state = told["reason"] or known
         print(f"{_plain(model['value']):<{width}}  {_plain(state)}")
     return DONE
+
+
+def _rows(catalog: dict[str, Any], choice: str) -> list[dict[str, Any]]:
+    """One list of a catalog. That of another machine may hold anything; what is no row of it is left out."""
+    choices = catalog.get("choices")
+    rows = choices.get(choice) if isinstance(choices, dict) else None
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("value"), str)] if isinstance(rows, list) else []
 
 
 def _download(options: argparse.Namespace, places: Places) -> int:

@@ -27,7 +27,7 @@ from sfumato.imaging.encoding import FORMATS, suffix_of
 from sfumato.imaging.writing import make_folder, replace_file, write_new
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import folder_of, save_picture
-from sfumato.protocol.errors import EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
+from sfumato.protocol.errors import TRIED_AGAIN, EngineUnavailable, Invalid, NotWritable, Problem, SfumatoError, Stopped, retold
 from sfumato.protocol.messages import Artifact, Cancel, Cancelled, Event, Failed, Finished, Hello, Progress, Submit
 from sfumato.protocol.requests.download import Download
 from sfumato.transport.endpoint import Endpoint, State
@@ -149,16 +149,26 @@ class _Line:
     def __init__(self, say: Callable[[str], None] = lambda sentence: None) -> None:
         self._say = say
         self._was_there = False
+        self._is_away = False
 
     def judge(self, state: State) -> None:
         """Raise what ends the command: an engine that stays down, a machine that refuses us or was never reached."""
         if state.name == "failed":
             raise retold(EngineUnavailable.code, state.sentence)  # a job would wait for a reload that nobody here can ask for
-        if state.name == "refused" or (state.name == "reconnecting" and not self._was_there):
-            raise retold("unreachable", state.sentence)
-        if state.name == "reconnecting" and state.attempt == 1:
-            self._say(f"{state.sentence} Trying again")
+        sentence = state.sentence.removesuffix(TRIED_AGAIN)  # what ends the command is tried once
+        self._is_away = state.name == "reconnecting"
+        if state.name == "refused" or (self._is_away and not self._was_there):
+            raise retold("unreachable", sentence)
+        if self._is_away and state.attempt == 1:
+            self._say(f"{sentence} Trying again")
         self._was_there = self._was_there or state.name in ("starting", "ready")
+
+    def tell_stopping(self) -> None:
+        """Say what becomes of a job that was just cancelled."""
+        if self._is_away:
+            self._say("The other machine is out of reach; the job is stopped when it is there again. Ctrl+C once more ends now, and leaves the job to it")
+        else:
+            self._say("Stopping after the current step")
 
 
 def run_generate(jobs: Iterable[Asked], places: Places, replace: bool, link: Link | None = None) -> bool:
@@ -193,7 +203,7 @@ def _run(job: Asked, destination: Destination, endpoint: Endpoint, listener: _Li
 
     def stop() -> None:
         endpoint.send(Cancel(job=submit.job))
-        bars.say("Stopping after the current step")
+        line.tell_stopping()
 
     try:
         _Watch(destination, places, bars, line).until_ended(listener, stop)
@@ -211,6 +221,7 @@ def run_download(request: Download, places: Places, link: Link | None = None) ->
         for heard in listener:
             if isinstance(heard, _Interrupt):
                 endpoint.send(Cancel(job=submit.job))
+                line.tell_stopping()
             elif isinstance(heard, State):
                 if heard.name != "failed":  # files are fetched without the engine
                     line.judge(heard)

@@ -15,6 +15,7 @@ from sfumato.jobs.dispatcher import Dispatcher
 from sfumato.jobs.kept_jobs import KEPT_S, KeptJobs
 from sfumato.jobs.registry import Registry, filled
 from sfumato.protocol.messages import Accepted, Cancel, Failed, Feed, Finished, Resume, Submit
+from sfumato.transport.attached import WAITING_BYTES
 from tests.support import kinds, transfer_kinds
 from tests.support.by_hand import Recorder
 from tests.support.listening import Listening
@@ -158,6 +159,25 @@ def test_a_damaged_file_is_set_aside_and_stops_nothing(path: Path, caplog: pytes
     assert "set aside" in caplog.text
     again = Server(path)
     assert again.dispatcher.jobs_of(OWNER) == JobCounts(waiting=1)
+    again.dispatcher.close()
+
+
+@pytest.mark.rule("N42")
+def test_a_kept_request_that_cannot_be_read_costs_no_other_one(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # As large as the inputs of a job may be; with the rest of the request it is longer than what is read back.
+    largest = Submit(job="largest", kind="count", params={}, blobs={"picture": bytes(WAITING_BYTES)})
+    server = Server(path)
+    for submit in (count("before"), largest, count("after")):
+        server.dispatcher.handle(submit, OWNER)
+    server.dispatcher.close()
+    again = Server(path)
+    heard = again.sit(OWNER)
+    assert again.dispatcher.jobs_of(OWNER) == JobCounts(waiting=2)
+    again.dispatcher.handle(Resume(job="largest", after=1), OWNER)
+    failed = heard.ending("largest")
+    assert isinstance(failed, Failed)
+    assert failed.code == "worker_died"
+    assert "largest cannot be read" in caplog.text
     again.dispatcher.close()
 
 

@@ -21,6 +21,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from sfumato.jobs.places import Places
 from sfumato.protocol.codec import encode
+from sfumato.protocol.errors import TRIED_AGAIN
 from sfumato.protocol.messages import Accepted, Artifact, Event, Failed, Finished, Hello, JobEvent, Progress, Submit
 from sfumato.protocol.secret import Secret
 from sfumato.transport.channel import Channel, Document
@@ -291,7 +292,10 @@ def test_a_certificate_nobody_vouches_for_is_used_only_after_its_fingerprint_was
 def test_tls_where_there_is_none_is_told(places: Places) -> None:
     with Served(places) as served:
         endpoint, states, _ = _connect(0, endpoint=f"wss://127.0.0.1:{served.port}")
-        states.wait(lambda state: state.name in ("refused", "reconnecting"))
+        told = states.wait(lambda state: state.name in ("refused", "reconnecting"))
+        assert "no TLS came about" in told.sentence
+        assert "ws://" in told.sentence
+        assert told.sentence.endswith(TRIED_AGAIN)
         endpoint.close()
 
 

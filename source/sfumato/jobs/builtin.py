@@ -22,7 +22,8 @@ def register(registry: Registry) -> None:
     registry.add(JobKind("upscale", "Upscale", Upscale, UpscaleResult, "sfumato.engine.tasks.upscale:run", writes=False))
     registry.add(JobKind("annotate", "Annotate", Annotate, AnnotateResult, "sfumato.engine.tasks.annotate:run", writes=False))
     registry.add(JobKind("convert", "Convert", Convert, ConvertResult, "sfumato.engine.tasks.convert:run"))
-    registry.add(JobKind("clear_cache", "Clear cache", ClearCache, ClearCacheResult, "sfumato.engine.tasks.clear_cache:run", writes=False))
+    # No file is written, but what is let go of was kept for everybody: a guest could make each job of the owner load its model anew.
+    registry.add(JobKind("clear_cache", "Clear cache", ClearCache, ClearCacheResult, "sfumato.engine.tasks.clear_cache:run"))
     registry.add(JobKind("catalog", "Look for models", Catalog, CatalogResult, "sfumato.engine.tasks.catalog:run", writes=False))
     registry.add(JobKind("fetch", "Fetch a result", Fetch, FetchResult, "sfumato.jobs.fetching:run", writes=False, lane="journal"))
     registry.add(JobKind("upload", "Upload", Upload, Stored, "sfumato.library.transfers.upload:run", lane="transfer"))

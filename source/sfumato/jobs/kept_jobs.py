@@ -150,5 +150,9 @@ def _job(identity: str, job: str, client: str, role: str, state: str, document: 
     owner = Client(client, identity, cast(Role, role) if role == "owner" else "guest")
     if state != "waiting" or document is None:
         return KeptJob(owner, job, has_ended=state == "ended")
-    command = decode_command(document)
+    try:
+        command = decode_command(document)
+    except BadFrame as error:  # one request that cannot be read must not cost all others
+        log.error("the kept job %s cannot be read: %s", job, error)
+        return KeptJob(owner, job)
     return KeptJob(owner, job, command if isinstance(command, Submit) else None)

@@ -496,6 +496,10 @@ class ServerUnsafe(LineTrouble):
         super().__init__(server, f"The connection to {server} was ended: {reason}. Ask its owner whether it is a Sfumato of today.")
 
 
+# How `LineLost` ends; who does not try again leaves it out.
+TRIED_AGAIN = " It is tried again."
+
+
 class LineLost(LineTrouble):
     code = "line_lost"
     http_status = 503

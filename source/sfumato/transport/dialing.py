@@ -190,6 +190,8 @@ class Dialer:
             return PortRefused(self.server, detail=detail)
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return NotASfumatoServer(self.server, detail=detail)
+        if self._link.is_tls and isinstance(error, ssl.SSLError | ConnectionResetError):
+            return LineLost(self.server, "no TLS came about; the link of a machine without a proxy in front begins with ws://", detail=detail)
         if isinstance(error, InvalidStatus):
             status = error.response.status_code
             detail = f"it answered {status}"
