@@ -186,7 +186,7 @@ def test_the_job_is_offered_and_answered_on_every_transport(endpoint: Endpoint) 
     assert "models/annotators" in lacking.message and "ControlNetHED.safetensors" in lacking.message
 
 
-@pytest.mark.rule("R82", "R120")
+@pytest.mark.rule("R82", "R115", "R120")
 def test_a_picture_that_was_not_sent_fails_its_job_also_where_a_file_has_that_name_and_the_next_runs(endpoint: Endpoint, tmp_path: Path) -> None:
     # Given a picture and a model that lie on the engine's disk, outside of its folders
     there, model = tmp_path / "there.png", tmp_path / "there.safetensors"
@@ -197,7 +197,7 @@ def test_a_picture_that_was_not_sent_fails_its_job_also_where_a_file_has_that_na
     endpoint.open(client.hear)
     client.wait_for(Hello)
     # When a client names them in place of sending them
-    for name in (NAME, str(there), there.as_uri(), "../there.png", f"..\\{there.name}"):
+    for name in (NAME, str(there), there.as_uri(), "../there.png", f"..\\{there.name}", "http://127.0.0.1/there.png"):
         for kind, field, value in (("annotate", "image", name), ("generate", "image", name), ("upscale", "images", [name])):
             job = hashlib.sha256(f"{kind} {name}".encode()).hexdigest()[:16]
             endpoint.send(Submit(job=job, kind=kind, params={field: value}))

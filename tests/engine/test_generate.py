@@ -129,7 +129,7 @@ def test_order_of_jobs_does_not_matter_and_weights_stay(bench: Bench) -> None:
     assert len({picture.tobytes() for picture in first}) == len(jobs)
 
 
-@pytest.mark.rule("E118")
+@pytest.mark.rule("E118", "R84")
 @pytest.mark.parametrize(("stage", "done"), [("load", 0), ("encode", 1), ("denoise", 2), ("decode", 0)])
 def test_cancel_stops_at_the_next_unit_of_work(bench: Bench, stage: str, done: int) -> None:
     # Given a job that is cancelled in a stage

@@ -239,7 +239,7 @@ def test_another_vocabulary_is_refused_before_it_can_crash(tmp_path: Path, singl
         load(tmp_path / "small.safetensors")
 
 
-@pytest.mark.rule("E118")
+@pytest.mark.rule("E118", "R84")
 def test_loading_stops_between_tensors(single_file: Path) -> None:
     calls = 0
 

@@ -293,6 +293,29 @@ def test_forgetting_a_client_ends_its_jobs_and_says_why_when_asked_later(
     assert unknown.code == "job_not_found"
 
 
+@pytest.mark.rule("R108", "N40")
+def test_what_a_forgotten_client_never_fetched_and_never_ran_takes_no_memory(registry: Registry) -> None:
+    # Given results that were made and not fetched, a job that runs, and one that waits with a picture and an upload
+    journal = Journal()
+    dispatcher, executor = Dispatcher(registry, journal), Recorder()
+    dispatcher.attach(executor)
+    dispatcher.handle(count("made"), OWNER)
+    dispatcher.artifact(executor.named("made"), name="x", media_type="y", data=bytes(1_000_000), info={})
+    dispatcher.finished(executor.named("made"), {})
+    dispatcher.handle(count("running"), OWNER)
+    dispatcher.artifact(executor.named("running"), name="x", media_type="y", data=bytes(1_000_000), info={})
+    dispatcher.handle(count("waiting").model_copy(update={"blobs": {"image": bytes(1_000_000)}}), OWNER)
+    dispatcher.handle(Feed(job="waiting", data=bytes(1_000_000)), OWNER)
+    assert journal._size_bytes > 2_000_000  # the memory is what this is about
+    # When its time is over
+    dispatcher.forget(OWNER, SessionExpired("running"))
+    dispatcher.cancelled(executor.named("running"))
+    # Then nothing is kept of it
+    assert journal._size_bytes < 10_000
+    assert dispatcher._tickets == {}
+    assert dispatcher.jobs_of(OWNER) == JobCounts()
+
+
 @pytest.mark.rule("N40")
 def test_what_was_too_much_to_keep_is_said_to_be_gone(registry: Registry) -> None:
     dispatcher = Dispatcher(registry, Journal(limit_bytes=1_000_000))

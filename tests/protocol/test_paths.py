@@ -18,7 +18,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.rule("X15", "X17", "R106")
+@pytest.mark.rule("X15", "X17", "R106", "R124")
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_hostile_names_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnsafeName):

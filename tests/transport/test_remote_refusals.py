@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import http.server
 import socket
 import ssl
 import threading
+import urllib.parse
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -440,6 +442,35 @@ def test_a_server_that_never_greets_is_given_up_on() -> None:
 
     with websocket_server(silent) as port:
         assert "not a Sfumato server" in _refused(port, timing=replace(QUICK, handshake_s=0.2))
+
+
+@pytest.mark.rule("R111", "N13")
+def test_nothing_of_a_link_but_its_place_is_asked_for_in_the_open() -> None:
+    secret, heard = Secret("marked-secret Öwls+at/noon"), b""
+    spelled = (
+        secret.reveal().encode(),
+        urllib.parse.quote(secret.reveal(), safe="").encode(),
+        base64.b64encode(secret.reveal().encode())[:20],
+        b"marked",
+        b"owls",
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint, _, _ = _connect(server.getsockname()[1], secret)
+        try:
+            server.settimeout(60)
+            line, _ = server.accept()
+            with line:
+                line.settimeout(60)
+                while b"\r\n\r\n" not in heard:
+                    part = line.recv(4096)
+                    assert part, heard
+                    heard += part
+        finally:
+            endpoint.close()
+    assert heard.startswith(b"GET /relay HTTP/1.1\r\n")
+    for form in spelled:
+        assert form not in heard
+        assert form.lower() not in heard.lower()
 
 
 def test_the_secret_is_in_no_text_of_the_client(places: Places, caplog: pytest.LogCaptureFixture) -> None:

@@ -130,7 +130,7 @@ def test_the_checksum_is_that_of_the_request_or_of_the_site(local: LocalWeb, tmp
     }
 
 
-@pytest.mark.rule("N53")
+@pytest.mark.rule("N53", "R111")
 def test_civitai_names_the_file_its_checksum_and_its_folder(local: LocalWeb, tmp_path: Path) -> None:
     data = pickle.dumps({"a": 1}, 2) + bytes(100)
     url = "https://civitai.com/api/download/models/678"
@@ -145,9 +145,11 @@ def test_civitai_names_the_file_its_checksum_and_its_folder(local: LocalWeb, tmp
     assert (stored.folder, stored.name, stored.kind) == ("upscalers", "4x.pth", "pickle")
     assert "authorization" not in local.asked[-1].headers
     assert local.asked[-1].host == "cdn.example"
+    # It stands in no address, here or there.
+    assert not any("tok" in asked.path for asked in local.asked)
 
 
-@pytest.mark.rule("D121", "X51")
+@pytest.mark.rule("D121", "X51", "R111")
 def test_a_token_is_told_to_no_other_site_and_shown_nowhere(local: LocalWeb, tmp_path: Path) -> None:
     around = Around(tmp_path)
     for address in (f"https://{HOST}/mix.safetensors", "https://huggingface.co.evil.example/a", "http://huggingface.co/a/b/blob/main/x.gguf", "civitai:1@2"):

@@ -117,7 +117,7 @@ def test_parts_are_swept_after_a_day_and_never_while_somebody_writes(tmp_path: P
         assert not old.exists()
 
 
-@pytest.mark.rule("N51")
+@pytest.mark.rule("N51", "R124")
 def test_a_file_that_is_there_by_its_bytes_is_not_sent_again(tmp_path: Path) -> None:
     there = tmp_path / "models" / "checkpoints" / "old" / "other name.safetensors"
     there.parent.mkdir(parents=True)
