@@ -4,6 +4,7 @@ import "controls"
 import "generate"
 import "queue"
 import "import"
+import "transfers"
 
 // The window: menus above, stage and strip over the prompts, parameters at the side, the status line below.
 Window {
@@ -128,6 +129,7 @@ Window {
             linkDialog.item.open()
         }
     }
+    TransfersPanel { }
     Loader { id: guide }
     Connections {
         target: studio.guide

@@ -1,5 +1,6 @@
 import QtQuick 2.15
 import "controls"
+import "transfers"
 
 // Menus on the left, the tabs of the pages on the right.
 Rectangle {
@@ -18,6 +19,7 @@ Rectangle {
         spacing: Theme.u1
         Accessible.role: Accessible.PageTabList
         Accessible.name: qsTr("Pages")
+        TransfersButton { anchors.verticalCenter: parent.verticalCenter }
         Repeater {
             model: studio.tabs.length > 1 ? studio.tabs : []
             delegate: TabButton {

@@ -56,6 +56,7 @@ FocusScope {
             Accessible.checked: bar.models.compatible
             onClicked: bar.models.hideOthers(!bar.models.compatible)
         }
+        Button { quiet: true; glyph: "download"; hint: studio.hint("transfers"); onClicked: studio.transfers.show(true) }
         Button {
             quiet: true
             glyph: bar.models.textOnly ? "layout-grid" : "list"

@@ -41,6 +41,7 @@ FocusScope {
             move: () => mover.open(),
             favourite: () => models.toggleFavourite(),
             rename: () => page.rename(),
+            send: () => models.sendCurrent(),
             remove: () => models.askDelete()
         }
         does[action]()
@@ -65,6 +66,7 @@ FocusScope {
                 : { id: "convert", title: qsTr("Convert"), icon: "refresh-cw", enabled: !several && model.kind === "pickle" },
             { id: "rename", title: qsTr("Rename"), icon: "type", shown: studio.keys.shown("model_rename"), enabled: !several },
             { id: "move", title: qsTr("Move"), icon: "folder" },
+            ...(studio.transfers.isRemote ? [{ id: "send", title: qsTr("Send to %1").arg(studio.transfers.machine), icon: "upload", enabled: studio.transfers.refusal === "" && model.kind !== "diffusers" && models.category !== "wildcards" }] : []),
             { id: "remove", title: qsTr("Delete"), icon: "trash-2", shown: studio.keys.shown("model_delete") }
         ]
     }

@@ -28,6 +28,7 @@ class Around:
     ) -> None:
         self.identity = identity
         self.is_abandoned = False
+        self.is_let_go = False
         self.places = Places(root / "data", root / "outputs", tuple(models or (root / "models",)), download_hosts=download_hosts)
         self.told: list[tuple[str, int, int, float | None]] = []
         self.artifacts: list[tuple[str, bytes, Mapping[str, Any]]] = []

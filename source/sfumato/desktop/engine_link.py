@@ -78,6 +78,7 @@ class EngineLink(QObject):
         self._device: dict[str, Any] = {}
         self._catalog: dict[str, Any] = {}
         self._looking = ""  # the job that looks for models
+        self._opened = 0  # the turn of the endpoint that is open; of the sending thread
         self._turn = 0  # counts the endpoints; what an earlier one still says is not heard
         self._arrived.connect(self._schedule, Qt.ConnectionType.QueuedConnection)
         self._told.connect(self._take_state, Qt.ConnectionType.QueuedConnection)
@@ -118,6 +119,15 @@ class EngineLink(QObject):
     def send(self, command: Command) -> None:
         """Hand over one command; those sent before the endpoint is open wait for it."""
         self._work.put(lambda: self._send(command))
+
+    @property
+    def turn(self) -> int:
+        """Counts the endpoints that the window worked with."""
+        return self._turn
+
+    def send_in(self, turn: int, command: Command) -> None:
+        """The same, on any thread, for the endpoint of that `turn` alone: what comes after another took its place goes nowhere."""
+        self._work.put(lambda: self._send(command) if turn == self._opened else None)
 
     def restart(self) -> None:
         """Start the engine anew, if this endpoint owns one."""
@@ -172,7 +182,7 @@ class EngineLink(QObject):
             self._endpoint.close()
 
     def _open(self) -> None:
-        turn = self._turn
+        turn = self._opened = self._turn
         endpoint = self._endpoint = self._make_endpoint(partial(self._told.emit, turn))
         endpoint.open(partial(self._hear, turn))
 

@@ -65,6 +65,7 @@ from sfumato.desktop.settings_folders import DataFolder
 from sfumato.desktop.settings_page import KEYBOARD, REMOTE, SettingsPage
 from sfumato.desktop.shell import Condition, Shell
 from sfumato.desktop.thumbnails import ThumbnailPool
+from sfumato.desktop.transfers.part import Transfers
 from sfumato.desktop.watchdog import Watchdog
 from sfumato.jobs.places import Places
 from sfumato.library.outputs import incomplete_picture
@@ -197,6 +198,8 @@ class Studio(QObject):
         self._health = EngineHealth(self._shell, parent=self)
         # Installed for other machines alone, the program has no engine of its own.
         self._remote = Connection(self._shell, None if settings["mode"] == "remote" else make_endpoint, make_remote, self)
+        self._transfers = Transfers(self._shell, self._remote, self)
+        self._models.transfers = self._transfers
         self.scheme = Scheme(self._shell, self)
         self._host = HostDesk(self._shell, self)
         self._links = OpenedLinks(self._shell, self._remote.connectLink, lambda: self._remote.property("name"), self)
@@ -301,6 +304,10 @@ class Studio(QObject):
     @pyqtProperty(QObject, constant=True)
     def remote(self) -> Connection:
         return self._remote
+
+    @pyqtProperty(QObject, constant=True)
+    def transfers(self) -> Transfers:
+        return self._transfers
 
     @pyqtProperty(QObject, constant=True)
     def health(self) -> EngineHealth:
@@ -614,6 +621,7 @@ class Studio(QObject):
         self._keeping.close()
         self._live.close()
         self._install_mode.close()
+        self._transfers.close()
         self._remote.close()
         self._engine.close()
         self._importer.close()

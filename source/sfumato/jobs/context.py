@@ -118,6 +118,11 @@ class JobContext:
         self._cancelled.set()
         self._upload.wake()
 
+    @property
+    def is_let_go(self) -> bool:
+        """Whether the client ended its upload: one who sends nothing, as for a download, says so that it wants no more for now."""
+        return self._upload.is_closed
+
     def feed(self, data: bytes, last: bool, offset: int | None = None) -> None:
         """Add an uploaded part; any thread."""
         self._upload.feed(data, last, offset)
@@ -159,6 +164,12 @@ class _Upload:
                 self._early = None
                 self._parts.clear()
             self._arrival.notify_all()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last part is here, read or not."""
+        with self._arrival:
+            return self._is_complete or any(last for _, last, _ in self._early or ())
 
     def take(self, is_cancelled: Callable[[], bool], silence_s: float | None = None) -> bytes | None:
         """The next part, waited for; None after the last, after so long without one, or when there is no use in waiting."""

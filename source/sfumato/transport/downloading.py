@@ -135,7 +135,7 @@ class FileFetch(Transfer):
 
     def _is_due(self, asked: _Asked) -> bool:
         """Whether there is something to do; called with the lock."""
-        return asked.ending is not None or self._is_cancelled or self._is_lost
+        return asked.ending is not None or self._is_cancelled or self._is_lost or self._is_left
 
     def _ask(self, done: int) -> None:
         """Have as many parts asked for as may be, in order."""

@@ -65,6 +65,7 @@ class Transfer:
         self._is_paused = False
         self._is_cancelled = False
         self._is_lost = False
+        self._is_left = False
         self._measured = (0.0, 0)
         self._thread = threading.Thread(target=self._live, name="transfer", daemon=True)
 
@@ -91,6 +92,13 @@ class Transfer:
         """End it; what was moved is removed."""
         with self._lock:
             self._is_cancelled = True
+            self._lock.notify_all()
+
+    def leave(self) -> None:
+        """Say and do nothing more: the program ends. What was moved stays where it is, for another time."""
+        with self._lock:
+            self._is_left = True
+            self._send = self._on_news = lambda _: None
             self._lock.notify_all()
 
     def reconnected(self) -> None:
@@ -121,7 +129,11 @@ class Transfer:
             self._lock.notify_all()
 
     def _check(self) -> None:
-        if self._is_cancelled:
+        if self._is_cancelled or self._is_left:
+            raise Stopped
+
+    def _check_left(self) -> None:
+        if self._is_left:
             raise Stopped
 
     def _live(self) -> None:
@@ -164,5 +176,5 @@ class Transfer:
         while self._is_paused:
             self._tell(state="paused", rate=None)
             with self._lock:
-                self._lock.wait_for(lambda: not self._is_paused or self._is_cancelled)
+                self._lock.wait_for(lambda: not self._is_paused or self._is_cancelled or self._is_left)
             self._check()

@@ -114,6 +114,7 @@ class FileUpload(Transfer):
             with self._lock:
                 is_woken = self._lock.wait_for(partial(self._is_due, sent, size, is_cancel_sent, is_pause_sent), self._stalled_s)
                 ending, arrived, is_lost, self._is_lost = self._ending, self._arrived, self._is_lost, False
+            self._check_left()
             if ending is not None:
                 return ending
             if self._is_cancelled:
@@ -137,7 +138,7 @@ class FileUpload(Transfer):
 
     def _is_due(self, sent: int, size: int, is_cancel_sent: bool, is_pause_sent: bool) -> bool:
         """Whether there is something to do; called with the lock."""
-        if self._ending is not None or self._is_lost or (self._is_cancelled and not is_cancel_sent):
+        if self._ending is not None or self._is_lost or self._is_left or (self._is_cancelled and not is_cancel_sent):
             return True
         if self._arrived < 0 or is_cancel_sent:
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfumato.desktop.actions import canvas, generate, grid, history, host, importing, inputs, models, outputs, pose, prompts, queue, remote, window
+from sfumato.desktop.actions import canvas, generate, grid, history, host, importing, inputs, models, outputs, pose, prompts, queue, remote, transfers, window
 from sfumato.desktop.actions.action import Action
 
 __all__ = ["ACTIONS", "MENUS", "Action"]
@@ -11,6 +11,7 @@ __all__ = ["ACTIONS", "MENUS", "Action"]
 ACTIONS: tuple[Action, ...] = (
     *window.ROWS,
     *remote.ROWS,
+    *transfers.ROWS,
     *generate.ROWS,
     *grid.ROWS,
     *inputs.ROWS,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PyQt5.QtCore import QObject, QUrl, pyqtProperty, pyqtSignal, pyqtSlot
 from PyQt5.QtGui import QDesktopServices, QGuiApplication
@@ -30,6 +30,9 @@ from sfumato.library.models_index import WILDCARD, ModelRow, Told
 from sfumato.library.words import WILDCARDS_FOLDER
 from sfumato.protocol.messages import Event, Failed, Finished
 
+if TYPE_CHECKING:
+    from sfumato.desktop.transfers.part import Transfers
+
 OWNER = "models"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 # The engine reads headers for half a second at each look, so a large new collection takes several.
@@ -46,6 +49,7 @@ class Models(Gallery):
 
     def __init__(self, shell: Shell, prompts: Prompts, parent: QObject | None = None) -> None:
         super().__init__(shell, parent)
+        self.transfers: Transfers | None = None  # the way to another machine
         self._choices: Mapping[str, list[dict[str, Any]]] = {}
         self._unread = -1
         self._renamed: list[tuple[ModelRow, str]] = []
@@ -210,12 +214,34 @@ class Models(Gallery):
         """Files dropped on the page or named in the import dialog: models are imported, a picture becomes the current model's preview."""
         files = [file for address in addresses if (file := _local(_text(address))) is not None]
         models = [file for file in files if Importing.takes(file)]
-        if models:
+        if models and self._may_send():
+            self._offer_sending(models)
+        elif models:
             self._importing.offer(models, self._view.category, self._view.folder)
         elif files and files[0].suffix.lower() in PICTURE_ENDINGS and self._row() is not None:
             self.setPreview(str(files[0]))
         elif files:
             self._shell.notices.show(tr("'{name}' is no model file; Sfumato lists .safetensors, and pickles to convert.", name=files[0].name))
+
+    @pyqtSlot()
+    def sendCurrent(self) -> None:
+        """Send the chosen models to the machine that the window works with."""
+        for row in self._rows():
+            if self._may_send() and self.transfers is not None:
+                self.transfers.send_model(row.file, row.category)
+
+    def _may_send(self) -> bool:
+        return self.transfers is not None and self.transfers.property("isRemote") and not self.transfers.property("refusal")
+
+    def _offer_sending(self, models: list[Path]) -> None:
+        """Files were brought while another machine makes the pictures: they may be meant for that one."""
+        transfers = self.transfers
+        assert transfers is not None
+        what = f"'{models[0].name}'" if len(models) == 1 else tr("{count} files", count=len(models))
+        words = tr("Send {what} to {machine}, or import it on this computer?", what=what, machine=transfers.property("machine"))
+        here = partial(self._importing.offer, models, self._view.category, self._view.folder)
+        there = partial(transfers.send, [str(path) for path in models], "")
+        self._asking.ask(words, [Answer(tr("Send"), there, is_first=True), Answer(tr("Import here"), here)])
 
     def _import_from(self, category: str) -> None:
         self._open()

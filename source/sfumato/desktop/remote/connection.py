@@ -341,6 +341,15 @@ class Connection(QObject):
         self._saved.forget(name, forgotten)
         self.changed.emit()
 
+    def with_vault(self, work: Callable[[Vault], Any], done: Callable[[Any], None] = lambda _: None) -> None:
+        """Do something with what is kept of secrets, away from the GUI thread; `done` is given what comes of it, None where it failed."""
+
+        def failed(error: SfumatoError) -> None:
+            self._shell.complain(error)
+            done(None)
+
+        self._disk.run(lambda: work(self._vault), done, failed)
+
     def close(self) -> None:
         """Take no more questions, and finish what the vault was given."""
         self._questions.close()

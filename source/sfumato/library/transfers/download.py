@@ -21,7 +21,7 @@ from sfumato.library.transfers.quarantine import Part, Quarantine
 from sfumato.library.transfers.sources import HUGGING_FACE, Source, find, site_of, suggested_name, told_by_hugging_face
 from sfumato.library.transfers.surroundings import Surroundings
 from sfumato.library.web import Answer, Web, WebTrouble, allowed_hosts
-from sfumato.protocol.errors import AddressRefused, DiskFull, DownloadFailed, Invalid, Problem, Stopped, TransferDamaged
+from sfumato.protocol.errors import AddressRefused, DiskFull, DownloadFailed, Invalid, Problem, Stopped, TransferDamaged, TransferIncomplete
 from sfumato.protocol.requests.download import STAGE, Download
 from sfumato.protocol.requests.upload import Stored
 from sfumato.protocol.secret import Secret
@@ -70,6 +70,7 @@ def fetch(request: Download, context: Surroundings, web: Web, patience: Patience
     Raises:
         Invalid, AddressRefused: of an address, or a name, that cannot be.
         DownloadFailed: it does not come; what came is kept.
+        TransferIncomplete: the client let it go for now; what came is kept.
         NameTaken, UnsafeName, QuotaExceeded, DiskFull, NotWritable, TransferDamaged, PickleRefused, CorruptFile, ModelUnsupported: as an upload.
     """
     token = _token(request)
@@ -108,6 +109,8 @@ class _Download:
         self._patience = patience
         self._parts = web.checked(source.url)
         self._name = ""
+        self._reached = (0, 0)
+        self._total = 0
         if self._parts.scheme != "https" and not request.sha256 and not web.is_allowed(self._parts):
             raise AddressRefused(
                 self._parts.hostname or "", "it is not protected, so anybody on the way could change the file", remedy="Use https, or give the file's SHA-256."
@@ -120,16 +123,34 @@ class _Download:
         # Not by the checksum: whether that is known may only turn out on the way.
         key = hashlib.sha256(f"{self._source.url}\n{self._request.sha256}".encode()).hexdigest()
         try:
-            with quarantine.part(key, 0, self._name or self._source.name or "the file", self._context.check) as part:
+            with quarantine.part(key, 0, self._name or self._source.name or "the file", self._check) as part:
                 try:
                     self._bring(part, quarantine)
                 except Stopped:
-                    if not self._context.is_abandoned:
+                    self._reached = (part.done, self._total)
+                    if self._is_cancelled() and not self._context.is_abandoned:
                         part.remove()
                     raise
                 return keep(part, self._context, self._request.folder, self._name, sha256=self._source.sha256, likely=self._source.category)
         except _Already as found:
             return found.stored
+        except Stopped:
+            if self._is_cancelled():
+                raise
+            raise TransferIncomplete(self._name or self._source.name or "the file", *self._reached) from None
+
+    def _check(self) -> None:
+        """Raise `Stopped` if the job was cancelled, or its client wants no more for now."""
+        self._context.check()
+        if self._context.is_let_go:
+            raise Stopped
+
+    def _is_cancelled(self) -> bool:
+        try:
+            self._context.check()
+        except Stopped:
+            return True
+        return False
 
     def _take_name(self, name: str) -> None:
         refuse_name(self._context, self._request.folder, name)
@@ -164,7 +185,7 @@ class _Download:
         headers = {"Accept": "*/*"}
         if part.done:
             headers |= {"Range": f"bytes={part.done}-"} | ({"If-Range": note.mark} if note.mark else {})
-        with self._web.open(self._source.url, headers=headers, token=self._token, idle_s=self._patience.idle_s, check=self._context.check) as answer:
+        with self._web.open(self._source.url, headers=headers, token=self._token, idle_s=self._patience.idle_s, check=self._check) as answer:
             self._believe_site(answer)
             self._refuse_answer(answer, part)
             if answer.status == 416:
@@ -175,7 +196,7 @@ class _Download:
             self._refuse_known(note.total, telling)
             self._refuse_size(part, quarantine, note.total)
             part.write_note(json.dumps({"mark": note.mark, "total": note.total}).encode())
-            telling.total = note.total
+            telling.total = self._total = note.total
             telling.tell(part.done, now=True)
             self._read(part, answer, quarantine, telling)
         if note.total and part.done > note.total:
@@ -253,7 +274,7 @@ class _Download:
         """Take what comes; a stream that only drips is given up, and so is one that would fill the disk."""
         until, came, looked = time.monotonic() + self._patience.slow_s, 0, part.done
         while block := answer.read(_BLOCK_BYTES):
-            self._context.check()
+            self._check()
             part.write(block)
             if part.done - len(block) < 64:
                 refuse_beginning(part, self._name, 0)
@@ -273,9 +294,9 @@ class _Download:
         """Wait before another try, unless the job is stopped."""
         until, pause = time.monotonic() + seconds, threading.Event()
         while (left := until - time.monotonic()) > 0:
-            self._context.check()
+            self._check()
             pause.wait(min(0.1, left))
-        self._context.check()
+        self._check()
 
 
 class _Already(Exception):

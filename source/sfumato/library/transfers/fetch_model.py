@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sfumato.library.hashes import Hashes
-from sfumato.library.models import FOLDERS, SUFFIXES
+from sfumato.library.models import FOLDERS, SUFFIXES, candidates
 from sfumato.library.transfers.placing import CATEGORY_OF, FOLDER_OF
 from sfumato.library.transfers.surroundings import Surroundings
 from sfumato.protocol.errors import CorruptFile, Invalid, ModelNotFound, Problem, UnsafeName
@@ -45,7 +45,10 @@ def run(request: FetchModel, context: Surroundings) -> FetchedModel:
 
 
 def _located(request: FetchModel, context: Surroundings) -> Path:
-    """The file of that name below a folder of its kind; the first models folder that has it counts."""
+    """The file of that name below a folder of its kind; the first models folder that has it counts.
+
+    Lists say models by the shortest end of their paths, so a name that is in no folder itself is looked for in the folders inside.
+    """
     if Path(request.name).suffix.casefold() not in SUFFIXES:
         # The name is looked at first, so that one that leads outside is told so.
         contain(context.places.data, request.name)
@@ -63,7 +66,16 @@ def _located(request: FetchModel, context: Surroundings) -> Path:
                 return path
         except OSError:
             continue
+    if refusal is None:
+        for path in _listed(request, context):
+            if path.as_posix().endswith(f"/{request.name}") and stat.S_ISREG(path.lstat().st_mode):
+                return path
     raise refusal or ModelNotFound("file", request.name, path="name")
+
+
+def _listed(request: FetchModel, context: Surroundings) -> Iterator[Path]:
+    for category in tuple(FOLDER_OF) if request.folder == AUTOMATIC else (CATEGORY_OF[request.folder],):
+        yield from candidates(context.places.models, category)
 
 
 def _roots(request: FetchModel, context: Surroundings) -> Iterator[Path]:

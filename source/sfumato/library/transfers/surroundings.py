@@ -23,13 +23,16 @@ class Folders(Protocol):
 
 
 class Surroundings(Protocol):
-    """A running transfer job. `identity`: whose it is. `is_abandoned`: it was ended without its owner having asked for that."""
+    """A running transfer job. `identity`: whose it is. `is_abandoned`: it was ended without its owner having asked for that. `is_let_go`: paused."""
 
     @property
     def identity(self) -> str: ...
 
     @property
     def is_abandoned(self) -> bool: ...
+
+    @property
+    def is_let_go(self) -> bool: ...
 
     @property
     def places(self) -> Folders: ...
