@@ -87,6 +87,7 @@ def of_tables() -> Iterator[str]:
     from sfumato.desktop.prompts import completion
     from sfumato.desktop.queue import rows
     from sfumato.desktop.remote import connection, questions
+    from sfumato.desktop.transfers import choices
     from sfumato.protocol.params import GROUPS
 
     for action in shortcuts.ACTIONS:
@@ -103,6 +104,7 @@ def of_tables() -> Iterator[str]:
     yield from (*GROUPS.values(), *section.OTHER_TITLES.values())
     yield from _of_parameters()
     yield from (*jobs.STAGES.values(), *jobs.MODES.values(), *rows.STATES.values())
+    yield from choices.TITLES.values()
     for category in categories.CATEGORIES:
         yield from (category.title, category.empty)
     yield from (*details.KINDS.values(), *completion.KINDS.values(), *cards.TITLES.values(), *room.WORDS.values())

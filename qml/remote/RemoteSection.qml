@@ -2,6 +2,7 @@ import QtQuick 2.15
 import QtQuick.Templates 2.15 as T
 import "../controls"
 import "../settings"
+import "../transfers"
 import ".."
 
 // Settings, Remote: which machine makes the pictures, the ones that were saved, and how the window deals with them.
@@ -29,6 +30,7 @@ Flickable {
         LineQuestion { width: parent.width }
         ConnectionForm { id: form; width: parent.width }
         SavedMachines { width: parent.width }
+        TransfersLine { width: parent.width }
         Column {
             width: parent.width
             Repeater {

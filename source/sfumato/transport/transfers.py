@@ -45,6 +45,10 @@ class News:
 OnNews = Callable[[News], None]
 
 
+def _say_nothing(_: object) -> None:
+    """For a transfer that was left."""
+
+
 class Transfer:
     """One file on its way; `start` it once. All methods may be called from any thread, `on_news` comes from the transfer's own.
 
@@ -98,7 +102,7 @@ class Transfer:
         """Say and do nothing more: the program ends. What was moved stays where it is, for another time."""
         with self._lock:
             self._is_left = True
-            self._send = self._on_news = lambda _: None
+            self._send, self._on_news = _say_nothing, _say_nothing
             self._lock.notify_all()
 
     def reconnected(self) -> None:

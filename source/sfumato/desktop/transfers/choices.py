@@ -9,8 +9,22 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sfumato.desktop.language import tr
-from sfumato.library.models import ANNOTATOR, CHECKPOINT, CONTROL, EMBEDDING, FACE, FOLDERS, HYPERNETWORK, IMAGE_ENCODER, LORA, SUFFIXES, TEXT_ENCODER
-from sfumato.library.models import TINY, UPSCALER, VAE
+from sfumato.library.models import (
+    ANNOTATOR,
+    CHECKPOINT,
+    CONTROL,
+    EMBEDDING,
+    FACE,
+    FOLDERS,
+    HYPERNETWORK,
+    IMAGE_ENCODER,
+    LORA,
+    SUFFIXES,
+    TEXT_ENCODER,
+    TINY,
+    UPSCALER,
+    VAE,
+)
 
 AUTOMATIC = "auto"
 TITLES = {
