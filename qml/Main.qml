@@ -4,7 +4,6 @@ import "controls"
 import "generate"
 import "queue"
 import "import"
-import "transfers"
 
 // The window: menus above, stage and strip over the prompts, parameters at the side, the status line below.
 Window {
@@ -129,7 +128,17 @@ Window {
             linkDialog.item.open()
         }
     }
-    TransfersPanel { }
+    Loader { id: transfers }
+    Connections {
+        target: studio.transfers
+        // Afterwards it opens and closes by itself.
+        function onShownChanged() {
+            if (transfers.item)
+                return
+            transfers.source = "transfers/TransfersPanel.qml"
+            transfers.item.open()
+        }
+    }
     Loader { id: guide }
     Connections {
         target: studio.guide

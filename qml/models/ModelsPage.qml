@@ -93,19 +93,24 @@ FocusScope {
         ModelsBar { id: bar; width: parent.width; onLeave: grid.takeFocus() }
         Rectangle { anchors.top: bar.bottom; width: parent.width; height: 1; color: Theme.line }
         // The cards are files; those of another machine cannot be looked into from here.
-        Label {
+        Item {
             id: whose
             anchors.top: bar.bottom
             anchors.topMargin: 1
-            x: Theme.u4
-            width: parent.width - 2 * Theme.u4
-            height: visible ? implicitHeight + 2 * Theme.u2 : 0
+            width: parent.width
+            height: visible ? words.implicitHeight + 2 * Theme.u2 : 0
             visible: studio.remote.isRemote
-            text: studio.remote.endpoint === "" ? qsTr("These are the files of this computer.")
-                : qsTr("These are the files of this computer. Pictures are made with the models of %1, which the lists beside the picture offer.").arg(studio.remote.name)
-            color: Theme.soft
-            font.pixelSize: Theme.small
-            wrapMode: Text.Wrap
+            Label {
+                id: words
+                x: Theme.u4
+                y: Theme.u2
+                width: parent.width - 2 * Theme.u4
+                text: studio.remote.endpoint === "" ? qsTr("These are the files of this computer.")
+                    : qsTr("These are the files of this computer. Pictures are made with the models of %1, which the lists beside the picture offer.").arg(studio.remote.name)
+                color: Theme.soft
+                font.pixelSize: Theme.small
+                wrapMode: Text.Wrap
+            }
         }
         ModelGrid {
             id: grid
