@@ -9,7 +9,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,10 @@ sys.path.insert(0, str(ROOT / "source"))
 # The libraries' advice is not part of the table.
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+
+
+# Of the names of rows that are printed before the last is known.
+WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,14 @@ def shown(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def print_table(rows: list[Row]) -> None:
-    """Print the rows, widest column first, with a mark where a goal was missed."""
-    width = max((len(row.name) for row in rows), default=0)
-    print(f"{'':<{width}}  {'measured':>10}  {'reference':>10}  {'ratio':>6}  goal")
+def print_table(rows: Iterable[Row]) -> list[Row]:
+    """Print the rows with a mark where a goal was missed, each as soon as it is there; all of them."""
+    width = max((len(row.name) for row in rows), default=0) if isinstance(rows, list) else WIDTH
+    print(f"{'':<{width}}  {'measured':>10}  {'reference':>10}  {'ratio':>6}  goal", flush=True)
+    printed: list[Row] = []
     for row in rows:
         goal = f"<= {row.goal:g}" if row.goal else ""
         missed = "  missed" if row.goal and row.ratio > row.goal else ""
         print(f"{row.name:<{width}}  {row.measured:>10}  {row.reference:>10}  {row.ratio:>6.3f}  {goal}{missed}", flush=True)
+        printed.append(row)
+    return printed

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import stored
@@ -107,7 +107,7 @@ def _prompts() -> list[Row]:
     return prompt_parsing.rows()
 
 
-def _remote() -> list[Row]:
+def _remote() -> Iterable[Row]:
     import remote
 
     return remote.rows()
@@ -149,7 +149,7 @@ def _window() -> list[Row]:
     return window.rows()
 
 
-PARTS: dict[str, Callable[[], list[Row]]] = {
+PARTS: dict[str, Callable[[], Iterable[Row]]] = {
     "engine": _engine,
     "canvas": _canvas,
     "channel": _channel,
@@ -183,8 +183,7 @@ def main(names: list[str]) -> int:
     here, slower = stored.machine(), []
     for name in names or PARTS:
         print(f"\n{name}")
-        rows = PARTS[name]()
-        print_table(rows)
+        rows = print_table(PARTS[name]())
         slower += stored.slower(rows, stored.recall(stored.FILE, here))
         stored.keep(stored.FILE, here, rows)
     for sentence in slower:

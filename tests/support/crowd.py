@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sfumato.protocol.messages import ENDINGS, JobEvent, Submit
 from tests.support.bad_proxy import BadProxy, at_random
 from tests.support.listening import Listening
-from tests.support.served import Served, remote
+from tests.support.served import Reachable, remote
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,22 @@ class Crowd:
 
     Attributes:
         connections: how many were opened, with those after a cut.
+        cuts: how many broke.
         endings: of each job, by "client job", how many endings were heard.
         gaps: the jobs of which something was missing or came twice.
         seconds: from the first submission to the last ending.
     """
 
     connections: int
+    cuts: int
     endings: dict[str, int]
     gaps: list[str]
     seconds: float
+
+    @property
+    def right(self) -> int:
+        """How many jobs ended exactly once, with nothing lost or doubled before."""
+        return sum(count == 1 for count in self.endings.values()) - len(self.gaps)
 
     @property
     def is_right(self) -> bool:
@@ -33,7 +40,7 @@ class Crowd:
         return not self.gaps and set(self.endings.values()) == {1}
 
 
-def run_crowd(served: Served, clients: int, jobs: int, share: float, seed: int = 1, size_bytes: int = 20_000) -> Crowd:
+def run_crowd(served: Reachable, clients: int, jobs: int, share: float, seed: int = 1, size_bytes: int = 20_000) -> Crowd:
     """`clients` send `jobs` jobs each; `share` of all connections break somewhere on the way."""
     # A connection of one client carries about so much; a cut lies anywhere in it.
     with BadProxy(served.port, at_random(seed, jobs * (size_bytes + 1000) // 2, share)) as proxy:
@@ -61,4 +68,4 @@ def run_crowd(served: Served, clients: int, jobs: int, share: float, seed: int =
             endings[f"{client} {job}"] = sum(isinstance(event, ENDINGS) for event in events)
             if [event.seq for event in events] != list(range(1, len(events) + 1)):
                 gaps.append(job)
-    return Crowd(connections, endings, gaps, seconds)
+    return Crowd(connections, connections - clients, endings, gaps, seconds)

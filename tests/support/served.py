@@ -33,6 +33,15 @@ class Closing(Protocol):
     def close(self) -> None: ...
 
 
+class Reachable(Protocol):
+    """A relay that stands somewhere, perhaps in another process."""
+
+    @property
+    def port(self) -> int: ...
+
+    def link(self, port: int | None = None) -> Link: ...
+
+
 class Served:
     """An engine in this process behind a relay. `secret` opens it as owner.
 
@@ -157,7 +166,7 @@ class States:
             return found[0]
 
 
-def remote(served: Served, port: int | None = None, *, states: States | None = None, known: Known | None = None, **options: Any) -> RemoteInference:
+def remote(served: Reachable, port: int | None = None, *, states: States | None = None, known: Known | None = None, **options: Any) -> RemoteInference:
     """A client of `served`, or of what stands before it on `port`."""
     options.setdefault("timing", QUICK)
     link = options.pop("link", None) or served.link(port)

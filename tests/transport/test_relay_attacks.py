@@ -23,13 +23,8 @@ from sfumato.transport.channel import Reason
 from sfumato.transport.limits import RelayLimits
 from sfumato.transport.relay import Relay
 from sfumato.transport.relay_words import Enter, TurnedAway, encode_word
+from tests.support.hostile_frames import UPGRADE, Thrower, frame, plain_line
 from tests.support.relaying import GUEST, OWNER, PATIENCE_S, RawClient, ScriptedShared, client_of, job, relay_before
-
-UPGRADE = (
-    b"GET /relay HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-
 
 @pytest.fixture
 def shared() -> ScriptedShared:
@@ -66,13 +61,6 @@ def wait_until(wanted: Callable[[], bool]) -> None:
         pause.wait(0.01)
 
 
-def plain_line(port: int, source: str = "127.0.0.1", sent: bytes = UPGRADE) -> socket.socket:
-    """A TCP connection that says `sent` and then what the test wants."""
-    line = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S, source_address=(source, 0))
-    line.sendall(sent)
-    return line
-
-
 def greeted_line(port: int, source: str = "127.0.0.1") -> socket.socket:
     """An upgraded connection that has heard the greeting."""
     line = plain_line(port, source)
@@ -91,10 +79,6 @@ def until_closed(line: socket.socket) -> bytes:
         while part := line.recv(65536):
             heard += part
     return heard
-
-
-def frame(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
-    return Frame(opcode, data, fin).serialize(mask=True)
 
 
 # -- 8: what is no message ---------------------------------------------------------------------------
@@ -521,66 +505,10 @@ def test_a_wrong_key_is_a_new_session_and_a_key_of_another_form_is_refused(relay
 
 @pytest.mark.slow
 def test_ten_thousand_hostile_frames_leave_memory_flat_and_the_good_client_served(relay: Relay, good: RawClient) -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
-    dice = random.Random(seed)
-    hostile = [_malformed_frame, _random_bytes, _random_message]
     process = psutil.Process()
-    thrown, warm = 0, 0
-    number = 0
-    while thrown < 10_000:
-        number += 1
-        if number % 4:
-            thrown += _throw_at_the_door(relay.port, dice, dice.choice(hostile), number)
-        else:
-            thrown += _throw_through_the_channel(relay.port, dice)
-        if number % 100 == 0:
-            assert_served(good, f"after {thrown}")
-        if not warm and thrown >= 2_000:
-            warm = process.memory_info().rss
+    thrower = Thrower(relay.port, GUEST.psk, random.randrange(1 << 30))
+    print(f"seed {thrower.seed}")
+    thrower.throw(2_000, lambda thrown: assert_served(good, f"after {thrown}"))
+    warm = process.memory_info().rss
+    thrower.throw(8_000, lambda thrown: assert_served(good, f"after {thrown}"))
     assert process.memory_info().rss - warm < 32 << 20
-
-
-def _throw_at_the_door(port: int, dice: random.Random, make: Callable[[random.Random], bytes], number: int) -> int:
-    """Up to twenty frames before authentication; how many were sent."""
-    sent = 0
-    line = plain_line(port, f"127.{10 + number % 100}.{dice.randrange(1, 250)}.1")
-    try:
-        with suppress(OSError):
-            for _ in range(20):
-                line.sendall(make(dice))
-                sent += 1
-            line.shutdown(socket.SHUT_WR)
-            select.select([line], [], [], 5)
-    finally:
-        line.close()
-    return sent
-
-
-def _throw_through_the_channel(port: int, dice: random.Random) -> int:
-    """Sealed messages of somebody who has a secret; how many were sent."""
-    sent = 0
-    with RawClient(port, GUEST.psk, source=f"127.120.{dice.randrange(1, 250)}.1") as client:
-        client.enter()
-        assert client.channel is not None
-        with suppress(ConnectionClosed, OSError):
-            for _ in range(20):
-                kind = dice.randrange(6)
-                data = dice.randbytes(dice.randrange(200))
-                client.line.send(client.channel._seal(bytes((dice.choice((0, 1, 2, 3, 5, 6, 77)),)) + data) if kind else data)
-                sent += 1
-    return sent
-
-
-def _malformed_frame(dice: random.Random) -> bytes:
-    opcode = dice.choice([Opcode.CONT, Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.PONG, Opcode.CLOSE])
-    size = dice.randrange(126) if opcode.value >= 8 else dice.choice([0, 1, 47, 48, 49, 64, 65, 1000, 70_000])
-    return frame(opcode, dice.randbytes(size), fin=opcode.value >= 8 or dice.random() < 0.5)
-
-
-def _random_bytes(dice: random.Random) -> bytes:
-    return dice.randbytes(dice.randrange(1, 300))
-
-
-def _random_message(dice: random.Random) -> bytes:
-    return frame(Opcode.BINARY, dice.randbytes(48))
