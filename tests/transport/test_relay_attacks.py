@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import select
 import socket
 import struct
 import threading
@@ -15,7 +14,7 @@ import bson
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.frames import Frame, Opcode
+from websockets.frames import Opcode
 
 from sfumato.protocol.codec import encode
 from sfumato.protocol.messages import Accepted, Artifact, Cancel, Finished, Hello
@@ -25,6 +24,7 @@ from sfumato.transport.relay import Relay
 from sfumato.transport.relay_words import Enter, TurnedAway, encode_word
 from tests.support.hostile_frames import UPGRADE, Thrower, frame, plain_line
 from tests.support.relaying import GUEST, OWNER, PATIENCE_S, RawClient, ScriptedShared, client_of, job, relay_before
+
 
 @pytest.fixture
 def shared() -> ScriptedShared:

@@ -20,7 +20,8 @@ from sfumato.protocol.errors import BadFrame
 from sfumato.protocol.messages import ENDINGS, Accepted, Command, Event, Hello, JobEvent, Submit
 from sfumato.transport.admission import Admitted
 from sfumato.transport.attached import Attached
-from sfumato.transport.channel import ChannelError, Closed, Document, DocumentTooLong, Heard, Ping, Pong, Reason
+from sfumato.transport.batches import Pace
+from sfumato.transport.channel import ChannelError, Closed, Document, Heard, Ping, Pong, Reason
 from sfumato.transport.limits import RelayLimits
 from sfumato.transport.outbox import Outbox
 from sfumato.transport.outgoing import Outgoing, TooSlow
@@ -246,24 +247,20 @@ class Connection:
         await self._guarded(self._write_all())
 
     async def _write_all(self) -> None:
+        pace = Pace()
         while True:
-            message = self._next_message()
-            if message is None:
+            self.outgoing.pump()
+            messages = self._outbox.batch(pace.batch_bytes)
+            if not messages:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            await self.socket.send(message)
-            self.bytes_out += len(message)
+            began = self._loop.time()
+            await self.socket.send_all(messages)
+            pace.took(self._loop.time() - began)
+            self.bytes_out += sum(map(len, messages))
             # A line that takes everything would keep all others waiting until a long document is through.
             await asyncio.sleep(0)
-
-    def _next_message(self) -> bytes | None:
-        self.outgoing.pump()
-        while True:
-            try:
-                return self._outbox.next()
-            except DocumentTooLong:
-                continue
 
     def _wake_up(self) -> None:
         self._soon(self._wake.set)

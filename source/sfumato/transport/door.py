@@ -11,7 +11,7 @@ import http
 import logging
 import socket as sockets
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -20,6 +20,7 @@ from websockets.frames import CloseCode, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
+from sfumato.transport.batches import send_all
 from sfumato.transport.gate import Gate, Place, is_loopback, origin_of
 from sfumato.transport.noise import MESSAGE_BYTES
 from sfumato.transport.sockets import POLICY_VIOLATION, SocketEnded
@@ -183,6 +184,12 @@ class DoorSocket:
     async def send(self, message: bytes) -> None:
         try:
             await self._door.send(message)
+        except ConnectionClosed as error:
+            raise SocketEnded from error
+
+    async def send_all(self, messages: Sequence[bytes]) -> None:
+        try:
+            await send_all(self._door, messages)
         except ConnectionClosed as error:
             raise SocketEnded from error
 

@@ -17,7 +17,8 @@ from websockets.exceptions import ConnectionClosed
 
 from sfumato.protocol.errors import LineLost
 from sfumato.transport.attached import InTurn
-from sfumato.transport.channel import TOKEN_BYTES, Channel, ChannelError, Closed, Document, DocumentTooLong, Ping, Pong, Reason
+from sfumato.transport.batches import Pace, send_all
+from sfumato.transport.channel import TOKEN_BYTES, Channel, ChannelError, Closed, Document, Ping, Pong, Reason
 from sfumato.transport.dialing import hang_up
 from sfumato.transport.line_timing import Timing
 from sfumato.transport.outbox import Make, Outbox
@@ -136,20 +137,20 @@ class Line:
                 raise Goodbye(heard.reason)
 
     async def _write(self) -> None:
+        pace, loop = Pace(), asyncio.get_running_loop()
         while True:
             try:
-                message = self._outbox.next()
-            except DocumentTooLong as error:
-                log.error("not sent: %s", error)
-                continue
+                messages = self._outbox.batch(pace.batch_bytes, lambda error: log.error("not sent: %s", error))
             except ChannelError as error:
                 raise LineLost(self.server, detail=str(error)) from error
-            if message is None:
+            if not messages:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             try:
-                await self._socket.send(message)
+                began = loop.time()
+                await send_all(self._socket, messages)
+                pace.took(loop.time() - began)
             # WORKAROUND(CPython 3.11): AttributeError is of a transport that asyncio has let go of and websockets aborts once more; it has no loop any more.
             except (ConnectionClosed, OSError, AttributeError) as error:
                 raise LineLost(self.server, detail=str(error)) from error

@@ -115,6 +115,25 @@ class Outbox:
                 return sealed
         return None
 
+    def batch(self, most_bytes: int, on_left_out: Callable[[DocumentTooLong], None] = lambda error: None) -> list[bytes]:
+        """Seal the next messages, at least one and about `most_bytes` of them, which have to be sent in this order; empty when nothing waits.
+
+        Raises `ChannelError` as `next`; a document that the other side would refuse is told to `on_left_out`.
+        """
+        sealed: list[bytes] = []
+        size_bytes = 0
+        while size_bytes < most_bytes and not (sealed and self._channel.is_over):
+            try:
+                message = self.next()
+            except DocumentTooLong as error:
+                on_left_out(error)
+                continue
+            if message is None:
+                break
+            sealed.append(message)
+            size_bytes += len(message)
+        return sealed
+
     def _is_turn_of_short(self) -> bool:
         has_long = self._long or self._travelling
         return bool(self._short) and not (has_long and self._in_a_row >= SHORT_IN_A_ROW)

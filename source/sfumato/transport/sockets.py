@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 # Every refusal looks like this, and no other close of ours says more.
@@ -28,6 +29,10 @@ class Socket(Protocol):
 
     async def send(self, message: bytes) -> None:
         """Send one binary message; returns when the line took it. Raises `SocketEnded`."""
+        ...
+
+    async def send_all(self, messages: Sequence[bytes]) -> None:
+        """As `send`, several at once and in this order."""
         ...
 
     async def close(self, code: int = POLICY_VIOLATION) -> None:
