@@ -12,26 +12,30 @@ import struct
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 
 import psutil
 from measuring import ROOT, Row, compare, measure
-from remote_server import SALT, Server, server
+from remote_server import KEY, SALT, Server, server
+from websockets.asyncio.client import ClientConnection, connect
 
 from sfumato.jobs.places import Places
-from sfumato.protocol.messages import ENDINGS, Artifact, Command, Event, Failed, Hello, JobEvent, Submit
+from sfumato.protocol.messages import ENDINGS, Artifact, Command, Event, Failed, Hello, JobEvent, Resume, Submit
 from sfumato.protocol.requests.generate import Generate
 from sfumato.transport.endpoint import Endpoint
 from sfumato.transport.keys import ScryptParameters, psk_of
 from sfumato.transport.local import LocalInference
+from sfumato.transport.noise import CipherState
 from sfumato.transport.remote import RemoteInference
 from sfumato.transport.uploading import FileUpload
 from tests.support.crowd import run_crowd
 from tests.support.hostile_frames import Thrower
 
+T = TypeVar("T")
 _NUMBERS = count()
 JOB_ROUNDS = 15
 PICTURE_BYTES = 4_000_000
@@ -52,6 +56,7 @@ class Client:
         self.endpoint = endpoint
         self.heard: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.upload: FileUpload | None = None
+        self.last_job = ""
 
     def hear(self, event: Event) -> None:
         if self.upload is not None:
@@ -68,9 +73,13 @@ class Client:
 
     def seconds(self, kind: str, params: dict[str, object], until: tuple[type[Event], ...] = ENDINGS) -> float:
         """From the submission of a job to the first event of `until`."""
-        job = f"benchmark-{next(_NUMBERS)}"
+        self.last_job = f"benchmark-{next(_NUMBERS)}"
+        return self.answer_seconds(Submit(job=self.last_job, kind=kind, params=params), self.last_job, until)
+
+    def answer_seconds(self, command: Command, job: str, until: tuple[type[Event], ...]) -> float:
+        """From a command about `job` to the first event of `until`; returns at its ending."""
         started, found = time.perf_counter(), 0.0
-        self.endpoint.send(Submit(job=job, kind=kind, params=params))
+        self.endpoint.send(command)
         while True:
             event = self.heard.get()
             if not isinstance(event, JobEvent) or event.job != job:
@@ -140,39 +149,71 @@ def _upload_row(client: Client) -> Row:
     return Row("1 GiB upload: 150 MB/s / the pace of its bytes through the relay", f"{pace / 1e6:.0f} MB/s", "150 MB/s", UPLOAD_GOAL / pace, 1.0)
 
 
-@contextmanager
-def _bare_websocket(port: int) -> Iterator[Callable[[], float]]:
-    """What asks the bare websocket of the other process for a picture's bytes, and says how many seconds that took."""
-    from websockets.asyncio.client import connect
+class BareWebsocket:
+    """Asks the bare websocket of the other process for a picture's bytes, and says how many seconds that took."""
 
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
+    def __init__(self, port: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._opening = CipherState(KEY)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._connection: ClientConnection = self._do(self._dial(port))
 
-    async def ask() -> float:
-        started = time.perf_counter()
-        await connection.send(str(PICTURE_BYTES))
-        await connection.recv()
-        return time.perf_counter() - started
+    def whole(self) -> float:
+        """In one message."""
+        return self._do(self._ask_whole())
 
-    async def dial() -> object:
+    def sealed(self) -> float:
+        """In messages of 64 KiB, each sealed there and opened here: the least that a channel of such messages does."""
+        return self._do(self._ask_sealed())
+
+    def close(self) -> None:
+        self._do(self._connection.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _dial(self, port: int) -> ClientConnection:
         return await connect(f"ws://127.0.0.1:{port}", compression=None, max_size=None, proxy=None)
 
-    connection = asyncio.run_coroutine_threadsafe(dial(), loop).result()
-    try:
-        yield lambda: asyncio.run_coroutine_threadsafe(ask(), loop).result()
-    finally:
-        asyncio.run_coroutine_threadsafe(connection.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    async def _ask_whole(self) -> float:
+        started = time.perf_counter()
+        await self._connection.send(str(PICTURE_BYTES))
+        await self._connection.recv()
+        return time.perf_counter() - started
+
+    async def _ask_sealed(self) -> float:
+        started, parts, left = time.perf_counter(), [], PICTURE_BYTES
+        await self._connection.send(str(-PICTURE_BYTES))
+        while left:
+            message = await self._connection.recv()
+            assert isinstance(message, bytes), "it was sent as bytes"
+            parts.append(self._opening.decrypt(message))
+            left -= len(parts[-1])
+        b"".join(parts)
+        return time.perf_counter() - started
 
 
-def _picture_row(served: Server) -> Row:
-    params: dict[str, object] = {"steps": 1, "pictures": 1, "size_bytes": PICTURE_BYTES}
-    with connected(served) as client, _bare_websocket(served.bare_port) as bare:
-        found = measure({"through": lambda: client.seconds("count", params, (Artifact,)), "bare": bare}, PICTURE_ROUNDS)
-    return compare("a result of 4 MB, from the request of its job to its arrival: relay / bare websocket", found["through"], found["bare"], 1.3)
+def _picture_rows(served: Server) -> list[Row]:
+    """A result that is there already is asked for again: what a job takes before it has one is not its arrival."""
+    with connected(served) as client:
+        bare = BareWebsocket(served.bare_port)
+
+        def through() -> float:
+            job = client.last_job
+            return client.answer_seconds(Resume(job=job, after=0), job, (Artifact,))
+
+        client.seconds("count", {"steps": 1, "pictures": 1, "size_bytes": PICTURE_BYTES})
+        found = measure({"through": through, "whole": bare.whole, "sealed": bare.sealed}, PICTURE_ROUNDS)
+        bare.close()
+    return [
+        compare("a result of 4 MB, from asking for it to its arrival: relay / bare websocket", found["through"], found["whole"], 1.3),
+        compare("the same: relay / websocket with the same bytes in sealed messages of 64 KiB", found["through"], found["sealed"]),
+        compare("the same: websocket with sealed messages of 64 KiB / bare websocket", found["sealed"], found["whole"]),
+    ]
 
 
 def _crowd_row(served: Server) -> Row:
@@ -202,7 +243,7 @@ def _hostile_row(served: Server) -> Row:
 def rows() -> Iterator[Row]:
     """All rows of this part, each when it is there."""
     with server("counting") as served:
-        yield _picture_row(served)
+        yield from _picture_rows(served)
         yield _crowd_row(served)
         yield _hostile_row(served)
     with server("starter") as served, connected(served) as through:

@@ -22,16 +22,19 @@ from measuring import ROOT
 from sfumato.jobs.places import Places
 from sfumato.protocol.messages import Hello
 from sfumato.protocol.secret import Secret
+from sfumato.transport.channel import PLAIN_BYTES
 from sfumato.transport.keys import Identity, ScryptParameters, make_secret, psk_of
 from sfumato.transport.limits import RelayLimits
 from sfumato.transport.link import Link
 from sfumato.transport.local import LocalInference
+from sfumato.transport.noise import CipherState
 from sfumato.transport.relay import Relay
 
 sys.path.insert(0, str(ROOT))
 from tests.support.served import Served
 
 SALT = bytes(16)
+KEY = bytes(32)
 LIMITS = RelayLimits(places_per_address=64, sessions_per_identity=64)
 
 
@@ -88,7 +91,7 @@ def _counting(folder: Path) -> Iterator[tuple[int, Secret]]:
 
 @contextmanager
 def _bare_websocket() -> Iterator[int]:
-    """A websocket that answers every number with a message of so many bytes; yields its port."""
+    """A websocket that answers every number with a message of so many bytes, a negative one in sealed messages of 64 KiB; yields its port."""
     from websockets.asyncio.server import ServerConnection, serve
 
     loop = asyncio.new_event_loop()
@@ -96,8 +99,15 @@ def _bare_websocket() -> Iterator[int]:
     thread.start()
 
     async def answer(connection: ServerConnection) -> None:
+        sealing = CipherState(KEY)
         async for message in connection:
-            await connection.send(bytes(int(message)))
+            size = int(message)
+            if size >= 0:
+                await connection.send(bytes(size))
+                continue
+            document = memoryview(bytes(-size))
+            for start in range(0, -size, PLAIN_BYTES):
+                await connection.send(sealing.encrypt(document[start : start + PLAIN_BYTES]))
 
     async def listen() -> int:
         listening = await serve(answer, "127.0.0.1", 0, compression=None, max_size=None)
