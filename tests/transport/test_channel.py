@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfumato.transport import channel as channels
+from sfumato.transport.batches import FEWEST_BYTES, MOST_BYTES, QUICK_S, SLOW_S, Pace
 from sfumato.transport.channel import (
     COMMAND_BYTES,
     EVENT_BYTES,
@@ -208,6 +209,47 @@ def test_a_document_that_the_other_end_would_refuse_is_not_sent() -> None:
     with pytest.raises(DocumentTooLong, match=str(COMMAND_BYTES)):
         outbox.next()
     assert carried(outbox, server) == [Document(document(50))]
+
+
+def test_a_batch_is_what_would_be_sent_next_and_leaves_out_what_the_other_side_would_refuse() -> None:
+    client, server = ends()
+    outbox = Outbox(client)
+    left_out: list[DocumentTooLong] = []
+    outbox.put(document(50))
+    outbox.put(bytes(COMMAND_BYTES + 1))
+    outbox.put(document(10 * PART_BYTES))
+    outbox.ping(bytes(8))
+    batches: list[list[bytes]] = []
+    while batch := outbox.batch(3 * MESSAGE_BYTES, left_out.append):
+        batches.append(batch)
+    heard = [found for batch in batches for message in batch if (found := server.receive(message)) is not None]
+    assert heard == [Ping(bytes(8)), Document(document(50)), Document(document(10 * PART_BYTES))]
+    assert len(left_out) == 1
+    assert len(batches) > 2
+    assert all(sum(map(len, batch)) < 4 * MESSAGE_BYTES for batch in batches)
+    assert outbox.is_empty
+
+
+def test_a_batch_ends_with_a_goodbye_and_none_follows() -> None:
+    client, server = ends()
+    outbox = Outbox(server)
+    outbox.close(Reason.DONE)
+    outbox.put(document(50))
+    assert [client.receive(message) for message in outbox.batch(MESSAGE_BYTES)] == [Closed(Reason.DONE)]
+    with pytest.raises(ChannelError):
+        outbox.batch(MESSAGE_BYTES)
+
+
+def test_much_is_sent_at_once_over_a_quick_line_and_little_over_a_slow_one() -> None:
+    pace = Pace()
+    assert pace.batch_bytes == FEWEST_BYTES
+    for _ in range(10):
+        pace.took(QUICK_S / 2)
+    assert pace.batch_bytes == MOST_BYTES
+    pace.took((QUICK_S + SLOW_S) / 2)
+    assert pace.batch_bytes == MOST_BYTES
+    pace.took(2 * SLOW_S)
+    assert pace.batch_bytes == FEWEST_BYTES
 
 
 def test_a_goodbye_lets_go_of_what_waits() -> None:
