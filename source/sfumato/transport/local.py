@@ -237,6 +237,10 @@ class LocalInference(Sharing):
         except BadFrame as error:
             self._reason = f"it sent what cannot be understood: {error.message}"
             process.kill()
+        except Exception:  # the supervisor's root: without it nobody would start the engine again, nor end the job that runs
+            log.exception("what the engine said could not be passed on")
+            self._reason = "what it said could not be passed on"
+            process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=POLITE_S)
         if process.poll() is None:
