@@ -80,7 +80,7 @@ def children_of(server: Served) -> list[psutil.Process]:
 
 
 @pytest.mark.rule("D165", "R78", "N60")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_ready_is_said_before_the_engine_is_and_a_signal_ends_everything(tmp_path: Path, number: int) -> None:
     with served(tmp_path, **{GATE_VARIABLE: "1"}) as server:
         link = server.link()

@@ -103,7 +103,9 @@ class _House:
         self._count = 0
         self._last_seen = time.monotonic()
         self._tunnel: Tunnel | None = None
-        self._endpoint = LocalInference(places, registrars, on_state=self._tell, kept_jobs=places.data / JOBS_FILE)
+        # Jobs of a secret that is not valid any more would run for nobody.
+        known = {one.identity.name for one in invited}
+        self._endpoint = LocalInference(places, registrars, on_state=self._tell, kept_jobs=places.data / JOBS_FILE, kept_for=known)
         if asked.monitor:
             self._endpoint.monitor = Monitor(places.outputs, places.naming, places.sidecars)
         self._relay = Relay(
@@ -224,10 +226,12 @@ def _nothing_to_say(event: Event) -> None:
 
 @contextmanager
 def _signals() -> Iterator[threading.Event]:
-    """Set at Ctrl+C and SIGTERM (on Windows also Ctrl+Break), while inside."""
+    """Set at Ctrl+C, SIGTERM and a terminal that was closed (on Windows also Ctrl+Break), while inside."""
     stopping = threading.Event()
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (getattr(signal, name) for name in names)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    # Under nohup the end of the terminal is to be passed over.
+    heeded = [number for number in numbers if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in heeded}
     try:
         yield stopping
     finally:

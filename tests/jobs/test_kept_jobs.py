@@ -27,9 +27,9 @@ GUEST = Client("guest-1", "guest", "guest")
 class Server:
     """One life of a server with the file of the one before."""
 
-    def __init__(self, path: Path, now: float = 0.0) -> None:
+    def __init__(self, path: Path, now: float = 0.0, identities: set[str] | None = None) -> None:
         registry: Registry = filled([kinds.REGISTRAR, transfer_kinds.REGISTRAR])
-        self.kept = KeptJobs(path, lambda: now)
+        self.kept = KeptJobs(path, lambda: now, identities)
         self.dispatcher = Dispatcher(registry, kept=self.kept)
         self.dispatcher.restore()
         self.engine, self.transfers = Recorder(), Recorder()
@@ -51,6 +51,23 @@ def count(job: str, steps: int = 3) -> Submit:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "remote" / "jobs.sqlite"
+
+
+def test_jobs_of_whom_nobody_knows_now_run_for_nobody_and_stay_for_another_time(path: Path) -> None:
+    first = Server(path)
+    first.dispatcher.handle(count("mine"), OWNER)
+    first.dispatcher.handle(count("theirs"), GUEST)
+    first.dispatcher.close()
+    # When the next life knows the owner alone
+    second = Server(path, identities={OWNER.identity})
+    second.attach()
+    assert second.engine.started == ["mine"]
+    second.dispatcher.close()
+    # Then the one after it, which knows the guest again, has the guest's job
+    third = Server(path, identities={GUEST.identity})
+    third.attach()
+    assert third.engine.started == ["theirs"]
+    third.dispatcher.close()
 
 
 @pytest.mark.rule("N42")

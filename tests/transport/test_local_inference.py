@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sfumato.jobs.clients import Client
 from sfumato.jobs.places import Places
 from sfumato.protocol.codec import FrameReader
 from sfumato.protocol.messages import Event, Failed, Finished, Hello, Progress, Submit
@@ -297,3 +298,26 @@ def test_nothing_is_written_to_a_pipe_that_was_closed() -> None:
     os.close(writing)
     assert len(list(FrameReader(1000).feed(os.read(reading, 1000)))) == 1
     os.close(reading)
+
+
+def test_what_the_parent_fails_at_ends_one_life_of_the_child_and_not_the_supervisor(
+    local: LocalInference, client: Listening, states: States, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = iter([True])
+
+    def look(media_type: str, data: bytes) -> bytes | None:
+        if next(failures, False):
+            raise RuntimeError("unforeseen")
+        return None
+
+    monkeypatch.setattr("sfumato.jobs.dispatcher.first_look", look)
+    anna, listening = Client("anna-1", "anna"), Listening()
+    local.join(anna, listening.hear)
+    local.obey(anna, Submit(job="a", kind="count", params={"pictures": 1}))
+    ending = listening.ending("a")
+    assert isinstance(ending, Failed)
+    assert ending.code == "worker_died"
+    states.wait("ready", times=2)
+    local.obey(anna, Submit(job="b", kind="count", params={"pictures": 1}))
+    assert isinstance(listening.ending("b"), Finished)
+    assert "could not be passed on" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 
 from PIL import Image
 
@@ -28,7 +29,7 @@ def first_look(media_type: str, data: bytes) -> bytes | None:
             opened.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
             small = io.BytesIO()
             opened.convert("RGB").save(small, "JPEG", quality=_QUALITY)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, LookupError, ArithmeticError, struct.error, Image.DecompressionBombError) as error:
         log.info("a result of type %s could not be made small: %s", media_type, error)
         return None
     return small.getvalue()

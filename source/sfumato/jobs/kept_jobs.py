@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +54,12 @@ class KeptJobs:
     Args:
         path: the file, made readable for its owner only.
         clock: seconds that go on while the server is away.
+        identities: whose jobs are taken up; those of others stay for a life in which they are known again. None: everybody's.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, identities: Collection[str] | None = None) -> None:
         self._path = path
+        self._identities = identities
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._endings = 0
@@ -125,7 +127,7 @@ class KeptJobs:
         connection.executescript(_TABLES)
         connection.execute("DELETE FROM remote_jobs WHERE changed < ?", (self._clock() - KEPT_S,))
         rows = connection.execute("SELECT identity, job, client, role, state, submit FROM remote_jobs ORDER BY place").fetchall()
-        return [_job(*row) for row in rows]
+        return [_job(*row) for row in rows if self._identities is None or row[0] in self._identities]
 
     def _mark(self, client: Client, job: str, state: str) -> None:
         self._change(

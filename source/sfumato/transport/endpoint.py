@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -123,11 +123,11 @@ class Sharing:
     That lane lives from `open` to `close`, whatever becomes of the engine meanwhile.
     """
 
-    def __init__(self, registry: Registry, places: Places, kept_jobs: Path | None = None) -> None:
-        """`kept_jobs`: a file in which the waiting jobs of clients other than LOCAL outlive this process."""
+    def __init__(self, registry: Registry, places: Places, kept_jobs: Path | None = None, kept_for: Collection[str] | None = None) -> None:
+        """`kept_jobs`: a file in which the waiting jobs of clients other than LOCAL outlive this process; `kept_for`: identities whose jobs go on here."""
         self._registry = registry
         self._places = places
-        self._dispatcher = Dispatcher(registry, kept=None if kept_jobs is None else KeptJobs(kept_jobs))
+        self._dispatcher = Dispatcher(registry, kept=None if kept_jobs is None else KeptJobs(kept_jobs, identities=kept_for))
         # At once: clients may come back before the engine is asked to begin.
         self._dispatcher.restore()
         self._transfers: ThreadExecutor | None = None

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
@@ -109,6 +109,7 @@ class LocalInference(Sharing):
         silence_s: a child not heard of for so long is taken for dead.
         unanswered_s: of one not heard of for so long that is said.
         kept_jobs: a file in which the waiting jobs of clients other than LOCAL outlive this process.
+        kept_for: the identities whose jobs of an earlier process go on in this one; None: everybody's.
     """
 
     def __init__(
@@ -119,8 +120,9 @@ class LocalInference(Sharing):
         silence_s: float = SILENCE_S,
         unanswered_s: float = UNANSWERED_S,
         kept_jobs: Path | None = None,
+        kept_for: Collection[str] | None = None,
     ) -> None:
-        super().__init__(filled(registrars), places, kept_jobs)
+        super().__init__(filled(registrars), places, kept_jobs, kept_for)
         self._registrars = tuple(registrars)
         self._on_state = on_state
         self._silence_s = silence_s
@@ -234,6 +236,10 @@ class LocalInference(Sharing):
             self._listen(process.stdout)
         except BadFrame as error:
             self._reason = f"it sent what cannot be understood: {error.message}"
+            process.kill()
+        except Exception:  # the supervisor's root: without it nobody would start the engine again, nor end the job that runs
+            log.exception("what the engine said could not be passed on")
+            self._reason = "what it said could not be passed on"
             process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=POLITE_S)
