@@ -245,7 +245,7 @@ def test_what_is_known_of_machines_outlives_the_window(distances: Distances, ope
 # -- saved machines --------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("D145", "D149")
+@pytest.mark.rule("D145", "D149", "R111")
 def test_a_saved_connection_connects_again_at_the_next_start_and_its_password_is_only_in_the_vault(
     distances: Distances, open_window: Open, tmp_path: Path
 ) -> None:

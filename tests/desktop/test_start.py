@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sfumato.desktop import last_words
+from sfumato.protocol.secret import Secret
 from tests.support.window import PROGRAM
 
 MAIN = PROGRAM / "source" / "main.py"
@@ -164,3 +166,17 @@ def test_a_second_start_hands_over_to_the_first_and_a_dead_one_leaves_no_lock(tm
     assert code == 0, error
     assert json.loads(out)["window_ms"] > 0
     assert "secret" not in "".join(path.read_text(errors="replace") for path in data.rglob("*") if path.is_file())
+
+
+@pytest.mark.rule("R111", "X52")
+def test_the_file_of_a_crash_holds_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = Secret("marked words of a fox")
+    link = f"sfumato:?endpoint=ws://far.example:1/relay&password={secret.reveal()}"
+    with pytest.raises(ValueError, match="broke") as broken:
+        raise ValueError(f"It broke at {link}") from RuntimeError(secret.reveal())
+    assert last_words.say(broken.value, str(tmp_path), with_dialog=False) == 1
+    written = (tmp_path / "logs" / "crash.log").read_text(encoding="utf-8")
+    shown = capsys.readouterr()
+    assert "ValueError: It broke at" in written and "RuntimeError" in written
+    assert "It broke at" in shown.err
+    assert "marked words" not in written + shown.err + shown.out
