@@ -18,10 +18,11 @@ from PIL import Image
 from sfumato.jobs.places import Places
 from sfumato.jobs.registry import filled
 from sfumato.protocol.secret import Secret
-from sfumato.remote_known import FILE, Asking
+from sfumato.remote_known import Asking
 from sfumato.remote_options import CONNECT_VARIABLE
 from sfumato.transport.endpoint import InProcess
 from sfumato.transport.keys import Identity, ScryptParameters, make_secret, psk_of
+from sfumato.transport.known_file import FILE
 from sfumato.transport.known_servers import Question, Remembered
 from sfumato.transport.link import Link
 from sfumato.transport.relay import Relay

@@ -1,21 +1,13 @@
-"""What the command line knows of other machines, in the file that the window keeps as well, and how it asks about new ones: on the terminal, or not at all."""
+"""What the command line knows of other machines, and how it asks about new ones: on the terminal, or not at all."""
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
-from sfumato.imaging.writing import make_folder, replace_file
-from sfumato.protocol.errors import SfumatoError
+from sfumato.transport.known_file import KnownFile
 from sfumato.transport.known_servers import Answer, Question, Remembered
-
-log = logging.getLogger(__name__)
-
-FILE = Path("remote") / "known.json"
 
 
 class Asking:
@@ -27,26 +19,14 @@ class Asking:
     """
 
     def __init__(self, data: Path, can_ask: bool | None = None) -> None:
-        self._path = data / FILE
+        self._file = KnownFile(data)
         self._can_ask = (sys.stdin.isatty() and sys.stderr.isatty()) if can_ask is None else can_ask
-        self._lock = threading.Lock()
 
     def recall(self, server: str) -> Remembered:
-        with self._lock:
-            return _remembered(self._read().get(server))
+        return self._file.recall(server)
 
     def remember(self, server: str, remembered: Remembered) -> None:
-        """Write it down; what cannot be written is asked about anew next time."""
-        with self._lock:
-            held = self._read()
-            row = {"salt": remembered.salt.hex(), "fingerprint": remembered.fingerprint}
-            if held.get(server) == row:
-                return
-            try:
-                make_folder(self._path.parent)
-                replace_file(self._path, json.dumps(held | {server: row}, indent=1).encode() + b"\n", private=True)
-            except SfumatoError as error:
-                log.warning("what is known of other machines could not be kept: %s", error.message)
+        self._file.remember(server, remembered)
 
     def ask(self, question: Question, answer: Answer) -> None:
         if not self._can_ask:
@@ -57,17 +37,3 @@ class Asking:
     def _ask(self, question: Question, answer: Answer) -> None:
         print(f"{question.sentence}\nGo on? Type yes: ", end="", file=sys.stderr, flush=True)
         answer(sys.stdin.readline().strip().lower() in ("yes", "y"))
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            held = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return held if isinstance(held, dict) else {}
-
-
-def _remembered(row: Any) -> Remembered:
-    try:
-        return Remembered(bytes.fromhex(row["salt"]), str(row["fingerprint"]))
-    except (ValueError, KeyError, TypeError):
-        return Remembered()

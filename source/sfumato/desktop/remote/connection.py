@@ -85,7 +85,7 @@ class Connection(QObject):
         self._disk = Disk(self)
         self._vault = Vault(shell.places.data / FOLDER)
         self._saved = SavedConnections(shell, self._vault, self._disk)
-        self._questions = Questions(shell.places.data / FOLDER, self)
+        self._questions = Questions(shell.places.data, self)
         self._endpoint = ""  # "" is this computer, unless there is none to work with
         self._name = ""
         self._problem = ""

@@ -6,22 +6,14 @@ remote.
 
 from __future__ import annotations
 
-import json
-import logging
-import threading
 from pathlib import Path
-from typing import Any
 
 from PyQt5.QtCore import QObject, Qt, pyqtProperty, pyqtSignal, pyqtSlot
 
 from sfumato.desktop.language import told, tr
-from sfumato.imaging.writing import make_folder, replace_file
-from sfumato.protocol.errors import SfumatoError
+from sfumato.transport.known_file import KnownFile
 from sfumato.transport.known_servers import Answer, Question, Remembered
 
-log = logging.getLogger(__name__)
-
-FILE = "known.json"
 TITLES = {
     "certificate": "Trust this certificate?",
     "certificate_changed": "The certificate has changed",
@@ -31,16 +23,14 @@ AGREEMENTS = {"certificate": "Trust it", "certificate_changed": "Trust the new o
 
 
 class Questions(QObject):
-    """`studio.remote.questions`, and the `Known` of every line of the window."""
+    """`studio.remote.questions`, and the `Known` of every line of the window. `data` is the data folder."""
 
     changed = pyqtSignal()
     _asked = pyqtSignal(object, object)
 
-    def __init__(self, folder: Path, parent: QObject | None = None) -> None:
+    def __init__(self, data: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._path = folder / FILE
-        self._lock = threading.Lock()
-        self._servers: dict[str, Remembered] | None = None
+        self._file = KnownFile(data)
         self._question: Question | None = None
         self._answer: Answer | None = None
         self._is_closed = False
@@ -49,21 +39,10 @@ class Questions(QObject):
     # -- called by an endpoint, from a thread of its own -----------------------------------------
 
     def recall(self, server: str) -> Remembered:
-        with self._lock:
-            return self._known().get(server, Remembered())
+        return self._file.recall(server)
 
     def remember(self, server: str, remembered: Remembered) -> None:
-        with self._lock:
-            known = self._known()
-            if known.get(server) == remembered:
-                return
-            known[server] = remembered
-            held = {name: {"salt": row.salt.hex(), "fingerprint": row.fingerprint} for name, row in known.items()}
-            try:
-                make_folder(self._path.parent)
-                replace_file(self._path, json.dumps(held, indent=1).encode() + b"\n", private=True)
-            except SfumatoError as error:
-                log.warning("what is known of other machines could not be kept: %s", error.message)
+        self._file.remember(server, remembered)
 
     def ask(self, question: Question, answer: Answer) -> None:
         self._asked.emit(question, answer)
@@ -132,20 +111,3 @@ class Questions(QObject):
         if answer is not None:
             answer(word)
             self.changed.emit()
-
-    def _known(self) -> dict[str, Remembered]:
-        if self._servers is None:
-            self._servers = _read(self._path)
-        return self._servers
-
-
-def _read(path: Path) -> dict[str, Remembered]:
-    """What the file holds; what cannot be understood is asked anew."""
-    try:
-        held: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): Remembered(bytes.fromhex(row["salt"]), str(row["fingerprint"])) for name, row in held.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        log.warning("%s cannot be understood; other machines are asked about anew", path.name)
-        return {}
