@@ -26,7 +26,7 @@ Column {
         problem = ""
     }
     function begin() {
-        problem = transfers.download(address.text, folder.current, more ? name.text : "", more ? digest.text : "", token.visible ? token.text : "", remember.checked, keptToken.checked)
+        problem = transfers.download(address.text, folder.current, more ? name.text : "", more ? digest.text : "", token.visible ? token.text : "", remember.visible && remember.checked, keptToken.checked)
         if (problem === "") {
             address.text = name.text = digest.text = token.text = ""
             eye.shows = false
@@ -97,15 +97,15 @@ Column {
             id: eye
             property bool shows: false
             visible: token.visible
-            anchors.right: remember.left
+            anchors.right: remember.visible ? remember.left : keptToken.left
             anchors.rightMargin: Theme.u2
             quiet: true
             glyph: shows ? "eye-off" : "eye"
             hint: shows ? qsTr("Hide the token") : qsTr("Show the token")
             onClicked: shows = !shows
         }
-        Toggle { id: remember; visible: token.visible; anchors.right: rememberWord.left; anchors.rightMargin: Theme.u2; anchors.verticalCenter: parent.verticalCenter; name: qsTr("Remember the token") }
-        Label { id: rememberWord; visible: token.visible; anchors.right: keptToken.visible ? keptToken.left : parent.right; anchors.rightMargin: keptToken.visible ? Theme.u3 : 0; height: parent.height; text: qsTr("Remember"); Accessible.ignored: true }
+        Toggle { id: remember; visible: token.visible && !form.site.remembered; anchors.right: rememberWord.left; anchors.rightMargin: Theme.u2; anchors.verticalCenter: parent.verticalCenter; name: qsTr("Remember the token") }
+        Label { id: rememberWord; visible: remember.visible; anchors.right: parent.right; height: parent.height; text: qsTr("Remember"); Accessible.ignored: true }
         Toggle { id: keptToken; visible: form.site.remembered; anchors.right: keptWord.left; anchors.rightMargin: Theme.u2; anchors.verticalCenter: parent.verticalCenter; name: keptWord.text }
         Label { id: keptWord; visible: form.site.remembered; anchors.right: forget.left; anchors.rightMargin: Theme.u1; height: parent.height; text: qsTr("Use the remembered one"); Accessible.ignored: true }
         Button { id: forget; visible: form.site.remembered; anchors.right: parent.right; width: visible ? implicitWidth : 0; quiet: true; glyph: "trash-2"; hint: qsTr("Forget the token for %1").arg(form.site.title); onClicked: { form.transfers.forgetToken(form.site.id); form.look() } }

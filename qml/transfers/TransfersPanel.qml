@@ -34,9 +34,10 @@ Panel {
                     anchors.right: fetch.left
                     anchors.rightMargin: Theme.u2
                     name: qsTr("Model of %1").arg(panel.transfers.machine)
+                    property string picked
                     rows: panel.transfers.models
-                    current: ""
-                    onChosen: value => current = value
+                    current: picked || (rows.length > 0 ? qsTr("Choose a model of %1").arg(panel.transfers.machine) : "")
+                    onChosen: value => picked = value
                 }
                 Button {
                     id: fetch
@@ -44,7 +45,7 @@ Panel {
                     glyph: "download"
                     text: qsTr("Fetch to this computer")
                     enabled: theirs.row !== null
-                    onClicked: panel.transfers.fetch(theirs.current)
+                    onClicked: panel.transfers.fetch(theirs.picked)
                 }
             }
             Rectangle { width: parent.width; height: 1; color: Theme.line }
