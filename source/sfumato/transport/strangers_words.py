@@ -11,6 +11,7 @@ from typing import Any, cast
 from sfumato.imaging.naming import RECORD, TEXT
 from sfumato.protocol.errors import BadFrame
 from sfumato.protocol.messages import Artifact, Event, Failed, Finished, Hello, JobEvent, Progress
+from sfumato.transport.strangers_pictures import is_showable
 
 TEXT_CHARACTERS = 4000
 DETAIL_CHARACTERS = 64_000
@@ -37,7 +38,7 @@ def plain(text: str, characters: int = SENTENCE_CHARACTERS) -> str:
 def bounded(event: Event) -> Event:
     """The event with its texts and names bounded; raises `BadFrame` for one that is too much altogether."""
     if isinstance(event, Progress):
-        return _changed(event, stage=plain(event.stage), note=plain(event.note), preview=event.preview[:PREVIEWS])
+        return _changed(event, stage=plain(event.stage), note=plain(event.note), preview=_previews(event.preview))
     if isinstance(event, Failed):
         return _changed(
             event,
@@ -56,6 +57,11 @@ def bounded(event: Event) -> Event:
         _count(event.catalog, CATALOG_VALUES, "the catalog")
         _count(event.limits, INFO_VALUES, "the list of limits")
     return event
+
+
+def _previews(previews: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """What can be shown of them; where one is no picture of a fitting size, none of this moment is, so that each stays in its place."""
+    return previews[:PREVIEWS] if all(map(is_showable, previews[:PREVIEWS])) else ()
 
 
 def _changed(event: JobEvent, **fields: Any) -> JobEvent:
