@@ -26,6 +26,7 @@ from sfumato.protocol.errors import (
     PickleRefused,
     Stopped,
     TransferDamaged,
+    TransferIncomplete,
     UnsafeName,
 )
 from sfumato.protocol.requests.download import Download
@@ -310,6 +311,22 @@ def test_a_cancel_removes_the_part_and_an_end_that_nobody_asked_for_keeps_it(loc
         with pytest.raises(Stopped):
             get(local, around)
         assert any(path.endswith(".part") for path in files_under(around.models)) == abandoned
+
+
+@pytest.mark.rule("D121")
+def test_a_client_that_lets_go_ends_the_job_and_what_came_is_gone_on_with(local: LocalWeb, tmp_path: Path) -> None:
+    gate = threading.Event()
+    local.put(f"{HOST}/mix.safetensors", Page(MODEL, etag='"one"', gate=gate, block=1 << 18))
+    around = Around(tmp_path)
+    letting_go = threading.Timer(0.5, setattr, (around, "is_let_go", True))
+    around._on_progress = lambda done: None if letting_go.is_alive() or letting_go.finished.is_set() else letting_go.start()
+    with pytest.raises(TransferIncomplete):
+        get(local, around)
+    gate.set()
+    letting_go.join()
+    around.is_let_go = False
+    assert get(local, around).sha256 == DIGEST
+    assert int(local.asked[-1].headers["range"].removeprefix("bytes=").removesuffix("-")) > 0
 
 
 def test_a_whole_part_is_not_fetched_again(local: LocalWeb, tmp_path: Path) -> None:

@@ -87,3 +87,9 @@ def test_a_file_that_is_gone_is_said(around: Around) -> None:
     (around.models / "Stable-diffusion" / "sub" / "mix.safetensors").unlink()
     with pytest.raises(SfumatoError):
         fetch_model.run(FetchModel(name="sub/mix.safetensors"), around)
+
+
+def test_a_name_as_lists_say_it_is_found_in_the_folders_inside(around: Around) -> None:
+    assert fetch_model.run(FetchModel(name="mix.safetensors"), around).size == len(MODEL)
+    with pytest.raises(ModelNotFound):
+        fetch_model.run(FetchModel(name="ix.safetensors"), around)
