@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PyQt5.QtCore import QPoint, QPointF, Qt
@@ -15,8 +16,10 @@ from PyQt5.QtWidgets import QApplication
 from sfumato.desktop.disk import Disk
 from sfumato.desktop.edits import Edits
 from sfumato.desktop.parameters import Arrangement, Aspect, ParameterForm, Section
+from sfumato.desktop.parameters import form as form_module
 from sfumato.desktop.parameters.form import ELSEWHERE
 from sfumato.desktop.parameters.roles import ROLE
+from sfumato.desktop.parameters.values import choice
 from sfumato.desktop.session import Session
 from sfumato.protocol.params import SEED_MAX
 from sfumato.protocol.requests.generate import Generate
@@ -36,6 +39,19 @@ def form() -> ParameterForm:
 def rows(section: Section) -> set[str]:
     """The parameters that have a row in a section."""
     return {section.data(section.index(row, 0), ROLE["name"]) for row in range(section.rowCount())}
+
+
+def test_a_machine_with_very_many_models_costs_no_more_per_parameter(form: ParameterForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [{**CHOICES["models"][0], "value": f"model-{number}"} for number in range(2000)]
+    read: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(form_module, "choice", lambda row: read.append(row) or choice(row))
+    form.describe(specs(Generate), {**CHOICES, "models": models})
+    read.clear()
+    for row in range(form.rowCount()):
+        form.is_shown(row, "sampling")
+    assert form.value("model") == "model-0"
+    assert form.side("width") == 64
+    assert len(read) < len(models)  # nothing of this goes through the whole list
 
 
 @pytest.mark.rule("D48")

@@ -94,7 +94,8 @@ class ParameterForm(QAbstractListModel):
             return self._set[name]
         spec = self._all[name]
         if name == "model" and not spec.default:
-            return next((row["value"] for row in self.choices_of(spec) if row["enabled"]), "")
+            # One after the other: asked often, and there may be tens of thousands.
+            return next((row["value"] for row in map(choice, self._choices.get(spec.choices_from, [])) if row["enabled"]), "")
         return spec.default
 
     def model_path(self) -> str:
@@ -397,8 +398,10 @@ class ParameterForm(QAbstractListModel):
         return str(self._chosen(name).get("label") or words(str(self.value(name))))
 
     def _chosen(self, name: str) -> Choice:
-        rows = self._choices.get(self._all[name].choices_from, []) if name in self._all else []
-        return next((row for row in rows if row.get("value") == self.value(name)), {})
+        if name not in self._all:
+            return {}
+        value = self.value(name)
+        return next((row for row in self._choices.get(self._all[name].choices_from, []) if row.get("value") == value), {})
 
     def _follows(self, spec: ParamSpec, value: Any) -> bool:
         """Whether a value means "the same as another parameter"; choices show that themselves."""
