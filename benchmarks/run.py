@@ -6,6 +6,7 @@ command fails where one is more than 5 % above it.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import tempfile
@@ -173,6 +174,11 @@ PARTS: dict[str, Callable[[], Iterable[Row]]] = {
 }
 
 
+def _load() -> str:
+    """What else the machine does: without that a figure says little."""
+    return f", load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors" if hasattr(os, "getloadavg") else ""
+
+
 def main(names: list[str]) -> int:
     checks, names = "--check" in names, [name for name in names if name != "--check"]
     strangers = [name for name in names if name not in PARTS]
@@ -182,7 +188,7 @@ def main(names: list[str]) -> int:
     print(f"{platform.machine()}, {platform.system()}, {stored.versions()}")
     here, slower = stored.machine(), []
     for name in names or PARTS:
-        print(f"\n{name}")
+        print(f"\n{name}{_load()}", flush=True)
         rows = print_table(PARTS[name]())
         slower += stored.slower(rows, stored.recall(stored.FILE, here))
         stored.keep(stored.FILE, here, rows)
