@@ -1,4 +1,5 @@
 import QtQuick 2.15
+import QtQuick.Window 2.15
 import ".."
 
 // What a control does, shown when the pointer rests on it. Every control has one and hardly one is ever seen, so it is made when it is shown.
@@ -17,6 +18,9 @@ Item {
     x: parent ? Math.round((parent.width - implicitWidth) / 2) : 0
     onVisibleChanged: visible ? show() : hide()
     function show() {
+        // The pointer may rest on a control whose window is just coming or going.
+        if (Window.window === null)
+            return
         if (bubble === null)
             bubble = Qt.createComponent("HintBubble.qml").createObject(parent, { hint: hint, parent: parent })
         bubble.open()
