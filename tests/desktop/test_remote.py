@@ -329,6 +329,16 @@ def test_a_keyring_keeps_secrets_where_there_is_one_and_a_private_file_where_it_
     assert Vault(tmp_path / "b", lambda: Ring(locked=True)).find("connection:x") == Secret("two")
 
 
+@pytest.mark.rule("D149")
+def test_a_damaged_file_of_passwords_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    vault = Vault(tmp_path, lambda: None)
+    vault.path.write_text('{"connection:x": "one"')
+    assert vault.find("connection:x") is None
+    vault.keep("connection:y", Secret("two"))
+    assert (tmp_path / "passwords.damaged.json").read_text() == '{"connection:x": "one"'
+    assert vault.find("connection:y") == Secret("two")
+
+
 # -- mode remote -----------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from sfumato.imaging.writing import make_folder, replace_file
+from sfumato.protocol.errors import NotWritable
 from sfumato.protocol.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,23 @@ class Vault:
 
     def _write(self, held: dict[str, str]) -> None:
         make_folder(self._path.parent)
+        self._keep_damaged()
         replace_file(self._path, json.dumps(held, indent=1).encode() + b"\n", private=True)
+
+    def _keep_damaged(self) -> None:
+        """A file that holds something nobody can read is kept beside the new one. Raises `NotWritable` for one that may not be read."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise NotWritable(self._path.parent.name, error.strerror or "") from error
+        try:
+            is_readable = isinstance(json.loads(content), dict)
+        except (ValueError, RecursionError):
+            is_readable = False
+        if not is_readable:
+            replace_file(self._path.with_suffix(".damaged.json"), content, private=True)
 
     def _drop_from_file(self, name: str) -> None:
         held = self._read()
