@@ -79,7 +79,16 @@ def children_of(server: Served) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children(recursive=True)
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """A hang-up acts on what is started here, also where these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.rule("D165", "R78", "N60")
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_ready_is_said_before_the_engine_is_and_a_signal_ends_everything(tmp_path: Path, number: int) -> None:
     with served(tmp_path, **{GATE_VARIABLE: "1"}) as server:

@@ -23,7 +23,6 @@ Item {
             return
         if (bubble === null)
             bubble = Qt.createComponent("HintBubble.qml").createObject(parent, { hint: hint, parent: parent })
-        bubble.open()
     }
     function hide() {
         if (bubble !== null)

@@ -1,4 +1,5 @@
 import QtQuick 2.15
+import QtQuick.Window 2.15
 import QtQuick.Templates 2.15 as T
 import ".."
 
@@ -7,7 +8,12 @@ T.ToolTip {
     id: bubble
     required property Item hint
     text: hint.text
-    delay: hint.delay
+    // Not the delay of the ToolTip itself: when that is over, the window may be gone.
+    property Timer rest: Timer {
+        interval: bubble.hint.delay
+        running: true
+        onTriggered: if (bubble.hint && bubble.hint.Window.window !== null) bubble.open()
+    }
     timeout: hint.timeout
     padding: Theme.u2
     leftPadding: Theme.u3

@@ -260,7 +260,7 @@ def test_a_saved_connection_connects_again_at_the_next_start_and_its_password_is
     second = open_window(unused())
     until(lambda: len(distances.made) == 2 and second.studio.engine.property("state") == "ready", "the connection of the last session")
     assert distances.last.link.secret == Secret(SECRET)
-    assert "passwords.json" in second.studio.remote.property("whereKept")
+    until(lambda: "passwords.json" in second.studio.remote.property("whereKept"), "where passwords are kept")
 
 
 @pytest.mark.rule("D149")

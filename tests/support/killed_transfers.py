@@ -44,7 +44,7 @@ def move(root: Path, kind: str, address: str, step: Callable[[], None] = lambda:
     if kind == "upload":
         around = Stepping(root, step, feeds=parts_of(MODEL, 1 << 16))
         # What an earlier run kept is not sent again.
-        around.receive = lambda start=0: _sent(around, start)  # type: ignore[method-assign]
+        around.receive = lambda start=0, silence_s=None: _sent(around, start)  # type: ignore[method-assign]
         upload.run(Upload(folder="checkpoints", name="mix.safetensors", size=len(MODEL), sha256=DIGEST), around)
     else:
         host = address.partition("//")[2].partition("/")[0]

@@ -93,6 +93,7 @@ class Connection(QObject):
         self._is_monitored = False
         self._role = ""
         self._where = ""
+        self._is_vault_asked = False
         self._state_since = time.monotonic()
         self._tick = QTimer(self)
         self._tick.setInterval(1000)
@@ -111,7 +112,6 @@ class Connection(QObject):
                 "remote_local": Condition(can=lambda: self._make_local is not None, ticked=lambda: self._make_local is not None and not self._endpoint),
             }
         )
-        self._disk.run(self._look_at_vault, self._seen_vault, shell.complain)
         self._begin()
 
     def _begin(self) -> None:
@@ -221,7 +221,10 @@ class Connection(QObject):
 
     @pyqtProperty(str, notify=changed)
     def whereKept(self) -> str:
-        """Where passwords live, in a sentence."""
+        """Where passwords live, in a sentence; "" until that was looked for, which begins with the first question: at a start nobody asks."""
+        if not self._is_vault_asked:
+            self._is_vault_asked = True
+            self._disk.run(self._look_at_vault, self._seen_vault, self._shell.complain)
         return self._where
 
     @pyqtProperty(QObject, constant=True)

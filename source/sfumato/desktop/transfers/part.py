@@ -49,6 +49,7 @@ class Transfers(QObject):
         self._rows = TransferRows(lambda row: row.endpoint == self._endpoint, self)
         self._tokens: dict[str, Secret] = {}  # of rows that have not begun
         self._remembered: set[str] = set()
+        self._is_vault_asked = False  # not before somebody looks: a keyring may take a second
         self._role = "owner"
         self._choices: dict[str, Any] = {}
         self._shown = False
@@ -66,7 +67,6 @@ class Transfers(QObject):
         shell.engine.welcomed.connect(self._welcomed)
         shell.engine.greeted.connect(self._greeted)
         shell.register({"transfers": lambda: self.show(not self._shown)})
-        connection.with_vault(lambda vault: {site for site in SITES if vault.find(_key(site)) is not None}, self._found_sites)
         shell.disk.run(partial(keeping.load, shell.places.data), self._restore, shell.complain)
 
     def close(self) -> None:
@@ -156,6 +156,9 @@ class Transfers(QObject):
             self._shown = shown
             if shown:
                 self._shell.notices.withdraw("transfers")
+                if not self._is_vault_asked:
+                    self._is_vault_asked = True
+                    self._connection.with_vault(lambda vault: {site for site in SITES if vault.find(_key(site)) is not None}, self._found_sites)
             self.shownChanged.emit()
 
     @pyqtSlot(str, result="QVariantMap")
