@@ -14,6 +14,7 @@ from sfumato.protocol.messages import Hello
 from sfumato.transport.endpoint import Endpoint, InProcess
 from sfumato.transport.local import LocalInference
 from tests.support import kinds, nginx
+from tests.support.absent import do_without
 from tests.support.bad_proxy import CRUMBS, BadProxy, at_random
 from tests.support.listening import Listening
 from tests.support.served import Served, Trusting, Whole, remote
@@ -34,7 +35,7 @@ def _through_a_bad_line(places: Places) -> Endpoint:
 
 def _through_nginx(places: Places) -> Endpoint:
     if nginx.program() is None:
-        pytest.skip("nginx is not installed.")
+        do_without("nginx is not installed.")
     served = Served(places, trusted_proxies=("127.0.0.1",))
     proxy = nginx.Nginx(places.data / "nginx", served.port)
     return Whole(remote(served, link=served.link(proxy.port, "wss")), served, proxy, Trusting(proxy.authority))
